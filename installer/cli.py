@@ -1,0 +1,7 @@
+"""The commands."""
+
+from __future__ import annotations
+
+
+def main() -> None:
+    """Run ``palpo-installer``."""

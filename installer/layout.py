@@ -1,0 +1,95 @@
+"""Every path and port of a run, in one frozen value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where things are on a host.
+
+    All paths are real paths of this machine: for a host's private copy under a directory they begin
+    with that directory, also where they are written into a configuration.
+
+    Attributes:
+        root: ``/``, or the directory that holds the copy of a host.
+        http_port: the port of plain HTTP, which the certificate authority asks.
+        https_port: the port of HTTPS that clients and, by well-known, other servers use.
+        addresses: what new sockets are bound to, wildcards of both families on a host.
+    """
+
+    root: Path = Path("/")
+    http_port: int = 80
+    https_port: int = 443
+    addresses: tuple[str, ...] = ("0.0.0.0", "::")  # noqa: S104
+
+    def at(self, absolute: str | Path) -> Path:
+        """Return the place of a host's absolute path under this layout."""
+        return self.root / str(absolute).lstrip("/")
+
+    @property
+    def etc(self) -> Path:
+        """Our own configuration."""
+        return self.at("/etc/palpo-installer")
+
+    @property
+    def answers(self) -> Path:
+        """The answers of the last complete run (0600)."""
+        return self.etc / "answers.toml"
+
+    @property
+    def keys(self) -> Path:
+        """Signing keys, one file for each server name (0600), never deleted."""
+        return self.etc / "keys"
+
+    @property
+    def acme(self) -> Path:
+        """Certbot's configuration directory: account and lineages."""
+        return self.etc / "acme"
+
+    @property
+    def authority(self) -> Path:
+        """The local authority and its certificates, for trying out."""
+        return self.etc / "self-signed"
+
+    @property
+    def state(self) -> Path:
+        """What we remember between runs."""
+        return self.at("/var/lib/palpo-installer")
+
+    @property
+    def runs(self) -> Path:
+        """One directory for each run: plan, journal, copies."""
+        return self.state / "runs"
+
+    @property
+    def ledger(self) -> Path:
+        """Every certificate order ever tried."""
+        return self.state / "ledger.jsonl"
+
+    @property
+    def webroot(self) -> Path:
+        """Where the answers to HTTP-01 challenges are written."""
+        return self.state / "webroot"
+
+    @property
+    def lock(self) -> Path:
+        """The file whose kernel lock makes a run the only one."""
+        return self.state / "lock"
+
+    @property
+    def log(self) -> Path:
+        """Our logs."""
+        return self.at("/var/log/palpo-installer")
+
+    @property
+    def systemd(self) -> Path:
+        """Where units of the administrator live."""
+        return self.at("/etc/systemd/system")
+
+    @property
+    def cron(self) -> Path:
+        """Where cron jobs of packages live."""
+        return self.at("/etc/cron.d")

@@ -1,0 +1,1 @@
+"""The kinds of operation: what a plan is made of."""

@@ -1,0 +1,1 @@
+"""The reverse proxies: how each is found, read, rendered, tested and reloaded."""

@@ -1,0 +1,117 @@
+"""What nginx is on this host, and what its configuration says, with file and line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Listen:
+    """One ``listen`` directive.
+
+    Attributes:
+        address: normalised: ``0.0.0.0``, ``::``, an IP address without brackets, or ``unix:/path``.
+        port: 80 where the directive gives none; 0 for a unix socket.
+        options: the words after the address, e.g. ``ssl``, ``http2``, ``default_server``, ``proxy_protocol``.
+        file: where it stands.
+        line: in that file, from 1.
+    """
+
+    address: str
+    port: int
+    options: tuple[str, ...]
+    file: Path
+    line: int
+
+
+@dataclass(frozen=True)
+class ServerBlock:
+    """One ``server`` block in ``http``.
+
+    Attributes:
+        names: its ``server_name`` values as written; empty means it answers only as a default.
+        listens: its ``listen`` directives; where it has none, nginx's default, with the block's own line.
+        certificates: the files of its ``ssl_certificate`` directives (its own or inherited).
+        file: where it begins.
+        line: in that file, from 1.
+    """
+
+    names: tuple[str, ...]
+    listens: tuple[Listen, ...]
+    certificates: tuple[str, ...]
+    file: Path
+    line: int
+
+
+@dataclass(frozen=True)
+class IncludeDirectory:
+    """A directory whose files ``http`` includes by a pattern.
+
+    Attributes:
+        directory: e.g. ``/etc/nginx/sites-enabled``.
+        pattern: the last part of the include, e.g. ``*`` or ``*.conf``.
+        file: the file with the include directive.
+        line: its line.
+    """
+
+    directory: Path
+    pattern: str
+    file: Path
+    line: int
+
+
+@dataclass(frozen=True)
+class ReadFile:
+    """A file that the facts were read from; ``sha256`` of its bytes."""
+
+    path: Path
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something in the configuration that keeps it from being read."""
+
+    file: Path
+    line: int
+    message: str
+
+
+@dataclass(frozen=True)
+class Nginx:
+    """nginx as found.
+
+    Attributes:
+        binary: the program.
+        version: e.g. ``(1, 22, 1)``.
+        modules: the ``--with-…`` words of its build options, e.g. ``http_v2_module``.
+        configuration: the main file.
+        files: every file of the configuration, in reading order.
+        servers: the ``server`` blocks of ``http``, in reading order.
+        streams: the ``listen`` directives of ``stream`` blocks.
+        includes: the directories ``http`` includes, in order; our files go into the last one.
+        problems: why parts of it could not be read.
+        user: the account its workers run as.
+        error_log: the file of ``error_log``, empty where it is syslog, stderr or off.
+        pid_file: the file of ``pid``.
+        pid: of the running master process, None when nginx is stopped.
+        unit: the systemd unit it runs under, or would be started by; empty for none.
+        unit_enabled: whether that unit starts at boot; None where there is no unit.
+    """
+
+    binary: Path
+    version: tuple[int, int, int]
+    modules: tuple[str, ...]
+    configuration: Path
+    files: tuple[ReadFile, ...]
+    servers: tuple[ServerBlock, ...]
+    streams: tuple[Listen, ...]
+    includes: tuple[IncludeDirectory, ...]
+    problems: tuple[Problem, ...]
+    user: str
+    error_log: str
+    pid_file: str
+    pid: int | None
+    unit: str
+    unit_enabled: bool | None

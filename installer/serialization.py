@@ -1,0 +1,40 @@
+"""Frozen values as JSON and back.
+
+Unions of dataclasses carry the class name under ``kind``, so that a plan written by one process is the
+same plan in another.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TypeVar
+
+from cattrs.preconf.json import make_converter
+from cattrs.strategies import configure_tagged_union
+
+Value = TypeVar("Value")
+
+converter = make_converter(forbid_extra_keys=True)
+converter.register_unstructure_hook(Path, str)
+converter.register_structure_hook(Path, lambda text, _: Path(text))
+
+
+def tag(union: object) -> None:
+    """Let each member of a union be told apart by its class name."""
+    configure_tagged_union(union, converter, tag_name="kind")
+
+
+def dump(value: object, declared: object = None) -> str:
+    """Return a value as stable, indented JSON; ``declared`` is its type where that is a union."""
+    plain = converter.unstructure(value, unstructure_as=declared)
+    return json.dumps(plain, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def load(text: str, declared: type[Value]) -> Value:
+    """Return the value of a JSON text that ``dump`` wrote.
+
+    Raises:
+        ValueError: the text is no JSON, or not of that type.
+    """
+    return converter.structure(json.loads(text), declared)

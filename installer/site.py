@@ -1,0 +1,291 @@
+"""The site: what must be served, whatever the proxy. Every Matrix rule about paths, names and ports is here."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from palpo_installer.answers import Address, Answers, BaseDomain, Delegation, Method, Registration
+from palpo_installer.layout import Layout
+
+MARKER_PATH = "/.well-known/palpo-installer"
+MARKER_HEADER = "Palpo-Installer"
+CHALLENGE_PATH = "/.well-known/acme-challenge"
+
+PALPO_BODY_LIMIT = 16 * 1024 * 1024
+"""Palpo refuses larger bodies itself; a proxy that refuses smaller ones breaks what Palpo allows."""
+
+
+class Scope(StrEnum):
+    """How far a path reaches."""
+
+    EXACT = "exact"
+    SUBTREE = "subtree"
+
+
+@dataclass(frozen=True)
+class Match:
+    """Requests by their normalised path.
+
+    Attributes:
+        path: begins with ``/`` and does not end with one, but for ``/`` itself; a segment ``*`` stands for
+            any one segment.
+        scope: the path itself (``exact``; a trailing slash is the same), or it and all below it on a segment
+            boundary (``subtree``).
+        method: only requests with this method, empty for all.
+    """
+
+    path: str
+    scope: Scope = Scope.SUBTREE
+    method: str = ""
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A limit on requests for each client address.
+
+    Attributes:
+        name: of the shared counter.
+        per_minute: sustained rate.
+        burst: how many may come at once above it.
+    """
+
+    name: str
+    per_minute: int
+    burst: int
+
+
+@dataclass(frozen=True)
+class Marker:
+    """Answers ``MARKER_PATH`` with the digest of the installed configuration in ``MARKER_HEADER``."""
+
+
+@dataclass(frozen=True)
+class Challenge:
+    """Answers HTTP-01 challenges from the files in a directory (RFC 8555, section 8.3)."""
+
+    webroot: Path
+
+
+@dataclass(frozen=True)
+class Redirect:
+    """Answers everything else with a permanent redirect to the same target at ``origin``."""
+
+    origin: str
+
+
+@dataclass(frozen=True)
+class FixedJson:
+    """A fixed JSON document, readable by scripts of any origin.
+
+    Attributes:
+        path: the exact path.
+        body: the document.
+        max_age: seconds for which it may be kept.
+    """
+
+    path: str
+    body: str
+    max_age: int
+
+
+@dataclass(frozen=True)
+class Forward:
+    """Passes requests on, their target byte for byte.
+
+    Attributes:
+        match: which requests.
+        upstream: where to.
+        host: the Host header to send; empty for the client's own.
+        limit: for POST requests, None for none.
+    """
+
+    match: Match
+    upstream: Address
+    host: str = ""
+    limit: Limit | None = None
+
+
+@dataclass(frozen=True)
+class Closed:
+    """Requests that are answered with an error and never reach the homeserver.
+
+    Attributes:
+        match: which requests.
+        status: 403 or 404.
+        errcode: the Matrix error code of the answer.
+        error: its sentence.
+    """
+
+    match: Match
+    status: int = 404
+    errcode: str = "M_UNRECOGNIZED"
+    error: str = "Nothing is served here"
+
+
+Route = Marker | Challenge | Redirect | FixedJson | Forward | Closed
+
+
+@dataclass(frozen=True)
+class VirtualHost:
+    """One name on one port.
+
+    Attributes:
+        name: the host name, or IP literal, it answers for.
+        port: where.
+        tls: whether the port speaks TLS.
+        certificate: the name whose certificate it shows, empty without TLS.
+        routes: in order, the first that matches answers.
+    """
+
+    name: str
+    port: int
+    tls: bool
+    certificate: str
+    routes: tuple[Route, ...]
+
+
+@dataclass(frozen=True)
+class Site:
+    """What must be served.
+
+    Attributes:
+        virtual_hosts: those without TLS first.
+        certificates: the names that need a certificate each.
+        body_limit: bytes of a request body; larger ones are answered with 413.
+        header_limit: bytes of one header line, and of the request line.
+        read_timeout: seconds a proxy waits for the homeserver: joins wait for other servers up to 120 s,
+            long polls a little over 30 s.
+        keepalive: seconds a connection to the homeserver is kept; Palpo closes idle ones after 30 s.
+    """
+
+    virtual_hosts: tuple[VirtualHost, ...]
+    certificates: tuple[str, ...]
+    body_limit: int
+    header_limit: int = 32 * 1024
+    read_timeout: int = 300
+    keepalive: int = 25
+
+    @property
+    def ports(self) -> tuple[tuple[int, bool], ...]:
+        """Each port with whether it speaks TLS, in order of first use."""
+        return tuple(dict.fromkeys((host.port, host.tls) for host in self.virtual_hosts))
+
+
+LOGIN = Limit("login", per_minute=10, burst=10)
+REGISTER = Limit("register", per_minute=10, burst=10)
+PASSWORD = Limit("password", per_minute=5, burst=5)
+
+ADMIN_PATHS = ("/_palpo/admin", "/_synapse/admin", "/_palpo/mas", "/_synapse/mas")
+FEDERATION_PATHS = ("/_matrix/federation", "/_matrix/key", "/_matrix/policy")
+MEDIA_PATHS = ("/_matrix/media", "/_matrix/client/v1/media", "/_matrix/federation/v1/media")
+
+
+def build(answers: Answers, layout: Layout) -> Site:
+    """Return what must be served for these answers."""
+    names, federation = answers.names, answers.federation
+    base, client = names.base, names.client_host
+    ours = names.base_domain is BaseDomain.OURS
+    own_port = federation.delegation in {Delegation.SRV, Delegation.DIRECT}
+    certificates = dict.fromkeys((client, *([base] if ours or own_port else [])))
+    challenge = (Challenge(layout.webroot),) if answers.certificates.method is Method.HTTP_01 else ()
+
+    api, discovery = homeserver_routes(answers), discovery_routes(answers, layout)
+    closing = (Closed(Match("/")),)
+    tls: dict[tuple[str, int], tuple[Route, ...]] = {(client, layout.https_port): (*discovery, *api)}
+    if ours:
+        tls.setdefault((base, layout.https_port), discovery)
+    if own_port:
+        key = (base, federation.port)
+        tls[key] = (*(discovery if key in tls else ()), *api)
+    plain = tuple(
+        VirtualHost(
+            name,
+            layout.http_port,
+            tls=False,
+            certificate="",
+            routes=(Marker(), *challenge, Redirect(origin(name, layout))),
+        )
+        for name in certificates
+    )
+    secure = tuple(
+        VirtualHost(name, port, tls=True, certificate=name, routes=(Marker(), *routes, *closing))
+        for (name, port), routes in tls.items()
+    )
+    limit = max(PALPO_BODY_LIMIT, answers.homeserver.max_upload_size)
+    return Site((*plain, *secure), tuple(certificates), body_limit=limit)
+
+
+def origin(name: str, layout: Layout) -> str:
+    """Return the HTTPS origin of a name, without the port where it is the usual one."""
+    return f"https://{name}" if layout.https_port == 443 else f"https://{name}:{layout.https_port}"
+
+
+def homeserver_routes(answers: Answers) -> tuple[Route, ...]:
+    """Return what is passed to the homeserver and what is kept from it, in order."""
+    upstream = answers.homeserver.upstream
+    routes: list[Route] = []
+    if answers.federation.delegation is Delegation.NONE:
+        routes += [
+            Closed(Match(path), 403, "M_FORBIDDEN", "This server does not federate") for path in FEDERATION_PATHS
+        ]
+    if answers.media is not None:
+        routes += [Forward(Match(path), answers.media, host=answers.names.server_name) for path in MEDIA_PATHS]
+    register = Match("/_matrix/client/*/register", Scope.EXACT)
+    if answers.homeserver.registration is Registration.CLOSED:
+        refusal = "Registration is closed on this server"
+        routes.append(Closed(Match(register.path, Scope.EXACT, method="POST"), 403, "M_FORBIDDEN", refusal))
+    routes += [
+        Forward(Match("/_matrix/client/*/login", Scope.EXACT), upstream, limit=LOGIN),
+        Forward(register, upstream, limit=REGISTER),
+        Forward(Match("/_matrix/client/*/account/password", Scope.EXACT), upstream, limit=PASSWORD),
+        Forward(Match("/_matrix"), upstream),
+        Forward(Match("/_palpo/client"), upstream),
+    ]
+    routes += [Closed(Match(path)) for path in ADMIN_PATHS]
+    return tuple(routes)
+
+
+def discovery_routes(answers: Answers, layout: Layout) -> tuple[Route, ...]:
+    """Return the well-known answers (Matrix spec, client-server and server-server API, "Well-known URI").
+
+    ``/.well-known/matrix/server`` is there for the delegation ``well-known`` only: a valid answer would
+    keep other servers from asking for SRV records.
+    """
+    client = origin(answers.names.client_host, layout)
+    document: dict[str, object] = {"m.homeserver": {"base_url": client}}
+    if answers.well_known.identity_server:
+        document["m.identity_server"] = {"base_url": answers.well_known.identity_server}
+    if answers.well_known.rtc_foci:
+        document["org.matrix.msc4143.rtc_foci"] = [
+            {"type": "livekit", "livekit_service_url": url} for url in answers.well_known.rtc_foci
+        ]
+    routes: list[Route] = [FixedJson("/.well-known/matrix/client", compact(document), max_age=3600)]
+    if answers.federation.delegation is Delegation.WELL_KNOWN:
+        routes.append(FixedJson("/.well-known/matrix/server", compact(delegated(answers, layout)), max_age=3600))
+    else:
+        routes.append(Closed(Match("/.well-known/matrix/server", Scope.EXACT)))
+    if answers.well_known.support:
+        routes.append(FixedJson("/.well-known/matrix/support", compact(support(answers.well_known.support)), 86400))
+    return tuple(routes)
+
+
+def delegated(answers: Answers, layout: Layout) -> dict[str, object]:
+    """Return the server well-known document: where other servers connect to."""
+    return {"m.server": f"{answers.names.client_host}:{layout.https_port}"}
+
+
+def support(contact: str) -> dict[str, object]:
+    """Return the support document for an e-mail address, a Matrix ID or a page."""
+    if contact.startswith("@"):
+        return {"contacts": [{"role": "m.role.admin", "matrix_id": contact}]}
+    if contact.startswith(("https://", "http://")):
+        return {"support_page": contact}
+    return {"contacts": [{"role": "m.role.admin", "email_address": contact}]}
+
+
+def compact(document: dict[str, object]) -> str:
+    """Return a document as ASCII JSON without spaces."""
+    return json.dumps(document, separators=(",", ":"))

@@ -1,0 +1,1 @@
+"""The Jinja2 templates, one for each generated file."""
