@@ -1,7 +1,61 @@
-"""The commands."""
+"""The commands, and the one place where errors become words and exit codes."""
 
 from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from palpo_installer import __version__
+from palpo_installer.commands import applying, inspecting, planning
+from palpo_installer.errors import InstallerError
+from palpo_installer.host import Host
+from palpo_installer.layout import Layout
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="palpo-installer")
+@click.option("--root", type=click.Path(path_type=Path), default=Path("/"), metavar="DIR", help="A host's copy.")
+@click.pass_context
+def commands(context: click.Context, root: Path) -> None:
+    """Put a Palpo Matrix homeserver behind this host's reverse proxy, prove it, and take it back if asked.
+
+    Exit codes: 0 done or nothing to do; 1 failed, everything was put back; 2 bad usage or answers; 3 changes are
+    pending (plan --exit-code); 4 needs root; 5 something could not be put back; 6 a check failed (verify); 7 another
+    run is at work.
+    """
+    context.obj = Host(Layout(root=root.resolve()))
+
+
+for command in (
+    inspecting.detect,
+    planning.plan,
+    planning.render,
+    applying.apply,
+    applying.attach,
+    inspecting.verify,
+    applying.renew,
+    inspecting.history,
+    applying.rollback,
+    applying.recover,
+    applying.run,
+):
+    commands.add_command(command)
 
 
 def main() -> None:
     """Run ``palpo-installer``."""
+    try:
+        sys.exit(commands.main(standalone_mode=False))
+    except click.exceptions.Abort:
+        click.echo("Stopped. Nothing was changed.", err=True)
+        sys.exit(2)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except InstallerError as error:
+        click.echo(f"palpo-installer: {error}", err=True)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        sys.exit(0)

@@ -60,20 +60,27 @@ class Workbench:
 
 
 class Operation(Protocol):
-    """One thing that a plan does to the host. A frozen dataclass that JSON can carry."""
+    """One thing that a plan does to the host. A frozen dataclass that JSON can carry.
+
+    Operations derive from this class; what stages and keeps nothing inherits the steps that do nothing.
+    """
 
     def describe(self, host: Host) -> Description:
         """Return how it shows itself; reads only."""
 
     def prepare(self, bench: Workbench, number: int) -> Json:
-        """Copy what is there, reserve the space, stage the new bytes; change nothing that anyone uses.
+        """Look at what is there; write nothing but a missing signing key.
 
-        ``number`` is the operation's own in the run, for names of copies. Returns what ``observe``, ``act`` and
-        ``undo`` need to know of the state before.
+        ``number`` is the operation's own in the run, for names of copies. Returns what the other steps need to
+        know: the state before, and where things will be staged.
 
         Raises:
             RefusedPlan: the state is not the one that the plan was made for.
         """
+
+    def stage(self, bench: Workbench, before: Json) -> None:
+        """Make every copy and reserve the space, after ``before`` is in the journal; change nothing in use."""
+        return
 
     def observe(self, bench: Workbench, before: Json) -> State:
         """Return in which state its subject is now."""
@@ -84,8 +91,17 @@ class Operation(Protocol):
     def undo(self, bench: Workbench, before: Json) -> None:
         """Bring back the state before; idempotent, whether or not ``act`` happened or ended."""
 
+    def restage(self, bench: Workbench, before: Json) -> None:
+        """Make ready for an undo of a later day: reserve its space, before a rollback touches anything."""
+        return
+
+    def surrender(self, bench: Workbench, before: Json) -> Json:
+        """Keep a copy of what somebody made of it since, and return a ``before`` whose state after is that."""
+        return before
+
     def finish(self, bench: Workbench, before: Json) -> None:
-        """Remove what ``prepare`` staged beside its subject; idempotent."""
+        """Remove what was staged beside its subject; idempotent."""
+        return
 
 
 class Activation(Protocol):

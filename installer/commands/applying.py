@@ -1,0 +1,134 @@
+"""Commands that change the host: apply, rollback, recover, renew, and the engine itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from palpo_installer import review, saved_plan
+from palpo_installer.commands.following import perform, recover as recover_runs, show
+from palpo_installer.commands.options import answers_options, open_session, require_root, yes_option
+from palpo_installer.engine import launch
+from palpo_installer.engine.history import effective, runs, unfinished
+from palpo_installer.engine.process import Engine, discard_edits, refuse_edits
+from palpo_installer.engine.renewal import renew as renew_certificates
+from palpo_installer.errors import AnswersError
+from palpo_installer.host import Host
+from palpo_installer.plan import make
+from palpo_installer.session import Session, begin
+
+
+@click.command()
+@answers_options
+@click.option(
+    "--plan", "saved", type=click.Path(path_type=Path), metavar="FILE", help="Apply a saved plan, exactly as it is."
+)
+@yes_option
+@click.pass_obj
+def apply(host: Host, file: Path | None, settings: tuple[str, ...], saved: Path | None, *, yes: bool) -> int:
+    """Make the changes, prove them, and take them back when anything is not as promised."""
+    require_root(host, "apply")
+    if unfinished(host.layout):
+        click.echo("A run was cut off. It is taken back first.")
+        if (code := recover_runs(host)) != 1:
+            return code
+    session = _session(host, file, settings, saved)
+    plan = make(session)
+    if saved is not None:
+        saved_plan.read(saved).require_same(plan)
+    click.echo(review.in_words(plan, host))
+    if not plan.changes:
+        return 0
+    if not yes and not click.confirm("Make these changes?", default=False):
+        click.echo("Nothing was changed.")
+        return 0
+    identity = launch.register(plan, session.resolved.secrets, host.layout)
+    click.echo(f"Run {identity}")
+    code = perform(host, identity)
+    if code == 0:
+        click.echo(f"To go back: palpo-installer rollback {identity}")
+    return code
+
+
+def _session(host: Host, file: Path | None, settings: tuple[str, ...], saved: Path | None) -> Session:
+    if saved is None:
+        return open_session(host, file, settings)
+    if file is not None or settings:
+        raise AnswersError("brings its own answers", where="--plan", next="Leave out --answers and --set")
+    return begin(host, saved_plan.read(saved).given())
+
+
+@click.command()
+@click.argument("identity", metavar="[ID]", required=False)
+@click.option("--discard-edits", "discard", is_flag=True, help="Give up edits made since; copies are kept.")
+@yes_option
+@click.pass_obj
+def rollback(host: Host, identity: str | None, *, discard: bool, yes: bool) -> int:
+    """Take back run ID and all later ones, newest first; without ID the last one."""
+    require_root(host, "rollback")
+    if unfinished(host.layout) and (code := recover_runs(host)) != 1:
+        return code
+    candidates = effective(host.layout)
+    if not candidates:
+        click.echo("Nothing to take back: no run is in force.")
+        return 0
+    wanted = identity.zfill(4) if identity else candidates[-1].id
+    affected = [run.id for run in candidates if run.id >= wanted]
+    if wanted not in affected:
+        known = ", ".join(run.id for run in candidates)
+        raise AnswersError("is no run that is in force", where=wanted, next=f"In force: {known}")
+    if not yes and not click.confirm(f"Take back run {', '.join(reversed(affected))}?", default=False):
+        return 0
+    edits = ("--discard-edits",) if discard else ()
+    return perform(host, wanted, "--roll-back", *edits)
+
+
+@click.command()
+@click.pass_obj
+def recover(host: Host) -> int:
+    """Take back a run that was cut off."""
+    require_root(host, "recover")
+    if not unfinished(host.layout):
+        click.echo("Nothing to do: no run was cut off.")
+        return 0
+    code = recover_runs(host)
+    return 0 if code == 1 else code
+
+
+@click.command()
+@click.pass_obj
+def attach(host: Host) -> int:
+    """Follow the run that is at work, or show how the last one ended."""
+    require_root(host, "attach")
+    past = runs(host.layout)
+    if not past:
+        click.echo("No runs yet.")
+        return 0
+    code = launch.follow(host.layout, past[-1].id, show)
+    return 1 if code is None else code
+
+
+@click.command()
+@click.pass_obj
+def renew(host: Host) -> int:
+    """Renew the certificates that are due, take them up, and prove it; the timer runs this."""
+    require_root(host, "renew")
+    if unfinished(host.layout) and (code := recover_runs(host)) != 1:
+        return code
+    return renew_certificates(host, click.echo)
+
+
+@click.command(hidden=True)
+@click.argument("identity")
+@click.option("--roll-back", "backwards", is_flag=True)
+@click.option("--discard-edits", "discard", is_flag=True)
+@click.pass_obj
+def run(host: Host, identity: str, *, backwards: bool, discard: bool) -> int:
+    """Be the engine of a run."""
+    require_root(host, "run")
+    engine = Engine(host)
+    engine.listen_to_signals()
+    if backwards:
+        return engine.roll_back(identity, discard_edits if discard else refuse_edits)
+    return engine.carry_on(identity)

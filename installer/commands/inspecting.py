@@ -1,0 +1,59 @@
+"""Commands that only read: detect, verify, history."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from palpo_installer import detect as detection
+from palpo_installer import site
+from palpo_installer.commands.options import answers_options, json_option, open_session
+from palpo_installer.engine.history import runs
+from palpo_installer.facts import gather
+from palpo_installer.host import Host
+from palpo_installer.serialization import dump
+from palpo_installer.verify import describe, verify as verify_site
+
+
+@click.command()
+@click.argument("names", nargs=-1)
+@json_option
+@click.pass_obj
+def detect(host: Host, names: tuple[str, ...], *, as_json: bool) -> None:
+    """Show what is on this host: system, proxies, who answers on which port, Palpo, certificates, NAMES in DNS."""
+    facts = gather(host, names)
+    click.echo(detection.as_json(facts) if as_json else detection.describe(facts))
+
+
+@click.command()
+@answers_options
+@json_option
+@click.pass_obj
+def verify(host: Host, file: Path | None, settings: tuple[str, ...], *, as_json: bool) -> int:
+    """Check what clients and other servers see."""
+    session = open_session(host, file, settings)
+    report = verify_site(session.answers, site.build(session.answers, host.layout), host)
+    click.echo(dump(report) if as_json else describe(report))
+    return 6 if report.failed else 0
+
+
+@click.command()
+@json_option
+@click.pass_obj
+def history(host: Host, *, as_json: bool) -> None:
+    """List the runs on this host."""
+    past = runs(host.layout)
+    if as_json:
+        fields = ("id", "result", "cause", "problems", "reversible")
+        rows = [{name: getattr(run, name) for name in fields} | {"began": run.began.isoformat()} for run in past]
+        click.echo(json.dumps(rows, indent=1))
+        return
+    if not past:
+        click.echo("No runs yet.")
+    for run in past:
+        click.echo(f"{run.id}  {run.began:%Y-%m-%d %H:%M} UTC  {run.result}")
+        for line in (run.cause, *run.problems):
+            if line:
+                click.echo(f"      {line}")

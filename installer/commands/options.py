@@ -1,0 +1,49 @@
+"""The options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from palpo_installer.errors import NeedsRoot
+from palpo_installer.host import Host
+from palpo_installer.session import Session, begin, given
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+
+def answers_options(command: Decorated) -> Decorated:
+    """Add ``--answers`` and ``--set``."""
+    file = click.option(
+        "--answers",
+        "file",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="The answers as a file; without it those of the last complete run.",
+    )
+    settings = click.option(
+        "--set", "settings", multiple=True, metavar="KEY=VALUE", help="One answer, over those of the file."
+    )
+    return file(settings(command))
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="For programs.")
+yes_option = click.option("--yes", is_flag=True, help="Answer the plain confirmations with yes.")
+
+
+def open_session(host: Host, file: Path | None, settings: tuple[str, ...]) -> Session:
+    """Return the session of a command's answers."""
+    return begin(host, given(host, file, settings))
+
+
+def require_root(host: Host, command: str) -> None:
+    """Check that we may change the host.
+
+    Raises:
+        NeedsRoot: we may not.
+    """
+    if not host.is_root:
+        raise NeedsRoot(f"{command} changes this host and needs root", next=f"Try: sudo palpo-installer {command}")

@@ -1,0 +1,1 @@
+"""The run: journal, apply, take back, recover, history, events."""

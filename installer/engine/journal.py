@@ -1,0 +1,129 @@
+"""The journal: what a run is about to do, on disk before it does it.
+
+One JSON object on each line. The first line is the header ``{"format": 1, "tool": "…"}``; a run pins the
+version of its format. Every other line is a record::
+
+    {"record": "prepared", "step": "2", "data": {…}}
+
+``record`` is prepared, acting, done, undoing, undone or end. ``step`` is the number of an operation in the
+plan, ``activation N`` for the activation of change N, or empty for ``end``. ``data`` holds hashes, paths and
+references, never contents. Every line is synced before the act that it speaks of.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from palpo_installer import __version__
+from palpo_installer.errors import HostError
+from palpo_installer.operations.base import Json
+from palpo_installer.operations.paths import fsync_directory
+
+FORMAT = 1
+
+Kind = Literal["prepared", "acting", "done", "undoing", "undone", "end"]
+
+
+@dataclass(frozen=True)
+class Record:
+    """One line of the journal."""
+
+    kind: Kind
+    step: str = ""
+    data: Json = field(default_factory=dict)
+
+
+class Journal:
+    """The journal of one run, open for appending."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        fresh = not path.exists()
+        if not fresh:
+            _drop_torn_line(path)
+        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        if fresh or path.stat().st_size == 0:
+            self._write({"format": FORMAT, "tool": __version__})
+            fsync_directory(path.parent)
+
+    def append(self, record: Record) -> None:
+        """Write one record and wait until it is on disk."""
+        self._write({"record": record.kind, "step": record.step, "data": record.data})
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._descriptor)
+
+    def _write(self, fields: Json) -> None:
+        line = json.dumps(fields, ensure_ascii=False, separators=(",", ":")) + "\n"
+        os.write(self._descriptor, line.encode())
+        os.fsync(self._descriptor)
+
+
+def read(path: Path) -> tuple[Record, ...]:
+    """Return the records of a journal, none where there is no journal; a torn last line is no record.
+
+    Raises:
+        HostError: a version of this tool that we do not know wrote it.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return ()
+    return tuple(_records(data, path))
+
+
+def _records(data: bytes, path: Path) -> Iterator[Record]:
+    complete = data[: data.rfind(b"\n") + 1]
+    for number, line in enumerate(complete.splitlines()):
+        fields = json.loads(line)
+        if number == 0:
+            if fields.get("format") != FORMAT:
+                raise HostError(
+                    f"was written by version {fields.get('tool')} of this tool",
+                    where=str(path),
+                    next="Use that version to take the run back",
+                )
+            continue
+        yield Record(fields["record"], fields["step"], fields["data"])
+
+
+def _drop_torn_line(path: Path) -> None:
+    """Cut off what a power cut or a full disk left of an unfinished line: it never counted."""
+    with path.open("r+b") as file:
+        data = file.read()
+        whole = data.rfind(b"\n") + 1
+        if whole != len(data):
+            file.truncate(whole)
+            os.fsync(file.fileno())
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What the records of a run add up to.
+
+    Attributes:
+        prepared: by step, the data of its ``prepared`` record.
+        begun: the steps that were begun, in order.
+        results: by step, the data of its ``done`` record.
+        end: the data of the last ``end`` record when nothing came after it, else None: the run is open.
+    """
+
+    prepared: dict[str, Json]
+    begun: tuple[str, ...]
+    results: dict[str, Json]
+    end: Json | None
+
+
+def progress(records: tuple[Record, ...]) -> Progress:
+    """Return what the records of a run add up to."""
+    prepared = {record.step: record.data for record in records if record.kind == "prepared"}
+    begun = tuple(dict.fromkeys(record.step for record in records if record.kind == "acting"))
+    results = {record.step: record.data for record in records if record.kind == "done"}
+    last = records[-1] if records else None
+    return Progress(prepared, begun, results, last.data if last and last.kind == "end" else None)

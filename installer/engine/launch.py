@@ -1,0 +1,121 @@
+"""Starting the engine so that it outlives us, and following what it says."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from palpo_installer.changes import Plan
+from palpo_installer.engine import lock
+from palpo_installer.engine.events import Event, parse
+from palpo_installer.engine.history import new_run
+from palpo_installer.engine.process import SECRETS, STOP
+from palpo_installer.errors import HostError
+from palpo_installer.host import Command, Host
+from palpo_installer.layout import Layout
+from palpo_installer.operations.paths import PathState, fsync_directory, write_new
+from palpo_installer.secret import Secret
+from palpo_installer.serialization import dump
+
+START_LIMIT = 20.0
+"""Seconds within which an engine must say its first word."""
+
+
+def register(plan: Plan, secrets: Mapping[str, Secret], layout: Layout) -> str:
+    """Make a run of a plan and return its id; nothing is done yet."""
+    lock.make_state_directory(layout)
+    directory = new_run(layout)
+    private = PathState("file", mode=0o600, uid=os.geteuid(), gid=os.getegid())
+    values = {name: secret.reveal() for name, secret in secrets.items()}
+    write_new(directory / SECRETS, json.dumps(values).encode(), private)
+    write_new(directory / ".plan", dump(plan).encode(), private)
+    (directory / ".plan").rename(directory / "plan.json")
+    fsync_directory(directory)
+    return directory.name
+
+
+def start(host: Host, identity: str, *arguments: str) -> None:
+    """Start the engine for a run: as a transient unit where systemd runs, else in a session of its own.
+
+    Raises:
+        HostError: neither can be started.
+    """
+    root = () if host.layout.root == Path("/") else ("--root", str(host.layout.root))
+    argv = (sys.executable, "-m", "palpo_installer", *root, "run", identity, *arguments)
+    if not _as_unit(host, identity, argv):
+        _as_session(host, identity, argv)
+
+
+def _as_unit(host: Host, identity: str, argv: tuple[str, ...]) -> bool:
+    if host.layout.root != Path("/") or not host.layout.at("/run/systemd/system").is_dir():
+        return False
+    unit = f"palpo-installer-run-{identity}-{os.getpid()}"
+    flags = ("--quiet", "--collect", f"--unit={unit}", "--property=TimeoutStopSec=300", "--property=KillMode=mixed")
+    try:
+        return host.run(Command(("systemd-run", *flags, "--", *argv), timeout=START_LIMIT)).status == 0
+    except HostError:
+        return False
+
+
+def _as_session(host: Host, identity: str, argv: tuple[str, ...]) -> None:
+    with (host.layout.runs / identity / "engine.log").open("ab") as output:
+        try:
+            subprocess.Popen(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                cwd="/",
+                env={**os.environ, "LC_ALL": "C.UTF-8"},
+            )
+        except OSError as error:
+            raise HostError(f"the engine cannot be started: {error.strerror}", where=argv[0]) from error
+
+
+def position(layout: Layout, identity: str) -> int:
+    """Return how long a run's event file is now, to follow only what comes after."""
+    try:
+        return (layout.runs / identity / "events.jsonl").stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def follow(layout: Layout, identity: str, show: Callable[[Event], None], offset: int = 0) -> int | None:
+    """Show the events of a run until it ends; return its exit code, None when the engine died without a word.
+
+    Ctrl-C asks the engine to take back, and goes on following.
+    """
+    path = layout.runs / identity / "events.jsonl"
+    began, silent_since = False, time.monotonic()
+    while True:
+        try:
+            events, offset = _read_from(path, offset)
+            for event in events:
+                began = True
+                show(event)
+                if event.kind == "ended":
+                    return event.code
+            if events or not lock.is_free(layout):
+                silent_since = time.monotonic()
+            elif time.monotonic() - silent_since > (1.0 if began else START_LIMIT):
+                return None
+            time.sleep(0.1)
+        except KeyboardInterrupt:
+            (layout.runs / identity / STOP).touch()
+            show(Event("waiting", "asked to take everything back"))
+
+
+def _read_from(path: Path, offset: int) -> tuple[tuple[Event, ...], int]:
+    try:
+        with path.open("rb") as file:
+            file.seek(offset)
+            events, taken = parse(file.read())
+    except FileNotFoundError:
+        return (), offset
+    return events, offset + taken

@@ -1,0 +1,236 @@
+"""One run: apply a plan, or take it back; the same code whether it goes on, fails or was killed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from palpo_installer.changes import Change, Plan
+from palpo_installer.engine.events import Event, EventFile, Kind
+from palpo_installer.engine.journal import Journal, Record, progress, read
+from palpo_installer.errors import InstallerError, NotPutBack, RefusedPlan
+from palpo_installer.operations.base import Json, Operation, State, Workbench
+
+
+@dataclass(frozen=True)
+class Step:
+    """One operation of a plan with its number in the run."""
+
+    number: int
+    change: Change
+    operation: Operation
+
+    @property
+    def name(self) -> str:
+        """What the journal calls it."""
+        return str(self.number)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended.
+
+    Attributes:
+        result: ``applied``, ``taken-back`` (as before), ``rolled-back`` (later, on request) or ``not-put-back``.
+        cause: why it was taken back, empty for ``applied``.
+        problems: what could not be put back, one sentence each.
+    """
+
+    result: str
+    cause: str = ""
+    problems: tuple[str, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of the command that made the run."""
+        return {"applied": 0, "rolled-back": 0, "taken-back": 1}.get(self.result, 5)
+
+
+class Run:
+    """The engine's work on one plan. Every act is in the journal before it happens."""
+
+    def __init__(self, plan: Plan, directory: Path, bench: Workbench, events: EventFile) -> None:
+        self.plan = plan
+        self.bench = bench
+        self.path = directory / "journal.jsonl"
+        self.journal = Journal(self.path)
+        self._events = events
+
+    def apply(self) -> Outcome:
+        """Apply the plan; when anything is not as promised, take back what was done."""
+        try:
+            self._prepare()
+            for number, change in enumerate(self.plan.changes):
+                self._act(number, change)
+        except (InstallerError, OSError) as error:
+            cause = sentence(error)
+            self.say("problem", cause)
+            return self.take_back("taken-back", cause)
+        self._finish()
+        outcome = Outcome("applied")
+        self._end(outcome, self._manifest())
+        return outcome
+
+    def take_back(self, result: str, cause: str) -> Outcome:
+        """Undo what was begun, newest first: a change's files, then one activation, then its proof."""
+        self.bench = replace(self.bench, check=_go_on)
+        problems: list[str] = []
+        for number, change in reversed(list(enumerate(self.plan.changes))):
+            problems += self._undo(number, change)
+        problems += self._finish()
+        outcome = Outcome("not-put-back" if problems else result, cause, tuple(problems))
+        self._end(outcome, {})
+        return outcome
+
+    def roll_back(self, edited: Callable[[Workbench, Step, Json], Json]) -> Outcome:
+        """Undo a complete run; ``edited`` says what to do about a step that somebody changed since.
+
+        Raises:
+            RefusedPlan: by ``edited``; or there is no space. Nothing was touched.
+        """
+        done = progress(read(self.path))
+        begun = [step for step in self._steps() if step.name in done.begun]
+        try:
+            for step in begun:
+                before = done.prepared[step.name]
+                if step.operation.observe(self.bench, before) is State.OTHER:
+                    before = edited(self.bench, step, before)
+                    self.journal.append(Record("prepared", step.name, before))
+                step.operation.restage(self.bench, before)
+        except (InstallerError, OSError) as error:
+            self._finish()
+            raise RefusedPlan(sentence(error)) from error
+        return self.take_back("rolled-back", "")
+
+    def say(self, kind: Kind, text: str, step: str = "") -> None:
+        """Tell whoever watches."""
+        self._events.write(Event(kind, text, step))
+
+    def _steps(self) -> Iterator[Step]:
+        number = 0
+        for change in self.plan.changes:
+            for operation in change.operations:
+                yield Step(number, change, operation)
+                number += 1
+
+    def _prepare(self) -> None:
+        self.say("preparing", "copying what is there and reserving space")
+        for step in self._steps():
+            self.bench.check()
+            before = step.operation.prepare(self.bench, step.number)
+            self.journal.append(Record("prepared", step.name, before))
+            step.operation.stage(self.bench, before)
+        for number, change in enumerate(self.plan.changes):
+            if change.activation is not None:
+                self.bench.check()
+                record = Record("prepared", activation(number), change.activation.prepare(self.bench))
+                self.journal.append(record)
+
+    def _act(self, number: int, change: Change) -> None:
+        prepared = progress(read(self.path)).prepared
+        for step in self._steps():
+            if step.change is change:
+                self._perform(
+                    step.name,
+                    step.operation.describe(self.bench.host).title,
+                    lambda step=step: step.operation.act(self.bench, prepared[step.name]),
+                )
+        proof = change.activation
+        if proof is not None:
+            name = activation(number)
+            self._perform(
+                name,
+                proof.describe(self.bench.host).title,
+                lambda: proof.activate(self.bench, prepared[name]) or {},
+            )
+
+    def _perform(self, step: str, title: str, act: Callable[[], Json]) -> None:
+        self.bench.check()
+        self.journal.append(Record("acting", step))
+        self.say("acting", title, step)
+        result = act()
+        self.journal.append(Record("done", step, result))
+        self.say("done", title, step)
+
+    def _undo(self, number: int, change: Change) -> list[str]:
+        done = progress(read(self.path))
+        begun = [step for step in self._steps() if step.change is change and step.name in done.begun]
+        name = activation(number)
+        problems = []
+        for step in reversed(begun):
+            before = done.prepared[step.name]
+            title = step.operation.describe(self.bench.host).title
+            problems += self._restore(
+                step.name, title, lambda step=step, before=before: step.operation.undo(self.bench, before)
+            )
+        proof = change.activation
+        if proof is not None and name in done.prepared and (begun or name in done.begun):
+            title = proof.describe(self.bench.host).title
+            problems += self._restore(name, title, lambda: proof.restore(self.bench, done.prepared[name]))
+        return problems
+
+    def _restore(self, step: str, title: str, undo: Callable[[], None]) -> list[str]:
+        self._note(Record("undoing", step))
+        self.say("undoing", title, step)
+        try:
+            undo()
+        except (InstallerError, OSError) as error:
+            problem = sentence(error if isinstance(error, InstallerError) else NotPutBack(str(error), where=title))
+            self.say("problem", problem, step)
+            return [problem]
+        self._note(Record("undone", step))
+        self.say("undone", title, step)
+        return []
+
+    def _finish(self) -> list[str]:
+        done = progress(read(self.path))
+        problems = []
+        for step in self._steps():
+            if step.name in done.prepared:
+                try:
+                    step.operation.finish(self.bench, done.prepared[step.name])
+                except OSError as error:
+                    problems.append(sentence(error))
+        return problems
+
+    def _manifest(self) -> Json:
+        """Return what is ours after this run: every file with its hash, those of earlier runs included."""
+        files = dict(self.plan.ours)
+        for result in progress(read(self.path)).results.values():
+            if result.get("kind") in {"file", "link"}:
+                files[str(result["path"])] = str(result["sha256"])
+            elif result.get("kind") == "absent":
+                files.pop(str(result["path"]), None)
+        return {"ours": files}
+
+    def _end(self, outcome: Outcome, more: Json) -> None:
+        data = {"result": outcome.result, "cause": outcome.cause, "problems": list(outcome.problems), **more}
+        self._note(Record("end", "", data))
+
+    def _note(self, record: Record) -> None:
+        """Write a record of taking back; a full disk must not keep us from putting the files back.
+
+        Taking back looks at the state of the host, so it can be done again without these records.
+        """
+        try:
+            self.journal.append(record)
+        except OSError as error:
+            self.say("problem", f"the journal cannot be written: {error.strerror}")
+
+
+def _go_on() -> None:
+    """Let nothing interrupt a taking back."""
+
+
+def activation(number: int) -> str:
+    """Return what the journal calls the activation of a change."""
+    return f"activation {number}"
+
+
+def sentence(error: InstallerError | OSError) -> str:
+    """Return an error as one sentence for people."""
+    if isinstance(error, InstallerError):
+        return str(error)
+    what = error.strerror or str(error)
+    return f"{error.filename}: {what}" if error.filename else what

@@ -1,0 +1,222 @@
+"""The state of a path, and the steps that replace what stands there without ever leaving half of it."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import shutil
+import stat
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from palpo_installer.errors import NotPutBack, RefusedPlan
+from palpo_installer.operations.base import Json, State, Workbench
+from palpo_installer.serialization import converter
+
+Kind = Literal["absent", "file", "link", "directory", "other"]
+
+
+@dataclass(frozen=True)
+class PathState:
+    """What stands at a path: everything that taking back must restore.
+
+    Attributes:
+        sha256: of a file's bytes.
+        target: of a link.
+        attributes: extended attributes as ``name=hex``, sorted.
+    """
+
+    kind: Kind
+    sha256: str = ""
+    mode: int = 0
+    uid: int = 0
+    gid: int = 0
+    target: str = ""
+    attributes: tuple[str, ...] = ()
+
+
+ABSENT = PathState("absent")
+
+
+def state_of(path: Path) -> PathState:
+    """Return what stands at a path; links are not followed."""
+    try:
+        status = path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return ABSENT
+    mode, uid, gid = stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid
+    if stat.S_ISLNK(status.st_mode):
+        return PathState("link", uid=uid, gid=gid, target=str(path.readlink()))
+    if stat.S_ISDIR(status.st_mode):
+        return PathState("directory", mode=mode, uid=uid, gid=gid)
+    if not stat.S_ISREG(status.st_mode):
+        return PathState("other", mode=mode, uid=uid, gid=gid)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return PathState("file", digest, mode, uid, gid, attributes=attributes_of(path))
+
+
+def attributes_of(path: Path) -> tuple[str, ...]:
+    """Return a file's extended attributes, among them access lists and SELinux labels."""
+    try:
+        return tuple(sorted(f"{name}={os.getxattr(path, name).hex()}" for name in os.listxattr(path)))
+    except OSError:
+        return ()
+
+
+def fsync_directory(directory: Path) -> None:
+    """Make the names in a directory survive a power cut."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def existing_ancestor(path: Path) -> Path:
+    """Return the closest directory above a path that is there, and so on the path's own file system."""
+    return next(parent for parent in path.parents if parent.is_dir())
+
+
+def write_new(path: Path, data: bytes, state: PathState) -> None:
+    """Write a file that only we know yet, with its owner, mode and attributes, and sync it."""
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        if (os.geteuid(), os.getegid()) != (state.uid, state.gid):
+            os.fchown(descriptor, state.uid, state.gid)
+        file.write(data)
+        file.flush()
+        for attribute in state.attributes:
+            name, _, value = attribute.partition("=")
+            os.setxattr(descriptor, name, bytes.fromhex(value))
+        os.fchmod(descriptor, state.mode)
+        os.fsync(descriptor)
+
+
+@dataclass(frozen=True)
+class Replacement:
+    """How what stands at one path is replaced: the value in the journal's ``prepared`` record.
+
+    Attributes:
+        path: the subject.
+        before: what stood there.
+        after: what will stand there.
+        staged: the dot-named file that becomes ``path``.
+        kept: a dot-named second name of the old file, so that going back needs no space.
+        copy: the old bytes in the run's directory, for a rollback of a later day; empty when there were none.
+    """
+
+    path: str
+    before: PathState
+    after: PathState
+    staged: str
+    kept: str
+    copy: str
+
+    @classmethod
+    def of(cls, path: Path, after: PathState, bench: Workbench, number: int) -> Replacement:
+        """Return the replacement of whatever stands at a path now."""
+        before = state_of(path)
+        name = f".palpo-installer-{bench.run}-{number}"
+        copy = bench.copies / str(number) if before.kind == "file" else ""
+        parent = existing_ancestor(path)
+        return cls(str(path), before, after, str(parent / f"{name}.new"), str(parent / f"{name}.old"), str(copy))
+
+    @classmethod
+    def read(cls, record: Json) -> Replacement:
+        """Return the value that ``as_json`` gave to the journal."""
+        return converter.structure(record, cls)
+
+    def as_json(self) -> Json:
+        """Return the value as the journal keeps it."""
+        fields: Json = converter.unstructure(self)
+        return fields
+
+    def observe(self) -> State:
+        """Return in which state the path is now."""
+        now = state_of(Path(self.path))
+        if now == self.before:
+            return State.BEFORE
+        # A new file's label comes from the system's policy, so only old attributes can be compared.
+        plain = replace(now, attributes=()) == replace(self.after, attributes=())
+        return State.AFTER if plain else State.OTHER
+
+    def stage(self, data: bytes | None) -> None:
+        """Copy what is there and write what will be there; ``data`` is None for a link or a removal."""
+        path = Path(self.path)
+        if self.before.kind == "file":
+            shutil.copyfile(path, self.copy)
+            Path(self.copy).chmod(0o600)
+            _sync_file(Path(self.copy))
+            self.keep(path)
+        if self.after.kind == "link":
+            Path(self.staged).unlink(missing_ok=True)
+            Path(self.staged).symlink_to(self.after.target)
+        elif data is not None:
+            write_new(Path(self.staged), data, self.after)
+        fsync_directory(Path(self.staged).parent)
+
+    def keep(self, path: Path) -> None:
+        """Give the old file a second name, or copy it where the file system knows no second names."""
+        Path(self.kept).unlink(missing_ok=True)
+        try:
+            os.link(path, self.kept, follow_symlinks=False)
+        except OSError as error:
+            if error.errno not in {errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS}:
+                raise
+            write_new(Path(self.kept), path.read_bytes(), self.before)
+
+    def restage(self) -> None:
+        """Write the old file beside the path again, from the copy, before a rollback touches anything."""
+        if self.before.kind == "file" and self.observe() is not State.BEFORE and not Path(self.kept).exists():
+            write_new(Path(self.kept), Path(self.copy).read_bytes(), self.before)
+
+    def act(self) -> None:
+        """Let the staged file become the path, in one step."""
+        path, state = Path(self.path), self.observe()
+        if state is State.OTHER:
+            raise RefusedPlan(
+                "was changed by somebody else while this ran", where=self.path, next="Make a new plan"
+            )
+        if state is State.BEFORE:
+            if self.after.kind == "absent":
+                path.unlink()
+            else:
+                Path(self.staged).rename(path)
+            fsync_directory(path.parent)
+
+    def undo(self) -> None:
+        """Put back what stood there, in one step.
+
+        Raises:
+            NotPutBack: somebody else changed it meanwhile; it is left as it is.
+        """
+        path, state = Path(self.path), self.observe()
+        if state is State.OTHER:
+            raise NotPutBack("was changed by somebody else meanwhile and is left as it is", where=self.path)
+        if state is State.AFTER:
+            if self.before.kind == "absent":
+                path.unlink()
+            elif self.before.kind == "link":
+                Path(self.kept).unlink(missing_ok=True)
+                Path(self.kept).symlink_to(self.before.target)
+                Path(self.kept).rename(path)
+            else:
+                self.restage()
+                Path(self.kept).rename(path)
+            fsync_directory(path.parent)
+
+    def finish(self) -> None:
+        """Remove what was staged."""
+        for name in (self.staged, self.kept):
+            Path(name).unlink(missing_ok=True)
+
+
+def _sync_file(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

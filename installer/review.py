@@ -1,0 +1,78 @@
+"""A plan as a person reads it before saying yes: sentences, changes, differences."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from palpo_installer.changes import Plan
+from palpo_installer.host import Host
+from palpo_installer.operations.base import Description
+from palpo_installer.serialization import converter
+
+
+def in_words(plan: Plan, host: Host) -> str:
+    """Return the review of a plan as plain text."""
+    return "\n".join(_lines(plan, host))
+
+
+def _lines(plan: Plan, host: Host) -> Iterator[str]:
+    if not plan.changes:
+        yield "Nothing to do: everything is as these answers ask for."
+    else:
+        yield "What will happen"
+        yield from (f"  {sentence}" for sentence in plan.summary)
+        yield ""
+        yield "Changes, in this order; if one does not work out, all are taken back"
+        for number, change in enumerate(plan.changes, 1):
+            yield f" {number}. {change.title}"
+            for description in _descriptions(plan, number - 1, host):
+                details = f" ({', '.join(description.details)})" if description.details else ""
+                yield f"    - {description.title}{details}"
+    if plan.unchanged:
+        yield ""
+        yield "Left as it is"
+        yield from (f"  {entry.subject}: {entry.reason}" for entry in plan.unchanged)
+    if plan.findings:
+        yield ""
+        yield "To know"
+        yield from (f"  {finding}" for finding in plan.findings)
+    differences = [text for text in _differences(plan, host) if text]
+    if differences:
+        yield ""
+        yield "Differences"
+        for text in differences:
+            yield text
+            yield ""
+
+
+def _descriptions(plan: Plan, number: int, host: Host) -> Iterator[Description]:
+    change = plan.changes[number]
+    yield from (operation.describe(host) for operation in change.operations)
+    if change.activation is not None:
+        yield change.activation.describe(host)
+
+
+def _differences(plan: Plan, host: Host) -> Iterator[str]:
+    for number in range(len(plan.changes)):
+        for description in _descriptions(plan, number, host):
+            yield description.diff
+
+
+def as_json(plan: Plan, host: Host) -> str:
+    """Return the review of a plan for programs."""
+    changes = [
+        {
+            "title": change.title,
+            "operations": [converter.unstructure(description) for description in _descriptions(plan, number, host)],
+        }
+        for number, change in enumerate(plan.changes)
+    ]
+    review = {
+        "digest": plan.digest,
+        "summary": plan.summary,
+        "changes": changes,
+        "unchanged": [converter.unstructure(entry) for entry in plan.unchanged],
+        "findings": plan.findings,
+    }
+    return json.dumps(review, indent=1, ensure_ascii=False) + "\n"

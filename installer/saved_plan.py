@@ -1,0 +1,91 @@
+"""A plan in a file, to be applied later exactly as it was shown, or refused."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from palpo_installer.answers_file import load as load_answers
+from palpo_installer.changes import Plan
+from palpo_installer.errors import AnswersError, RefusedPlan
+from palpo_installer.operations.paths import PathState, write_new
+from palpo_installer.questions import SECRET_KEYS
+from palpo_installer.serialization import dump, load
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class SavedPlan:
+    """A plan with what is needed to make it again.
+
+    Attributes:
+        format: the version of this format.
+        answers: the answers given, by key, without secrets.
+        secrets: the file of answers that has the secrets, empty where there are none.
+        plan: the plan as it was shown.
+    """
+
+    format: int
+    answers: Mapping[str, str | int | float | bool | list[str]]
+    secrets: str
+    plan: Plan
+
+    def given(self) -> dict[str, object]:
+        """Return the answers with their secrets, read again from the file that has them."""
+        answers: dict[str, object] = dict(self.answers)
+        if self.secrets:
+            stored = load_answers(Path(self.secrets))
+            answers |= {key: stored[key] for key in SECRET_KEYS if key in stored}
+        return answers
+
+    def require_same(self, made: Plan) -> None:
+        """Check that the plan made now is the one that was saved.
+
+        Raises:
+            RefusedPlan: something that it was made from has changed.
+        """
+        if made.digest == self.plan.digest:
+            return
+        then = {file.path: file.sha256 for file in self.plan.rests_on}
+        now = {file.path: file.sha256 for file in made.rests_on}
+        changed = sorted(str(path) for path in then.keys() | now.keys() if then.get(path) != now.get(path))
+        where = ", ".join(changed) or "the host"
+        raise RefusedPlan(
+            "changed since the plan was saved", where=where, next="Make a new plan, look at it, and apply that"
+        )
+
+
+def save(plan: Plan, answers: Mapping[str, object], source: Path | None, output: Path) -> None:
+    """Write a plan to a file that only its owner can read.
+
+    Raises:
+        AnswersError: a secret was not given by a file, so that it could not be found again.
+    """
+    has_secrets = any(key in answers for key in SECRET_KEYS)
+    if has_secrets and source is None:
+        raise AnswersError("is a secret and must come from a file of answers", where=next(iter(SECRET_KEYS)))
+    shown = {key: value for key, value in answers.items() if key not in SECRET_KEYS}
+    secrets = str(source.resolve()) if has_secrets and source else ""
+    saved = SavedPlan(FORMAT, shown, secrets, plan)  # type: ignore[arg-type]
+    private = PathState("file", mode=0o600, uid=os.geteuid(), gid=os.getegid())
+    write_new(output, dump(saved).encode(), private)
+
+
+def read(path: Path) -> SavedPlan:
+    """Return a saved plan.
+
+    Raises:
+        AnswersError: the file is no saved plan of this version.
+    """
+    try:
+        saved = load(path.read_text(), SavedPlan)
+    except (OSError, ValueError, ExceptionGroup) as error:
+        raise AnswersError(
+            "is no plan that this version saved", where=str(path), next="Make it again with: plan --output"
+        ) from error
+    if saved.format != FORMAT:
+        raise AnswersError(f"has the format {saved.format}, not {FORMAT}", where=str(path), next="Make a new plan")
+    return saved

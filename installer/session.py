@@ -1,0 +1,50 @@
+"""What a command works with: the host's facts and the person's answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from palpo_installer.answers import Answers
+from palpo_installer.answers_file import assignments, load
+from palpo_installer.facts import Facts, gather
+from palpo_installer.host import Host
+from palpo_installer.questions import Resolved, resolve
+
+
+@dataclass(frozen=True)
+class Session:
+    """One look at the host, and the answers that go with it."""
+
+    host: Host
+    facts: Facts
+    resolved: Resolved
+
+    @property
+    def answers(self) -> Answers:
+        """The typed answers."""
+        return self.resolved.answers
+
+
+def given(host: Host, file: Path | None, settings: tuple[str, ...]) -> dict[str, object]:
+    """Return the answers given: of the file, else those saved by the last complete run, and ``--set`` over them.
+
+    Raises:
+        AnswersError: the file cannot be used, or a setting is not ``key=value``.
+    """
+    saved = host.layout.answers
+    source = file or (saved if host.status(saved) is not None else None)
+    answers: Mapping[str, object] = load(source) if source else {}
+    return {**answers, **assignments(settings)}
+
+
+def begin(host: Host, raw: Mapping[str, object]) -> Session:
+    """Read the host and resolve the answers.
+
+    Raises:
+        AnswersError: an answer is missing, unknown or not usable.
+    """
+    names = [str(raw[key]) for key in ("names.server_name", "names.client_host") if key in raw]
+    facts = gather(host, tuple(dict.fromkeys(names)))
+    return Session(host, facts, resolve(raw, facts, host.layout))

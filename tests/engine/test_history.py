@@ -1,0 +1,87 @@
+"""The runs on a host, from their directories."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from palpo_installer.engine.history import effective, forget_old_copies, new_run, ours, runs, unfinished
+from palpo_installer.engine.journal import Journal, Record
+from palpo_installer.layout import Layout
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    """Return a layout with an empty directory of runs."""
+    layout = Layout(root=tmp_path)
+    layout.runs.mkdir(parents=True)
+    return layout
+
+
+def past(layout: Layout, *records: Record) -> Path:
+    """Make a run with these records."""
+    directory = new_run(layout)
+    (directory / "plan.json").write_text("{}")
+    journal = Journal(directory / "journal.jsonl")
+    for record in records:
+        journal.append(record)
+    journal.close()
+    return directory
+
+
+def end(result: str, **more: object) -> Record:
+    """Return the last record of a run."""
+    return Record("end", "", {"result": result, "cause": "", "problems": [], **more})
+
+
+def test_a_host_without_runs_has_no_history(tmp_path: Path) -> None:
+    """Nothing there is an empty history, not an error, and asking makes nothing."""
+    assert runs(Layout(root=tmp_path)) == ()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_each_run_is_told_by_how_it_ended(layout: Layout) -> None:
+    """Applied, taken back, rolled back and cut off runs are told apart, and numbered in order."""
+    past(layout, Record("acting", "0"), end("applied"))
+    past(layout, Record("acting", "0"), end("taken-back", cause="port 8448 is taken"))
+    past(layout, Record("acting", "0"), end("applied"), Record("undoing", "0"), end("rolled-back"))
+    past(layout, Record("acting", "0"))
+    found = runs(layout)
+    assert [(run.id, run.result) for run in found] == [
+        ("0001", "applied"),
+        ("0002", "taken-back"),
+        ("0003", "rolled-back"),
+        ("0004", "interrupted"),
+    ]
+    assert found[1].cause == "port 8448 is taken"
+    assert [run.id for run in effective(layout)] == ["0001"]
+
+
+def test_a_run_that_did_nothing_is_not_unfinished(layout: Layout) -> None:
+    """A directory that an engine never began with needs no taking back."""
+    new_run(layout)
+    assert [run.result for run in runs(layout)] == ["never began"]
+    assert unfinished(layout) == ()
+
+
+def test_unfinished_runs_come_newest_first(layout: Layout) -> None:
+    """That is the order in which they can be taken back."""
+    past(layout, Record("acting", "0"))
+    past(layout, Record("acting", "0"))
+    assert [run.id for run in unfinished(layout)] == ["0002", "0001"]
+
+
+def test_ours_is_what_the_last_complete_run_recorded(layout: Layout) -> None:
+    """A rolled back run's record does not count any more."""
+    past(layout, Record("acting", "0"), end("applied", ours={"/etc/a": "1"}))
+    past(layout, Record("acting", "0"), end("applied", ours={"/etc/a": "2"}), Record("undone"), end("rolled-back"))
+    assert ours(layout) == {"/etc/a": "1"}
+
+
+def test_copies_are_kept_for_ten_runs(layout: Layout) -> None:
+    """Older earlier bytes go, but never those of a run that must still be taken back."""
+    for number in range(13):
+        past(layout, Record("acting", "0"), *([] if number == 0 else [end("applied")]))
+    forget_old_copies(layout)
+    assert [run.id for run in runs(layout) if not run.reversible] == ["0002", "0003"]

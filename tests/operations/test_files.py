@@ -1,0 +1,205 @@
+"""The operations on files, links and directories, on real files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from benches import workbench
+from trees import tree
+
+from palpo_installer.errors import InstallerError, NotPutBack, RefusedPlan
+from palpo_installer.operations.base import Operation, State
+from palpo_installer.operations.files import MakeDirectory, MakeLink, RemoveFile, WriteFile
+from palpo_installer.operations.paths import state_of
+from palpo_installer.secret import SecretReference, Text
+
+Make = Callable[[Path], Operation]
+
+
+@pytest.fixture
+def etc(tmp_path: Path) -> Path:
+    """Return a directory with an old file, a link and a directory in it."""
+    directory = tmp_path / "etc"
+    directory.mkdir()
+    old = directory / "old"
+    old.write_bytes(b"first\r\nno newline \xff")
+    old.chmod(0o604)
+    os.setxattr(old, "user.note", b"kept")
+    (directory / "link").symlink_to("old")
+    return directory
+
+
+def write(path: Path, text: str = "new\n", planned: str | None = None) -> WriteFile:
+    """Return the operation that writes a file which was planned for what is there now."""
+    expected = state_of(path).sha256 if planned is None else planned
+    return WriteFile(path, Text(text), 0o644, os.geteuid(), os.getegid(), expected)
+
+
+KINDS: dict[str, Make] = {
+    "new file": lambda etc: write(etc / "fresh"),
+    "changed file": lambda etc: write(etc / "old"),
+    "new link": lambda etc: MakeLink(etc / "also", "../elsewhere", ""),
+    "changed link": lambda etc: MakeLink(etc / "link", "../elsewhere", "link old"),
+    "removed file": lambda etc: RemoveFile(etc / "old", state_of(etc / "old").sha256),
+    "removed link": lambda etc: RemoveFile(etc / "link", "link old"),
+    "new directory": lambda etc: MakeDirectory(etc / "made", 0o750),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_undone_act_leaves_the_tree_as_it_was(etc: Path, tmp_path: Path, kind: str) -> None:
+    """Type, bytes, mode, owner, attributes and targets are the same after act, undo and finish."""
+    bench, operation, before_tree = workbench(tmp_path), KINDS[kind](etc), tree(etc)
+    before = operation.prepare(bench, 7)
+    operation.stage(bench, before)
+    assert operation.observe(bench, before) is State.BEFORE
+    operation.act(bench, before)
+    assert operation.observe(bench, before) is State.AFTER
+    operation.undo(bench, before)
+    operation.finish(bench, before)
+    assert tree(etc) == before_tree
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_acts_and_undos_can_be_repeated(etc: Path, tmp_path: Path, kind: str) -> None:
+    """A second act, a second undo and an undo without an act change nothing and raise nothing."""
+    bench, operation, before_tree = workbench(tmp_path), KINDS[kind](etc), tree(etc)
+    before = operation.prepare(bench, 7)
+    operation.stage(bench, before)
+    operation.undo(bench, before)
+    operation.act(bench, before)
+    operation.act(bench, before)
+    operation.undo(bench, before)
+    operation.undo(bench, before)
+    operation.finish(bench, before)
+    assert tree(etc) == before_tree
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_undo_of_a_later_day_uses_the_copy(etc: Path, tmp_path: Path, kind: str) -> None:
+    """After finish, restage and undo bring back the same tree from the run's directory alone."""
+    bench, operation, before_tree = workbench(tmp_path), KINDS[kind](etc), tree(etc)
+    before = operation.prepare(bench, 7)
+    operation.stage(bench, before)
+    operation.act(bench, before)
+    operation.finish(bench, before)
+    assert not [path for path in tree(etc) if ".palpo-installer" in path]
+    operation.restage(bench, before)
+    operation.undo(bench, before)
+    operation.finish(bench, before)
+    assert tree(etc) == before_tree
+
+
+def test_what_is_staged_has_a_dot_name(etc: Path, tmp_path: Path) -> None:
+    """Before the act nothing lies in the directory that an include pattern would match."""
+    bench, operation = workbench(tmp_path), write(etc / "old")
+    before = operation.prepare(bench, 3)
+    operation.stage(bench, before)
+    added = {path.name for path in etc.iterdir()} - {"old", "link"}
+    assert added == {".palpo-installer-0001-3.new", ".palpo-installer-0001-3.old"}
+    assert not [path for path in etc.glob("*") if path.name in added and not path.name.startswith(".")]
+
+
+def test_a_file_in_a_directory_that_is_made_later_is_staged_above_it(etc: Path, tmp_path: Path) -> None:
+    """The space is reserved on the same file system, although the directory is not there yet."""
+    bench = workbench(tmp_path)
+    directory, file = MakeDirectory(etc / "made", 0o755), write(etc / "made" / "file", planned="")
+    records = [operation.prepare(bench, number) for number, operation in enumerate((directory, file))]
+    file.stage(bench, records[1])
+    assert (etc / ".palpo-installer-0001-1.new").read_text() == "new\n"
+    directory.act(bench, records[0])
+    file.act(bench, records[1])
+    assert (etc / "made" / "file").read_text() == "new\n"
+
+
+@pytest.mark.parametrize("kind", ["new file", "changed file"])
+def test_a_file_changed_since_the_plan_is_refused(etc: Path, tmp_path: Path, kind: str) -> None:
+    """What was reviewed is what is done, or nothing."""
+    operation = KINDS[kind](etc)
+    assert isinstance(operation, WriteFile)
+    operation.path.write_text("somebody was faster")
+    with pytest.raises(RefusedPlan, match="changed since the plan was made"):
+        operation.prepare(workbench(tmp_path), 1)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda path: path.mkdir(), "is no regular file"),
+        (os.mkfifo, "is no regular file"),
+        (lambda path: path.symlink_to("elsewhere"), "is a link to elsewhere"),
+    ],
+)
+def test_what_is_no_file_is_not_replaced(
+    etc: Path, tmp_path: Path, spoil: Callable[[Path], object], message: str
+) -> None:
+    """A directory, a pipe or a link in the file's place is named and left alone."""
+    spoil(etc / "fresh")
+    before_tree = tree(etc)
+    with pytest.raises(InstallerError, match=message):
+        write(etc / "fresh", planned="").prepare(workbench(tmp_path), 1)
+    assert tree(etc) == before_tree
+
+
+def test_an_edit_after_the_act_is_left_alone(etc: Path, tmp_path: Path) -> None:
+    """Undo names a file that somebody changed meanwhile and does not touch it."""
+    bench, operation = workbench(tmp_path), write(etc / "old")
+    before = operation.prepare(bench, 1)
+    operation.stage(bench, before)
+    operation.act(bench, before)
+    (etc / "old").write_text("an edit")
+    assert operation.observe(bench, before) is State.OTHER
+    with pytest.raises(NotPutBack, match="changed by somebody else"):
+        operation.undo(bench, before)
+    assert (etc / "old").read_text() == "an edit"
+
+
+def test_a_surrendered_edit_is_copied_and_then_undone(etc: Path, tmp_path: Path) -> None:
+    """Giving up an edit keeps a copy of it and makes the undo possible."""
+    bench, operation, before_tree = workbench(tmp_path), write(etc / "old"), tree(etc)
+    before = operation.prepare(bench, 1)
+    operation.stage(bench, before)
+    operation.act(bench, before)
+    operation.finish(bench, before)
+    (etc / "old").write_text("an edit")
+    given_up = operation.surrender(bench, before)
+    operation.undo(bench, given_up)
+    operation.finish(bench, given_up)
+    assert tree(etc) == before_tree
+    assert (bench.copies / "edited-old").read_text() == "an edit"
+
+
+def test_secrets_are_in_the_file_and_nowhere_else(etc: Path, tmp_path: Path) -> None:
+    """The record for the journal and the description have the placeholder, the file the escaped value."""
+    reference = SecretReference("homeserver.database_url", "answer", "homeserver.database_url")
+    text = Text(f'url = "{reference.placeholder}"\n', (reference,))
+    operation = WriteFile(etc / "secret.toml", text, 0o600, os.geteuid(), os.getegid(), "")
+    bench = workbench(tmp_path, {reference.name: 'postgres://u:p"\\w@h/d'})
+    before = operation.prepare(bench, 1)
+    operation.stage(bench, before)
+    operation.act(bench, before)
+    assert (etc / "secret.toml").read_text() == 'url = "postgres://u:p\\"\\\\w@h/d"\n'
+    assert "p\\" not in str(before)
+    assert "u:p" not in operation.describe(bench.host).diff
+    assert (etc / "secret.toml").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_directory_with_something_in_it_stays(etc: Path, tmp_path: Path) -> None:
+    """Taking back never deletes what others, or what is never undone, put into a directory."""
+    bench, operation = workbench(tmp_path), MakeDirectory(etc / "made", 0o700)
+    before = operation.prepare(bench, 1)
+    operation.act(bench, before)
+    (etc / "made" / "account").write_text("kept")
+    operation.undo(bench, before)
+    assert (etc / "made" / "account").read_text() == "kept"
+
+
+def test_the_difference_names_both_sides(etc: Path, tmp_path: Path) -> None:
+    """The review shows what goes and what comes."""
+    diff = write(etc / "link2", planned="").describe(workbench(tmp_path).host).diff
+    assert "+new" in diff.splitlines()
+    (etc / "old").write_text("gone\n")
+    assert "-gone" in write(etc / "old").describe(workbench(tmp_path).host).diff.splitlines()
