@@ -13,7 +13,6 @@ from palpo_installer.operations.files import MakeDirectory, MakeLink, RemoveFile
 from palpo_installer.operations.palpo import ConfigurePalpo
 from palpo_installer.proxies.nginx.activation import ActivateNginx
 from palpo_installer.proxies.nginx.configuration import ReadFile
-from palpo_installer.secret import SecretReference
 from palpo_installer.serialization import dump, tag
 
 AnyOperation = (
@@ -63,9 +62,9 @@ class Plan:
         changes: in the order in which they are made.
         unchanged: what needs nothing, with reasons.
         findings: what the person should know, and what must be done elsewhere.
+        obstacles: what must be put right first; with one, the plan is not applied.
         rests_on: the files that were read to make the plan; it is refused when one has changed.
         ours: what earlier runs installed: path and hash.
-        secrets: the references that the operations use.
     """
 
     summary: tuple[str, ...]
@@ -74,9 +73,10 @@ class Plan:
     findings: tuple[str, ...]
     rests_on: tuple[ReadFile, ...]
     ours: Mapping[str, str] = field(default_factory=dict)
-    secrets: tuple[SecretReference, ...] = ()
+    obstacles: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:
-        """Sixteen hexadecimal digits that are the same for the same plan."""
-        return hashlib.sha256(dump(self).encode()).hexdigest()[:16]
+        """Sixteen hexadecimal digits that are the same for the same changes made from the same files."""
+        deciding = Plan((), self.changes, (), (), self.rests_on, self.ours)
+        return hashlib.sha256(dump(deciding).encode()).hexdigest()[:16]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import signal
@@ -85,6 +86,15 @@ class Host:
         except HostError:
             return None
         return None if data is None else data.decode(errors="replace")
+
+    def digest(self, path: Path) -> str:
+        """Return the SHA-256 of a file's bytes, behind a link too; empty where there is no file.
+
+        Raises:
+            HostError: it is there and cannot be read.
+        """
+        data = self.read(path)
+        return "" if data is None else hashlib.sha256(data).hexdigest()
 
     def names(self, directory: Path) -> tuple[str, ...]:
         """Return the sorted names in a directory, none where it is missing or unreadable."""

@@ -33,6 +33,10 @@ def _lines(plan: Plan, host: Host) -> Iterator[str]:
         yield ""
         yield "Left as it is"
         yield from (f"  {entry.subject}: {entry.reason}" for entry in plan.unchanged)
+    if plan.obstacles:
+        yield ""
+        yield "To be put right first; until then nothing is changed"
+        yield from (f"  {obstacle}" for obstacle in plan.obstacles)
     if plan.findings:
         yield ""
         yield "To know"
@@ -74,5 +78,6 @@ def as_json(plan: Plan, host: Host) -> str:
         "changes": changes,
         "unchanged": [converter.unstructure(entry) for entry in plan.unchanged],
         "findings": plan.findings,
+        "obstacles": plan.obstacles,
     }
     return json.dumps(review, indent=1, ensure_ascii=False) + "\n"

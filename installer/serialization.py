@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from cattrs.preconf.json import make_converter
 from cattrs.strategies import configure_tagged_union
@@ -20,9 +20,13 @@ converter.register_unstructure_hook(Path, str)
 converter.register_structure_hook(Path, lambda text, _: Path(text))
 
 
-def tag(union: object) -> None:
-    """Let each member of a union be told apart by its class name."""
+def tag(union: Any) -> None:
+    """Let each member of a union be told apart by its class name, also where there may be none."""
     configure_tagged_union(union, converter, tag_name="kind")
+    structure, unstructure = converter.get_structure_hook(union), converter.get_unstructure_hook(union)
+    optional = union | None
+    converter.register_structure_hook(optional, lambda fields, _: None if fields is None else structure(fields, union))
+    converter.register_unstructure_hook(optional, lambda value: None if value is None else unstructure(value))
 
 
 def dump(value: object, declared: object = None) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from palpo_installer.answers import Answers
 from palpo_installer.answers_file import assignments, load
 from palpo_installer.facts import Facts, gather
+from palpo_installer.facts import names as dns
 from palpo_installer.host import Host
 from palpo_installer.questions import Resolved, resolve
 
@@ -47,4 +48,8 @@ def begin(host: Host, raw: Mapping[str, object]) -> Session:
     """
     names = [str(raw[key]) for key in ("names.server_name", "names.client_host") if key in raw]
     facts = gather(host, tuple(dict.fromkeys(names)))
-    return Session(host, facts, resolve(raw, facts, host.layout))
+    resolved = resolve(raw, facts, host.layout)
+    chosen = (resolved.answers.names.base, resolved.answers.names.client_host)
+    asked = {name.name for name in facts.names}
+    missing = tuple(dict.fromkeys(name for name in chosen if name not in asked))
+    return Session(host, replace(facts, names=(*facts.names, *dns.read(host, missing))), resolved)

@@ -7,16 +7,17 @@ from pathlib import Path
 import click
 
 from palpo_installer import review, saved_plan
-from palpo_installer.commands.following import perform, recover as recover_runs, show
-from palpo_installer.commands.options import answers_options, open_session, require_root, yes_option
+from palpo_installer.commands.following import perform, show
+from palpo_installer.commands.following import recover as recover_runs
+from palpo_installer.commands.options import answers_options, require_root, yes_option
 from palpo_installer.engine import launch
 from palpo_installer.engine.history import effective, runs, unfinished
 from palpo_installer.engine.process import Engine, discard_edits, refuse_edits
 from palpo_installer.engine.renewal import renew as renew_certificates
 from palpo_installer.errors import AnswersError
 from palpo_installer.host import Host
-from palpo_installer.plan import make
-from palpo_installer.session import Session, begin
+from palpo_installer.plan import inputs_of, make
+from palpo_installer.session import Session, begin, given
 
 
 @click.command()
@@ -34,10 +35,12 @@ def apply(host: Host, file: Path | None, settings: tuple[str, ...], saved: Path 
         if (code := recover_runs(host)) != 1:
             return code
     session = _session(host, file, settings, saved)
-    plan = make(session)
+    plan = make(inputs_of(session))
     if saved is not None:
         saved_plan.read(saved).require_same(plan)
     click.echo(review.in_words(plan, host))
+    if plan.obstacles:
+        return 1
     if not plan.changes:
         return 0
     if not yes and not click.confirm("Make these changes?", default=False):
@@ -53,7 +56,7 @@ def apply(host: Host, file: Path | None, settings: tuple[str, ...], saved: Path 
 
 def _session(host: Host, file: Path | None, settings: tuple[str, ...], saved: Path | None) -> Session:
     if saved is None:
-        return open_session(host, file, settings)
+        return begin(host, given(host, file, settings))
     if file is not None or settings:
         raise AnswersError("brings its own answers", where="--plan", next="Leave out --answers and --set")
     return begin(host, saved_plan.read(saved).given())

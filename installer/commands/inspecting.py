@@ -8,13 +8,14 @@ from pathlib import Path
 import click
 
 from palpo_installer import detect as detection
-from palpo_installer import site
-from palpo_installer.commands.options import answers_options, json_option, open_session
+from palpo_installer.commands.options import answers_options, json_option
 from palpo_installer.engine.history import runs
 from palpo_installer.facts import gather
 from palpo_installer.host import Host
+from palpo_installer.outside import look
 from palpo_installer.serialization import dump
-from palpo_installer.verify import describe, verify as verify_site
+from palpo_installer.session import begin, given
+from palpo_installer.verify import describe
 
 
 @click.command()
@@ -30,13 +31,15 @@ def detect(host: Host, names: tuple[str, ...], *, as_json: bool) -> None:
 @click.command()
 @answers_options
 @json_option
+@click.option(
+    "--trust", "authority", type=click.Path(path_type=Path), metavar="FILE", help="One more authority to trust."
+)
 @click.pass_obj
-def verify(host: Host, file: Path | None, settings: tuple[str, ...], *, as_json: bool) -> int:
+def verify(host: Host, file: Path | None, settings: tuple[str, ...], authority: Path | None, *, as_json: bool) -> int:
     """Check what clients and other servers see."""
-    session = open_session(host, file, settings)
-    report = verify_site(session.answers, site.build(session.answers, host.layout), host)
+    report = look(host, begin(host, given(host, file, settings)).answers, authority)
     click.echo(dump(report) if as_json else describe(report))
-    return 6 if report.failed else 0
+    return 6 if report.failures else 0
 
 
 @click.command()

@@ -10,7 +10,6 @@ import click
 
 from palpo_installer.errors import NeedsRoot
 from palpo_installer.host import Host
-from palpo_installer.session import Session, begin, given
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -32,11 +31,6 @@ def answers_options(command: Decorated) -> Decorated:
 
 json_option = click.option("--json", "as_json", is_flag=True, help="For programs.")
 yes_option = click.option("--yes", is_flag=True, help="Answer the plain confirmations with yes.")
-
-
-def open_session(host: Host, file: Path | None, settings: tuple[str, ...]) -> Session:
-    """Return the session of a command's answers."""
-    return begin(host, given(host, file, settings))
 
 
 def require_root(host: Host, command: str) -> None:

@@ -9,9 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-Kind = Literal[
-    "began", "preparing", "acting", "done", "undoing", "undone", "waiting", "problem", "finding", "ended"
-]
+Kind = Literal["began", "preparing", "acting", "done", "undoing", "undone", "waiting", "problem", "finding", "ended"]
 
 
 @dataclass(frozen=True)

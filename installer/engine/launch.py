@@ -55,7 +55,8 @@ def _as_unit(host: Host, identity: str, argv: tuple[str, ...]) -> bool:
     if host.layout.root != Path("/") or not host.layout.at("/run/systemd/system").is_dir():
         return False
     unit = f"palpo-installer-run-{identity}-{os.getpid()}"
-    flags = ("--quiet", "--collect", f"--unit={unit}", "--property=TimeoutStopSec=300", "--property=KillMode=mixed")
+    # An order that is under way outlives an engine that is killed: one cut off is one lost to the CA's limits.
+    flags = ("--quiet", "--collect", f"--unit={unit}", "--property=TimeoutStopSec=300", "--property=KillMode=process")
     try:
         return host.run(Command(("systemd-run", *flags, "--", *argv), timeout=START_LIMIT)).status == 0
     except HostError:

@@ -19,7 +19,6 @@ from palpo_installer.homeserver.keys import signing_key
 from palpo_installer.host import Host
 from palpo_installer.layout import Layout
 from palpo_installer.operations.base import Json, Workbench
-from palpo_installer.operations.paths import state_of
 from palpo_installer.secret import Secret, SecretReference
 from palpo_installer.serialization import load
 
@@ -63,6 +62,9 @@ class Engine:
                 forget_old_copies(self.layout)
         except InstallerError as error:
             return _ended(events, str(error), error.exit_code)
+        except Exception as error:  # the outermost boundary of the process
+            log.exception("a defect in palpo-installer")
+            return _ended(events, f"{defect(error)}. What it began is taken back by: palpo-installer recover", 5)
         return _ended(events, in_words(outcome), outcome.exit_code)
 
     def roll_back(self, identity: str, edited: Edited) -> int:
@@ -92,14 +94,14 @@ class Engine:
 
     def _apply(self, directory: Path, events: EventFile) -> Outcome:
         run = self._open(directory, events)
-        changed = [file.path for file in run.plan.rests_on if state_of(file.path).sha256 != file.sha256]
+        changed = [file.path for file in run.plan.rests_on if self.host.digest(file.path) != file.sha256]
         if changed:
             raise RefusedPlan("changed since the plan was made", where=str(changed[0]), next="Make a new plan")
         try:
             return run.apply()
         except Exception as error:
             log.exception("a defect in palpo-installer")
-            return run.take_back("taken-back", f"a defect in palpo-installer: {type(error).__name__}: {error}")
+            return run.take_back("taken-back", defect(error))
 
     def _recover(self, run: PastRun, events: EventFile) -> Outcome:
         return self._open(run.directory, events).take_back("taken-back", "the run was cut off")
@@ -137,6 +139,11 @@ class Engine:
 
     def _terminate(self, number: int, frame: FrameType | None) -> None:
         self._terminated = True
+
+
+def defect(error: Exception) -> str:
+    """Return an error that only we can have caused in one line."""
+    return f"a defect in palpo-installer: {type(error).__name__}: {error}"
 
 
 def in_words(outcome: Outcome) -> str:

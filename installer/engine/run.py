@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from palpo_installer.changes import Change, Plan
@@ -114,6 +115,9 @@ class Run:
                 yield Step(number, change, operation)
                 number += 1
 
+    def _steps_of(self, change: Change) -> Iterator[Step]:
+        return (step for step in self._steps() if step.change is change)
+
     def _prepare(self) -> None:
         self.say("preparing", "copying what is there and reserving space")
         for step in self._steps():
@@ -129,45 +133,35 @@ class Run:
 
     def _act(self, number: int, change: Change) -> None:
         prepared = progress(read(self.path)).prepared
-        for step in self._steps():
-            if step.change is change:
-                self._perform(
-                    step.name,
-                    step.operation.describe(self.bench.host).title,
-                    lambda step=step: step.operation.act(self.bench, prepared[step.name]),
-                )
-        proof = change.activation
-        if proof is not None:
+        for step in self._steps_of(change):
+            title = step.operation.describe(self.bench.host).title
+            self._perform(step.name, title, partial(step.operation.act, self.bench, prepared[step.name]))
+        if change.activation is not None:
             name = activation(number)
-            self._perform(
-                name,
-                proof.describe(self.bench.host).title,
-                lambda: proof.activate(self.bench, prepared[name]) or {},
-            )
+            title = change.activation.describe(self.bench.host).title
+            self._perform(name, title, partial(change.activation.activate, self.bench, prepared[name]))
 
-    def _perform(self, step: str, title: str, act: Callable[[], Json]) -> None:
+    def _perform(self, step: str, title: str, act: Callable[[], Json | None]) -> None:
         self.bench.check()
         self.journal.append(Record("acting", step))
         self.say("acting", title, step)
         result = act()
-        self.journal.append(Record("done", step, result))
+        self.journal.append(Record("done", step, result or {}))
         self.say("done", title, step)
 
     def _undo(self, number: int, change: Change) -> list[str]:
         done = progress(read(self.path))
-        begun = [step for step in self._steps() if step.change is change and step.name in done.begun]
-        name = activation(number)
+        begun = [step for step in self._steps_of(change) if step.name in done.begun]
         problems = []
         for step in reversed(begun):
-            before = done.prepared[step.name]
             title = step.operation.describe(self.bench.host).title
-            problems += self._restore(
-                step.name, title, lambda step=step, before=before: step.operation.undo(self.bench, before)
-            )
-        proof = change.activation
-        if proof is not None and name in done.prepared and (begun or name in done.begun):
-            title = proof.describe(self.bench.host).title
-            problems += self._restore(name, title, lambda: proof.restore(self.bench, done.prepared[name]))
+            undo = partial(step.operation.undo, self.bench, done.prepared[step.name])
+            problems += self._restore(step.name, title, undo)
+        name = activation(number)
+        if change.activation is not None and name in done.prepared and (begun or name in done.begun):
+            title = change.activation.describe(self.bench.host).title
+            restore = partial(change.activation.restore, self.bench, done.prepared[name])
+            problems += self._restore(name, title, restore)
         return problems
 
     def _restore(self, step: str, title: str, undo: Callable[[], None]) -> list[str]:

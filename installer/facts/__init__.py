@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from palpo_installer import processes
+from palpo_installer.facts import certificates, containers, listeners, palpo_search, system
+from palpo_installer.facts import names as dns
 from palpo_installer.facts.certificates import Certificate
 from palpo_installer.facts.listeners import Listener
 from palpo_installer.facts.names import Name
 from palpo_installer.facts.palpo import Palpo
 from palpo_installer.facts.system import System
+from palpo_installer.host import Host
+from palpo_installer.proxies.nginx import discovery
 from palpo_installer.proxies.nginx.configuration import Nginx
 
 
@@ -28,3 +33,30 @@ class Facts:
     certificates: tuple[Certificate, ...]
     names: tuple[Name, ...]
     unseen: tuple[str, ...]
+
+
+def gather(host: Host, names: tuple[str, ...] = ()) -> Facts:
+    """Return all the facts. Reads only; what cannot be read is told in ``unseen``, never raised.
+
+    Args:
+        host: the machine, under its layout.
+        names: what to ask DNS for: host names, or server names with a port that is left out.
+    """
+    unseen: list[str] = []
+    note = unseen.append
+    if not host.is_root:
+        note("Without root, the processes of other accounts, private keys and packet filters stay out of sight.")
+    running = processes.read(host)
+    boxes = containers.read(host, running, note)
+    listening = listeners.read(host, running, boxes, note)
+    owners = frozenset(each.pid for each in listening if each.pid is not None)
+    nginx = discovery.read(host, running, owners, note)
+    return Facts(
+        system=system.read(host, running),
+        listeners=listening,
+        nginx=nginx,
+        palpo=palpo_search.read(host, running, boxes, listening),
+        certificates=certificates.read(host, nginx, note),
+        names=dns.read(host, names),
+        unseen=tuple(dict.fromkeys(unseen)),
+    )

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+
+from palpo_installer.errors import HostError
+from palpo_installer.facts.containers import Container, named
+from palpo_installer.host import Host, Socket
+from palpo_installer.processes import Process, consult
+
+STAND_INS = frozenset({"docker-proxy", "dockerd", "conmon", "rootlessport", "rootlesskit", "slirp4netns", "pasta"})
+"""Programs that hold a published port for a container."""
 
 
 @dataclass(frozen=True)
@@ -37,3 +46,79 @@ class Listener:
         if self.pid is None:
             return "a process we may not see"
         return f"{self.process} (process {self.pid})"
+
+
+def read(
+    host: Host, processes: tuple[Process, ...], containers: tuple[Container, ...], note: Callable[[str], None]
+) -> tuple[Listener, ...]:
+    """Return who listens; ``note`` takes a sentence for what cannot be seen."""
+    try:
+        sockets = host.listening()
+    except HostError as error:
+        note(f"{error.what[:1].upper()}{error.what[1:]}.")
+        return ()
+    both = _both_families(host, note) if any(socket.address == "::" for socket in sockets) else {}
+    return parse(sockets, both, processes, containers)
+
+
+def _both_families(host: Host, note: Callable[[str], None]) -> Mapping[int, bool]:
+    said = consult(host, "ss", "-H", "-ltne")
+    if said is None or said.status:
+        note("Without the program ss, listeners on [::] are taken for IPv6 only.")
+        return {}
+    return parse_both_families(said.stdout)
+
+
+def parse_both_families(text: str) -> Mapping[int, bool]:
+    """Return for each port with a listener on ``::`` whether it takes IPv4 too, from ``ss -H -ltne``.
+
+    ss writes such a listener as ``*:80 … v6only:0`` or ``[::]:80 … v6only:1``.
+    """
+    both: dict[int, bool] = {}
+    for words in map(str.split, text.splitlines()):
+        address, _, port = next((word for word in words if ":" in word), "").rpartition(":")
+        if address in {"*", "[::]"} and port.isdigit():
+            both[int(port)] = "v6only:0" in words
+    return both
+
+
+def parse(
+    sockets: Iterable[Socket],
+    both_families: Mapping[int, bool],
+    processes: tuple[Process, ...],
+    containers: tuple[Container, ...],
+) -> tuple[Listener, ...]:
+    """Return one listener for each address and port, by port; ``both_families`` is about those on ``::``."""
+    known = {process.pid: process for process in processes}
+    holders: dict[tuple[int, str], list[int]] = {}
+    for socket in sockets:
+        holders.setdefault((socket.port, socket.address), []).extend([] if socket.pid is None else [socket.pid])
+    listeners = []
+    for (port, address), pids in sorted(holders.items()):
+        both = address == "::" and both_families.get(port, False)
+        owner = _owner([known[pid] for pid in pids if pid in known])
+        if owner is None:
+            listeners.append(Listener(address, port, both, "", min(pids, default=None), "", ""))
+        else:
+            container = _container(owner, address, port, containers)
+            unit = "" if container else owner.unit
+            listeners.append(Listener(address, port, both, owner.name, owner.pid, unit, container))
+    return tuple(listeners)
+
+
+def _owner(holders: list[Process]) -> Process | None:
+    # A socket that systemd opened is held by process 1 too; the service is the one that answers.
+    services = [process for process in holders if process.pid != 1] or holders
+    return min(services, key=lambda process: (process.started, process.pid), default=None)
+
+
+def _container(owner: Process, address: str, port: int, containers: tuple[Container, ...]) -> str:
+    if owner.container:
+        return named(containers, owner.container)
+    if owner.name not in STAND_INS:
+        return ""
+    for container in containers:
+        if (address, port) in container.ports:
+            return container.name
+    words = owner.command
+    return words[words.index("-container-ip") + 1] if "-container-ip" in words[:-1] else ""

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+import tomlkit
+import tomlkit.exceptions
+
+END_OF_FILE = r"Unexpected character: '\x00'"
+"""How tomlkit puts a text that ends in the middle of a value."""
 
 
 @dataclass(frozen=True)
@@ -49,3 +59,38 @@ class Palpo:
     group: str
     answers_at: str
     version: str
+
+
+def parse(path: Path, data: bytes) -> PalpoConfiguration:
+    """Return what a palpo.toml says; a broken one says why, and where."""
+    sha256 = hashlib.sha256(data).hexdigest()
+    if path.suffix != ".toml":
+        return PalpoConfiguration(
+            path, sha256, "", (), f"is in the format {path.suffix or 'of another kind'}, not TOML"
+        )
+    try:
+        document = tomlkit.parse(data.decode()).unwrap()
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        return PalpoConfiguration(path, sha256, "", (), f"line {line}: is not UTF-8")
+    except tomlkit.exceptions.TOMLKitError as error:
+        line = getattr(error, "line", 0)
+        reason = re.sub(r" at line \d+ col \d+$", "", str(error)).rstrip(".")
+        reason = reason.replace(END_OF_FILE, "the file ends too early")
+        return PalpoConfiguration(path, sha256, "", (), f"line {line}: {reason}" if line else reason)
+    return PalpoConfiguration(path, sha256, str(document.get("server_name", "")), _listeners(document), "")
+
+
+def _listeners(document: Mapping[str, object]) -> tuple[str, ...]:
+    listeners = document.get("listeners", [])
+    tables = [each for each in listeners if isinstance(each, Mapping)] if isinstance(listeners, list) else []
+    return tuple(each["address"] for each in tables if isinstance(each.get("address"), str))
+
+
+def parse_versions(body: bytes) -> str | None:
+    """Return Palpo's version by its answer at ``VERSIONS`` (MSC4383), None where another server answers."""
+    try:
+        server = json.loads(body)["net.zemos.msc4383.server"]
+        return str(server.get("version", "")) if server["name"] == "Palpo" else None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None

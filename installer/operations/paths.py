@@ -177,9 +177,7 @@ class Replacement:
         """Let the staged file become the path, in one step."""
         path, state = Path(self.path), self.observe()
         if state is State.OTHER:
-            raise RefusedPlan(
-                "was changed by somebody else while this ran", where=self.path, next="Make a new plan"
-            )
+            raise RefusedPlan("was changed by somebody else while this ran", where=self.path, next="Make a new plan")
         if state is State.BEFORE:
             if self.after.kind == "absent":
                 path.unlink()

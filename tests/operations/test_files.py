@@ -7,14 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from benches import workbench
-from trees import tree
 
 from palpo_installer.errors import InstallerError, NotPutBack, RefusedPlan
 from palpo_installer.operations.base import Operation, State
 from palpo_installer.operations.files import MakeDirectory, MakeLink, RemoveFile, WriteFile
 from palpo_installer.operations.paths import state_of
 from palpo_installer.secret import SecretReference, Text
+from tests.benches import workbench
+from tests.trees import tree
 
 Make = Callable[[Path], Operation]
 

@@ -35,6 +35,7 @@ class ServerBlock:
         certificates: the files of its ``ssl_certificate`` directives (its own or inherited).
         file: where it begins.
         line: in that file, from 1.
+        keys: the files of the ``ssl_certificate_key`` directives, in the order of ``certificates``.
     """
 
     names: tuple[str, ...]
@@ -42,6 +43,7 @@ class ServerBlock:
     certificates: tuple[str, ...]
     file: Path
     line: int
+    keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

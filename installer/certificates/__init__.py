@@ -1,0 +1,1 @@
+"""Certificates: where they lie, how they are ordered and renewed, and what keeps an order from being wasted."""

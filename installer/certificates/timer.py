@@ -1,0 +1,144 @@
+"""How the renewal timer is made to run, and taken back.
+
+Its files belong to the change; this is about what systemd knows of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from palpo_installer import services
+from palpo_installer.errors import GateFailed, HostError, NotPutBack
+from palpo_installer.host import Command, Host
+from palpo_installer.operations.base import Description, Json, Workbench
+from palpo_installer.serialization import converter
+from palpo_installer.services import QUICK
+
+TIMER = "palpo-installer-renew.timer"
+
+
+@dataclass(frozen=True)
+class Before:
+    """The timer before the change, and whether the directory for links to timers was there."""
+
+    enabled: bool
+    active: bool
+    directory: bool
+
+
+@dataclass(frozen=True)
+class ActivateTimer:
+    """Makes the renewal timer run.
+
+    Attributes:
+        scheduler: who runs it; ``cron`` reads its directory by itself.
+        timer: the timer unit.
+    """
+
+    scheduler: Literal["systemd", "cron"]
+    timer: str = TIMER
+
+    def describe(self, host: Host) -> Description:
+        """Return how it shows itself."""
+        if self.scheduler == "cron":
+            return Description("cron takes up the renewal job by itself")
+        return Description(f"Enable and start {self.timer}", details=(f"systemctl enable --now {self.timer}",))
+
+    def prepare(self, bench: Workbench) -> Json:
+        """Record whether it is enabled and waits."""
+        plain: Json = {} if self.scheduler == "cron" else converter.unstructure(self._seen(bench.host))
+        return plain
+
+    def _seen(self, host: Host) -> Before:
+        said = services.unit_properties(host, self.timer)
+        return Before(
+            enabled=said.get("UnitFileState") == "enabled",
+            active=said.get("ActiveState") == "active",
+            directory=self._link(host).parent.is_dir(),
+        )
+
+    def _link(self, host: Host) -> Path:
+        """Return the link that makes the timer start at boot."""
+        return host.layout.systemd / "timers.target.wants" / self.timer
+
+    def activate(self, bench: Workbench, before: Json) -> None:
+        """Enable and start it, and prove that it waits for its next time.
+
+        Raises:
+            GateFailed: it does not.
+        """
+        if self.scheduler == "cron":
+            return
+        try:
+            self._systemctl(bench.host, "daemon-reload")
+            self._systemctl(bench.host, "enable", self.timer)
+            self._systemctl(bench.host, "restart", self.timer)
+            problem = self._problem(bench.host)
+        except HostError as error:
+            raise GateFailed(error.what, where=error.where, next=error.next) from error
+        if problem:
+            raise GateFailed(problem, where=self.timer, next=f"See: systemctl status {self.timer}")
+
+    def _problem(self, host: Host) -> str:
+        said = services.unit_properties(host, self.timer)
+        if said.get("ActiveState") != "active" or said.get("UnitFileState") != "enabled":
+            return f"is {said.get('ActiveState')} and {said.get('UnitFileState')}, not active and enabled"
+        argv = (
+            "systemctl",
+            "show",
+            "--property=NextElapseUSecRealtime,NextElapseUSecMonotonic",
+            "--value",
+            self.timer,
+        )
+        times = host.run(Command(argv, timeout=QUICK)).stdout.split()
+        return "" if any(time not in {"0", "infinity"} for time in times) else "has no next time to run at"
+
+    def restore(self, bench: Workbench, before: Json) -> None:
+        """Let systemd know of the timer what it knew before, once the files are back.
+
+        A timer whose file is gone goes on in systemd's memory until it is stopped, and ``systemctl disable``
+        does not know it any more, so that its link is removed here.
+
+        Raises:
+            NotPutBack: it still runs, or does not run again.
+        """
+        if self.scheduler == "cron":
+            return
+        record = converter.structure(before, Before)
+        host = bench.host
+        try:
+            if not record.active and self._seen(host).active:
+                self._systemctl(host, "stop", self.timer)
+            if not record.enabled:
+                self._forget(host, record)
+            self._systemctl(host, "daemon-reload")
+            if record.active:
+                self._systemctl(host, "restart", self.timer)
+            now = self._seen(host)
+        except (HostError, OSError) as error:
+            raise NotPutBack(str(error), where=self.timer, next=f"See: systemctl status {self.timer}") from error
+        if (now.enabled, now.active) != (record.enabled, record.active):
+            what = f"should be {_in_words(record)} as before, and is {_in_words(now)}"
+            raise NotPutBack(what, where=self.timer, next=f"See: systemctl status {self.timer}")
+
+    def _forget(self, host: Host, record: Before) -> None:
+        """Remove the link, and the note of when the timer last ran (systemd.timer(5), ``Persistent=``)."""
+        link = self._link(host)
+        link.unlink(missing_ok=True)
+        host.layout.at(f"/var/lib/systemd/timers/stamp-{self.timer}").unlink(missing_ok=True)
+        if not record.directory and link.parent.is_dir() and not host.names(link.parent):
+            link.parent.rmdir()
+        host.run(Command(("systemctl", "reset-failed", self.timer), timeout=QUICK))
+
+    @staticmethod
+    def _systemctl(host: Host, *words: str) -> None:
+        completed = host.run(Command(("systemctl", *words), timeout=60.0))
+        if completed.status != 0:
+            said = completed.stderr.strip()
+            raise HostError(f"ended with status {completed.status}: {said}", where=" ".join(("systemctl", *words)))
+
+
+def _in_words(state: Before) -> str:
+    return f"{'enabled' if state.enabled else 'disabled'} and {'active' if state.active else 'stopped'}"

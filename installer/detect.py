@@ -1,0 +1,155 @@
+"""Shows the facts: for people in 80 columns, for machines as JSON."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+
+from palpo_installer import serialization
+from palpo_installer.answers import Address
+from palpo_installer.facts import Facts
+from palpo_installer.facts.certificates import Certificate
+from palpo_installer.facts.listeners import Listener
+from palpo_installer.facts.names import Name, ServiceRecord
+from palpo_installer.facts.palpo import Palpo
+from palpo_installer.facts.system import System
+from palpo_installer.proxies.nginx.configuration import Listen, Nginx, ServerBlock
+
+WIDTH = 80
+
+
+def as_json(facts: Facts) -> str:
+    """Return the facts as JSON, which ``serialization.load`` turns into the same facts."""
+    return serialization.dump(facts)
+
+
+def describe(facts: Facts, now: datetime | None = None) -> str:
+    """Return the facts for people: plain text, 80 columns; ``now`` is when, for the days certificates have left."""
+    sections = (
+        ("System", _system(facts.system)),
+        ("Who answers now", map(_listener, facts.listeners)),
+        ("nginx", _nginx(facts.nginx)),
+        ("Palpo", _palpo(facts.palpo)),
+        ("Certificates", _certificates(facts.certificates, now or datetime.now(UTC))),
+        ("Names in DNS", (line for name in facts.names for line in _name(name))),
+        ("What could not be seen", iter(facts.unseen)),
+    )
+    shown = [(title, list(lines)) for title, lines in sections]
+    return "\n".join(_section(title, lines) for title, lines in shown if lines or title in {"nginx", "Who answers now"})
+
+
+def _section(title: str, lines: list[str]) -> str:
+    return "\n".join((title, *(_wrapped(line) for line in lines or ["nothing"]))) + "\n"
+
+
+def _wrapped(line: str) -> str:
+    """Return a line that fits, as far as its words do; what a terminal would act on is shown as ``?``."""
+    text = "".join(character if character.isprintable() else "?" for character in line)
+    indent = "  " + " " * (len(text) - len(text.lstrip()))
+    return textwrap.fill(
+        text.strip(),
+        WIDTH,
+        initial_indent=indent,
+        subsequent_indent=indent + "    ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _system(system: System) -> Iterator[str]:
+    init = {"systemd": "systemd", "openrc": "OpenRC", "none": "no service manager"}[system.init]
+    yield f"{system.name}, {init}, SELinux {system.selinux}"
+    yield f"firewall: {', '.join(system.firewalls) or 'none seen'}"
+    yield f"addresses: {', '.join(system.addresses) or 'none'}{'' if system.ipv6 else ' (no IPv6)'}"
+    if not system.root:
+        yield "looked at without root: processes and files may be missing"
+
+
+def _listener(listener: Listener) -> str:
+    where = _socket(listener.address, listener.port)
+    both = " (IPv4 too)" if listener.both_families else ""
+    number = f", process {listener.pid}" if listener.pid is not None and (listener.unit or listener.container) else ""
+    return f"{where}{both}".ljust(28) + f" {listener.owner}{number}"
+
+
+def _socket(address: str, port: int) -> str:
+    return str(Address(address, port)) if port else address
+
+
+def _nginx(nginx: Nginx | None) -> Iterator[str]:
+    if nginx is None:
+        yield "not installed"
+        return
+    running = "stopped" if nginx.pid is None else f"runs as process {nginx.pid}"
+    unit = f", {nginx.unit} ({'starts' if nginx.unit_enabled else 'does not start'} at boot)" if nginx.unit else ""
+    yield f"{'.'.join(map(str, nginx.version))}, {nginx.binary}, {running}{unit}"
+    yield f"configuration: {nginx.configuration}"
+    for include in nginx.includes:
+        yield f"includes: {include.directory}/{include.pattern}  ({include.file}:{include.line})"
+    for server in nginx.servers:
+        yield from _site(server)
+    for listen in nginx.streams:
+        yield f"passes TCP or UDP on: {_listen(listen)}  ({listen.file}:{listen.line})"
+    for problem in nginx.problems:
+        yield f"cannot be read: {problem.file}:{problem.line}: {problem.message}"
+
+
+def _site(server: ServerBlock) -> Iterator[str]:
+    yield f"site: {' '.join(server.names) or 'no name'}  ({server.file}:{server.line})"
+    yield f"  on {', '.join(dict.fromkeys(map(_listen, server.listens)))}"
+
+
+def _listen(listen: Listen) -> str:
+    return " ".join((_socket(listen.address, listen.port), *listen.options))
+
+
+def _palpo(palpo: Palpo) -> Iterator[str]:
+    match palpo.runs_as:
+        case "unit":
+            yield f"service {palpo.unit}, as {palpo.user}:{palpo.group}" if palpo.user else f"service {palpo.unit}"
+        case "container":
+            yield f"container {palpo.container}{f' of {palpo.runtime}' if palpo.runtime else ''}"
+        case "process":
+            yield "runs, started by hand"
+        case "stopped":
+            yield "no service, container or process found"
+    if palpo.answers_at:
+        yield f"answers at {palpo.answers_at}, version {palpo.version or 'not told'}"
+    for found in palpo.configurations:
+        name = f"server name {found.server_name}" if found.server_name else "no server name"
+        on = f", listens on {', '.join(found.listeners)}" if found.listeners else ""
+        yield f"{found.path}: {found.problem or name + on}"
+
+
+def _certificates(certificates: Iterable[Certificate], now: datetime) -> Iterator[str]:
+    for certificate in certificates:
+        names = ", ".join(certificate.names) or "no names"
+        yield f"{names}: {_lifetime(certificate, now)}, by {certificate.issuer}"
+        yield f"  {certificate.chain}{'' if certificate.matches_key is not False else ' - its key does not match'}"
+
+
+def _lifetime(certificate: Certificate, now: datetime) -> str:
+    if now < certificate.not_before:
+        return f"not valid before {certificate.not_before:%Y-%m-%d}"
+    days = (certificate.not_after - now).days
+    if now > certificate.not_after:
+        return f"expired on {certificate.not_after:%Y-%m-%d}"
+    return f"{days} {'day' if days == 1 else 'days'} left"
+
+
+def _name(name: Name) -> Iterator[str]:
+    if name.problem:
+        yield f"{name.name}: {name.problem}"
+        return
+    alias = f"alias of {name.alias}, " if name.alias else ""
+    yield f"{name.name}: {alias}{', '.join(name.addresses) or 'no address'}"
+    for service, records in (("_matrix-fed._tcp", name.federation), ("_matrix._tcp", name.federation_old)):
+        if records:
+            yield f"  {service}: {', '.join(map(_record, records))}"
+    if name.caa:
+        yield f"  CAA: {', '.join(name.caa)}"
+
+
+def _record(record: ServiceRecord) -> str:
+    return f"{record.target}:{record.port} (priority {record.priority}, weight {record.weight})"

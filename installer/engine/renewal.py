@@ -1,0 +1,81 @@
+"""Renewal: the certificates that are due, taken up by the proxy and proven; what the timer runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from palpo_installer import site
+from palpo_installer.answers import Method
+from palpo_installer.certificates import authority, ordering
+from palpo_installer.certificates.process import Watch
+from palpo_installer.engine.lock import hold
+from palpo_installer.errors import InstallerError
+from palpo_installer.host import Host
+from palpo_installer.operations.base import Workbench
+from palpo_installer.operations.certificates import OrderCertificate
+from palpo_installer.plan import inputs_of
+from palpo_installer.planning.inputs import Inputs
+from palpo_installer.planning.serving import Serving
+from palpo_installer.secret import Secret, SecretReference
+from palpo_installer.session import begin, given
+
+
+def renew(host: Host, say: Callable[[str], None]) -> int:
+    """Renew what is due, let the proxy take it up where it shows something else, and prove it.
+
+    A certificate that could not be taken up last time is taken up now: what is on disk is compared with what is
+    served, whether or not anything was renewed. Only the names of the answers in force are touched.
+
+    Returns:
+        The exit code: 1 when a name failed.
+    """
+    with hold(host.layout, "renew"):
+        inputs = inputs_of(begin(host, given(host, None, ())))
+        failures = [*_renewed(inputs, say), *_taken_up(inputs, say)]
+    for failure in failures:
+        say(f"FAIL  {failure}")
+    return 1 if failures else 0
+
+
+def _renewed(inputs: Inputs, say: Callable[[str], None]) -> Iterator[str]:
+    """Renew each name by itself, so that none keeps another back; yield why one failed."""
+    certificates, host = inputs.answers.certificates, inputs.host
+    for name in site.build(inputs.answers, inputs.layout).certificates:
+        try:
+            match certificates.method:
+                case Method.HTTP_01:
+                    order = OrderCertificate.for_name(name, certificates, inputs.layout)
+                    renewed = ordering.renew(order, inputs.layout, Watch(say, _go_on))
+                    say(f"done  {name}: {'renewed' if renewed else 'not due'}")
+                case Method.SELF_SIGNED if authority.problem(host, name, datetime.now(UTC)):
+                    authority.issue(name, inputs.layout)
+                    say(f"done  {name}: issued again")
+                case _:
+                    say(f"done  {name}: nothing to renew here")
+        except InstallerError as error:
+            yield f"{name}: {error}"
+
+
+def _taken_up(inputs: Inputs, say: Callable[[str], None]) -> Iterator[str]:
+    """Let the proxy take up what it does not show yet; yield why it did not."""
+    serving = Serving(inputs, site.build(inputs.answers, inputs.layout))
+    try:
+        if serving.shows_the_certificates():
+            say("done  every address shows the certificates on disk")
+            return
+        activation = serving.renewal()
+        bench = Workbench(inputs.host, "renew", Path(), _no_secret, lambda text: say(f"wait  {text}"), _go_on)
+        activation.activate(bench, activation.prepare(bench))
+        say("done  every address shows the certificates on disk now")
+    except InstallerError as error:
+        yield str(error)
+
+
+def _go_on() -> None:
+    """Let nothing interrupt a renewal: an order that is cut off is one lost."""
+
+
+def _no_secret(reference: SecretReference) -> Secret:
+    raise LookupError(reference.name)

@@ -1,0 +1,1 @@
+"""Palpo's side: palpo.toml, the signing key, and what may stand in the file."""

@@ -1,0 +1,37 @@
+"""The outside view of the answers in force: what ``verify`` shows, and what a run reports when it is done."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from palpo_installer import site
+from palpo_installer.answers import Answers, Method
+from palpo_installer.certificates import store
+from palpo_installer.certificates.authority import authority_files
+from palpo_installer.facts.names import Name, look_up, system_resolver
+from palpo_installer.host import Host
+from palpo_installer.verify import Report, trusting, verify
+
+
+def look(host: Host, answers: Answers, authority: Path | None = None) -> Report:
+    """Return what clients and other servers see.
+
+    Args:
+        host: this machine.
+        answers: the choices in force.
+        authority: a PEM file of an authority to trust beside the system's, None for none.
+
+    Raises:
+        HostError: the authority's file cannot be used.
+    """
+    built = site.build(answers, host.layout)
+    chains = {name: store.paths(answers.certificates, host.layout, name).chain for name in built.certificates}
+    local = authority_files(host.layout).chain
+    if authority is None and answers.certificates.method is Method.SELF_SIGNED and local.exists():
+        authority = local
+    resolver = system_resolver(host)
+
+    def lookup(name: str) -> Name:
+        return look_up(name, resolver)
+
+    return verify(answers, built, host, lookup, trusting(authority), chains=chains)

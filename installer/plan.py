@@ -1,0 +1,116 @@
+"""Facts and answers become a plan: every change, in the order in which it is made."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from palpo_installer import site
+from palpo_installer.answers import Answers, BaseDomain, Delegation, Method
+from palpo_installer.changes import Plan
+from palpo_installer.engine.history import ours
+from palpo_installer.operations.paths import state_of
+from palpo_installer.planning.homeserver import homeserver
+from palpo_installer.planning.inputs import Inputs
+from palpo_installer.planning.serving import Serving, reused
+from palpo_installer.planning.upkeep import saved_answers, timer
+from palpo_installer.proxies.nginx.configuration import ReadFile
+from palpo_installer.session import Session
+
+
+def inputs_of(session: Session) -> Inputs:
+    """Return what the plan of a session is made from."""
+    return Inputs(
+        host=session.host,
+        facts=session.facts,
+        answers=session.answers,
+        ours=ours(session.host.layout),
+        secrets=session.resolved.secrets,
+        command=own_command(session.host.which("palpo-installer")),
+        now=datetime.now(UTC),
+    )
+
+
+def own_command(installed: Path | None) -> Path:
+    """Return the command that a timer can start: the installed one, which outlives an upgrade, else this one."""
+    return installed or Path(sys.executable).with_name("palpo-installer")
+
+
+def make(inputs: Inputs) -> Plan:
+    """Return the plan.
+
+    Raises:
+        RefusedPlan: it cannot be made on this host as it is.
+        AnswersError: an answer does not fit what is there.
+    """
+    answers = inputs.answers
+    serving = Serving(inputs, site.build(answers, inputs.layout))
+    plain, plain_left = serving.plain()
+    started = bool(plain) and serving.nginx.pid is None
+    secure, secure_left = serving.secure(started=started)
+    palpo, palpo_left, palpo_findings = homeserver(inputs)
+    schedule, schedule_left, schedule_findings = timer(inputs)
+    answered, answered_left = saved_answers(inputs)
+    obstacles, certificate_findings = serving.obstacles()
+    changes = (*plain, *serving.orders(), *secure, *palpo, *schedule, *answered)
+    return Plan(
+        summary=tuple(summary(answers)),
+        changes=changes,
+        unchanged=(*plain_left, *reused(serving), *secure_left, *palpo_left, *schedule_left, *answered_left),
+        findings=(
+            *serving.rendering.findings,
+            *certificate_findings,
+            *palpo_findings,
+            *schedule_findings,
+            *elsewhere(inputs),
+        ),
+        obstacles=obstacles,
+        rests_on=(*serving.nginx.files, *_read_by_us(inputs)),
+        ours=dict(inputs.ours),
+    )
+
+
+def _read_by_us(inputs: Inputs) -> Iterator[ReadFile]:
+    for path in (inputs.answers.homeserver.config, inputs.layout.answers):
+        state = state_of(path)
+        if state.kind == "file":
+            yield ReadFile(path, state.sha256)
+
+
+def summary(answers: Answers) -> Iterator[str]:
+    """Yield what will be the case afterwards, in a few sentences."""
+    names, federation = answers.names, answers.federation
+    yield f"Accounts are named @user:{names.server_name}, and that is for ever."
+    yield f"Clients talk to https://{names.client_host}, which nginx passes to Palpo at {answers.homeserver.upstream}."
+    match federation.delegation:
+        case Delegation.WELL_KNOWN:
+            where = f"https://{names.base}/.well-known/matrix/server"
+            yield f"Other servers learn from {where} to use {names.client_host}:443."
+        case Delegation.SRV:
+            yield f"Other servers learn from SRV records to use {names.client_host}:{federation.port}."
+        case Delegation.DIRECT:
+            yield f"Other servers connect to {names.base}:{federation.port}."
+        case Delegation.NONE:
+            yield "This server does not talk to other servers."
+    match answers.certificates.method:
+        case Method.HTTP_01:
+            yield f"Certificates are ordered from {answers.certificates.directory} and renewed twice a day where due."
+        case Method.SELF_SIGNED:
+            yield "Certificates are made here, for trying out only: no client and no other server trusts them."
+        case _:
+            yield "The certificates that you brought are used; renewing them is up to you."
+
+
+def elsewhere(inputs: Inputs) -> Iterator[str]:
+    """Yield what must be done on other machines."""
+    names, federation = inputs.answers.names, inputs.answers.federation
+    if federation.delegation is Delegation.SRV:
+        for service in ("_matrix-fed", "_matrix"):
+            record = f"{service}._tcp.{names.base}. IN SRV 10 0 {federation.port} {names.client_host}."
+            yield f"This DNS record must be there: {record}"
+    if names.base_domain is BaseDomain.ELSEWHERE:
+        for route in site.discovery_routes(inputs.answers, inputs.layout):
+            if isinstance(route, site.FixedJson):
+                yield f"The web server of {names.base} must answer https://{names.base}{route.path} with: {route.body}"

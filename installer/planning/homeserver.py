@@ -1,0 +1,88 @@
+"""The part of a plan that Palpo needs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from palpo_installer.answers import Address
+from palpo_installer.changes import AnyOperation, Change, Unchanged
+from palpo_installer.errors import RefusedPlan
+from palpo_installer.facts.palpo import Palpo
+from palpo_installer.homeserver import inspection
+from palpo_installer.homeserver.activation import RestartPalpo
+from palpo_installer.homeserver.configuration import merge
+from palpo_installer.homeserver.ownership import Owner, owner
+from palpo_installer.homeserver.settings import settings
+from palpo_installer.operations.files import MakeDirectory
+from palpo_installer.operations.palpo import ConfigurePalpo
+from palpo_installer.operations.paths import state_of
+from palpo_installer.planning.inputs import AS_IT_SHOULD_BE, Inputs
+from palpo_installer.secret import SecretReference
+from palpo_installer.services import Service
+from palpo_installer.validation import address
+
+
+def homeserver(inputs: Inputs) -> tuple[tuple[Change, ...], tuple[Unchanged, ...], tuple[str, ...]]:
+    """Return the change of palpo.toml, what of it needs nothing, and findings.
+
+    Raises:
+        RefusedPlan: something that is no regular file stands at its path, or the file cannot be edited.
+        AnswersError: the file and the answers together do not make a homeserver that starts.
+    """
+    path = inputs.answers.homeserver.config
+    now = state_of(path)
+    if now.kind not in {"absent", "file"}:
+        raise RefusedPlan(f"is a {now.kind}", where=str(path), next="Name palpo.toml itself in homeserver.config")
+    existing = inputs.host.read(path)
+    wanted = settings(inputs.answers, existing, inputs.layout)
+
+    def reveal(reference: SecretReference) -> str:
+        secret = inputs.reveal(reference)
+        return reference.placeholder if secret is None else secret.reveal()
+
+    findings = (*inspection.findings(existing), *_how_it_runs(inputs))
+    # Only a file that is there is made readable for fewer; its owner is the administrator's choice.
+    rights = owner(inputs.facts.palpo) if now.kind == "absent" else Owner(now.uid, now.gid, now.mode & 0o660)
+    if merge(existing, wanted, reveal) == existing and rights.mode == now.mode:
+        return (), (Unchanged(str(path), AS_IT_SHOULD_BE),), findings
+    operation = ConfigurePalpo(path, wanted, rights.mode, rights.uid, rights.gid, now.sha256)
+    operations: tuple[AnyOperation, ...] = (*_missing_directories(path), operation)
+    return (Change("Palpo's configuration", operations, restart(inputs)),), (), findings
+
+
+def _missing_directories(path: Path) -> tuple[MakeDirectory, ...]:
+    missing = [parent for parent in path.parents if state_of(parent).kind == "absent"]
+    return tuple(MakeDirectory(parent, 0o755) for parent in reversed(missing))
+
+
+def restart(inputs: Inputs) -> RestartPalpo:
+    """Return how Palpo takes up a changed file."""
+    palpo = inputs.facts.palpo
+    return RestartPalpo(
+        service=service_of(palpo),
+        configuration=inputs.answers.homeserver.config,
+        address=inputs.answers.homeserver.upstream,
+        former=_former(palpo),
+    )
+
+
+def service_of(palpo: Palpo) -> Service | None:
+    """Return Palpo as a service, None where nothing that we know of manages it."""
+    if palpo.container:
+        return Service("palpo", "container", container=palpo.container, runtime=palpo.runtime)
+    if palpo.unit:
+        return Service("palpo", "systemd", unit=palpo.unit)
+    return None
+
+
+def _former(palpo: Palpo) -> Address | None:
+    return address(palpo.answers_at) if palpo.answers_at else None
+
+
+def _how_it_runs(inputs: Inputs) -> tuple[str, ...]:
+    palpo = inputs.facts.palpo
+    if palpo.runs_as == "process":
+        return ("Palpo runs, but no service manager runs it: restart it yourself after this",)
+    if palpo.runs_as == "stopped" and not palpo.answers_at:
+        return ("Palpo is not running on this host; start it when this is done",)
+    return ()

@@ -1,0 +1,114 @@
+"""What a plan is made from, and how wanted files are compared with what is there."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from palpo_installer.answers import Answers
+from palpo_installer.changes import Unchanged
+from palpo_installer.errors import RefusedPlan
+from palpo_installer.facts import Facts
+from palpo_installer.homeserver.keys import existing_key
+from palpo_installer.host import Host
+from palpo_installer.layout import Layout
+from palpo_installer.operations.files import MakeLink, WriteFile
+from palpo_installer.operations.paths import state_of
+from palpo_installer.secret import Secret, SecretReference, Text
+
+AS_IT_SHOULD_BE = "is as it should be"
+EDITED = "was edited by hand; your edit stays, and this change is left out"
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a plan is made from.
+
+    Attributes:
+        host: for looks at files that only the answers name; it is never written to.
+        facts: what is.
+        answers: what was chosen.
+        ours: what earlier runs installed: path and hash.
+        secrets: the secrets that were given as text, by name.
+        command: how the timer starts this tool.
+        now: the time, UTC.
+    """
+
+    host: Host
+    facts: Facts
+    answers: Answers
+    ours: Mapping[str, str]
+    secrets: Mapping[str, Secret]
+    command: Path
+    now: datetime
+
+    @property
+    def layout(self) -> Layout:
+        """Where things are."""
+        return self.host.layout
+
+    def reveal(self, reference: SecretReference) -> Secret | None:
+        """Return the secret of a reference, None where there is none yet."""
+        match reference.source:
+            case "answer":
+                return self.secrets.get(reference.name)
+            case "file":
+                text = self.host.text(Path(reference.locator))
+                return None if text is None else Secret(text.strip())
+            case "signing-key":
+                return existing_key(self.layout, reference.locator)
+
+    def edited(self, path: Path) -> bool:
+        """Return whether a file of ours was changed by somebody since we wrote it."""
+        recorded, now = self.ours.get(str(path)), state_of(path)
+        return recorded is not None and now.kind == "file" and now.sha256 != recorded
+
+
+def write(inputs: Inputs, path: Path, text: Text, mode: int) -> WriteFile | Unchanged:
+    """Return the operation that makes a file of ours what it should be, or why nothing has to be done.
+
+    Raises:
+        RefusedPlan: a file that is not ours, or no regular file, is in the way.
+    """
+    wanted, now = _digest(inputs, text), state_of(path)
+    if now.kind == "file" and now.sha256 == wanted and now.mode == mode:
+        return Unchanged(str(path), AS_IT_SHOULD_BE)
+    if inputs.edited(path) and now.sha256 != wanted:
+        return Unchanged(str(path), EDITED)
+    if now.kind != "absent" and str(path) not in inputs.ours:
+        raise _in_the_way(path)
+    return WriteFile(path, text, mode, os.geteuid(), os.getegid(), now.sha256)
+
+
+def link(inputs: Inputs, path: Path, target: str) -> MakeLink | Unchanged:
+    """Return the operation that makes a link of ours, or why nothing has to be done.
+
+    Raises:
+        RefusedPlan: something that is not ours is in the way.
+    """
+    now = state_of(path)
+    if now.kind == "link" and now.target == target:
+        return Unchanged(str(path), AS_IT_SHOULD_BE)
+    if now.kind == "absent":
+        return MakeLink(path, target, "")
+    if now.kind == "link" and str(path) in inputs.ours:
+        return MakeLink(path, target, f"link {now.target}")
+    raise _in_the_way(path)
+
+
+def _in_the_way(path: Path) -> RefusedPlan:
+    what = "is in the way, and palpo-installer did not make it"
+    return RefusedPlan(what, where=str(path), next="Move it away, then plan again")
+
+
+def _digest(inputs: Inputs, text: Text) -> str:
+    """Return the hash of a text with its secrets, empty where one of them is not there yet."""
+    values = {reference.name: inputs.reveal(reference) for reference in text.secrets}
+    known = {name: value for name, value in values.items() if value is not None}
+    if len(known) != len(values):
+        return ""
+    return hashlib.sha256(text.reveal(known).encode()).hexdigest()

@@ -1,0 +1,45 @@
+"""The files that would be installed, as texts: for ``render``, which needs no root and no apply."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from palpo_installer import answers_file
+from palpo_installer.certificates import renewal
+from palpo_installer.homeserver.configuration import merge
+from palpo_installer.homeserver.settings import settings
+from palpo_installer.planning.inputs import Inputs
+from palpo_installer.planning.serving import Serving
+
+
+@dataclass(frozen=True)
+class RenderedFile:
+    """A file as it would be installed; secrets stand as placeholders. ``target`` is set for a link."""
+
+    path: Path
+    data: bytes
+    mode: int
+    target: str = ""
+
+
+def rendered(inputs: Inputs, serving: Serving) -> Iterator[RenderedFile]:
+    """Yield every file that these answers ask for, whether it is there already or not."""
+    for part in (serving.rendering.plain, serving.rendering.secure):
+        for file in part.files:
+            yield RenderedFile(file.path, file.text.encode(), file.mode)
+        for link in part.links:
+            yield RenderedFile(link.path, b"", 0, link.target)
+    path = inputs.answers.homeserver.config
+    existing = inputs.host.read(path)
+    wanted = settings(inputs.answers, existing, inputs.layout)
+    yield RenderedFile(path, merge(existing, wanted, lambda reference: reference.placeholder), 0o600)
+    layout = inputs.layout
+    if inputs.facts.system.init == "systemd":
+        yield RenderedFile(renewal.service_path(layout), renewal.service(layout, inputs.command).encode(), 0o644)
+        yield RenderedFile(renewal.timer_path(layout), renewal.timer(layout).encode(), 0o644)
+    else:
+        text = renewal.cron(layout, inputs.command, inputs.answers.names.server_name)
+        yield RenderedFile(renewal.cron_path(layout), text.encode(), 0o644)
+    yield RenderedFile(layout.answers, answers_file.text(inputs.answers).shown.encode(), 0o600)

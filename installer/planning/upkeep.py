@@ -1,0 +1,49 @@
+"""The part of a plan that keeps things going: the renewal timer and the saved answers."""
+
+from __future__ import annotations
+
+from palpo_installer import answers_file
+from palpo_installer.certificates import renewal
+from palpo_installer.certificates.timer import ActivateTimer
+from palpo_installer.changes import AnyOperation, Change, Unchanged
+from palpo_installer.operations.files import MakeDirectory
+from palpo_installer.operations.paths import state_of
+from palpo_installer.planning.inputs import Inputs, write
+from palpo_installer.secret import Text
+
+
+def timer(inputs: Inputs) -> tuple[tuple[Change, ...], tuple[Unchanged, ...], tuple[str, ...]]:
+    """Return the change that makes the renewal run twice a day, what of it needs nothing, and findings."""
+    layout, systemd = inputs.layout, inputs.facts.system.init == "systemd"
+    if systemd:
+        texts = {
+            renewal.service_path(layout): renewal.service(layout, inputs.command),
+            renewal.timer_path(layout): renewal.timer(layout),
+        }
+    else:
+        server_name = inputs.answers.names.server_name
+        texts = {renewal.cron_path(layout): renewal.cron(layout, inputs.command, server_name)}
+    wanted = [write(inputs, path, Text(text), 0o644) for path, text in texts.items()]
+    directories = [MakeDirectory(path.parent, 0o755) for path in texts if not path.parent.is_dir()][:1]
+    operations: tuple[AnyOperation, ...] = tuple(each for each in wanted if not isinstance(each, Unchanged))
+    unchanged = tuple(each for each in wanted if isinstance(each, Unchanged))
+    findings = () if systemd or inputs.host.which("cron") or inputs.host.which("crond") else (NO_CRON,)
+    if not operations:
+        return (), unchanged, findings
+    activation = ActivateTimer("systemd" if systemd else "cron")
+    change = Change("renewal of certificates, twice a day", (*directories, *operations), activation)
+    return (change,), unchanged, findings
+
+
+NO_CRON = "Neither systemd nor cron runs on this host: run palpo-installer renew twice a day yourself"
+
+
+def saved_answers(inputs: Inputs) -> tuple[tuple[Change, ...], tuple[Unchanged, ...]]:
+    """Return the change that remembers the answers for the next run."""
+    layout = inputs.layout
+    wanted = write(inputs, layout.answers, answers_file.text(inputs.answers), 0o600)
+    if isinstance(wanted, Unchanged):
+        return (), (wanted,)
+    missing = state_of(layout.etc).kind == "absent"
+    directory = (MakeDirectory(layout.etc, 0o700),) if missing else ()
+    return (Change("the answers, for the next run", (*directory, wanted)),), ()

@@ -1,0 +1,286 @@
+"""How nginx takes up a change, and the proof that it did.
+
+``nginx -t`` and a reload can both succeed while nginx goes on with its old configuration: a port that another
+program holds is only found out by the master process, after the reload returned. See nginx, "Controlling nginx".
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from palpo_installer import services
+from palpo_installer.errors import GateFailed, HostError, NotPutBack
+from palpo_installer.facts.system import System
+from palpo_installer.gates import markers
+from palpo_installer.gates.asking import uninterrupted
+from palpo_installer.gates.neighbours import REFUSED, Neighbour, Observation, differences, observe
+from palpo_installer.host import Host
+from palpo_installer.operations.base import Description, Json, Workbench
+from palpo_installer.proxies.base import Expectation
+from palpo_installer.proxies.nginx import diagnosis, process
+from palpo_installer.proxies.nginx.configuration import Nginx
+from palpo_installer.proxies.nginx.neighbours import neighbours
+from palpo_installer.serialization import converter
+from palpo_installer.services import Service
+
+NAMED = 5
+"""How many neighbours a message names before it counts the others."""
+
+
+@dataclass(frozen=True)
+class Before:
+    """What is served and what runs before the change.
+
+    Attributes:
+        service: nginx with the manager that it really runs under.
+        running: whether it runs.
+        enabled: whether its unit starts at boot; None where no unit can say.
+        pid_file: whether the file for its process number is there.
+        warnings: what ``nginx -t`` warns of; None where nginx is stopped, since the test would write files.
+        sockets: what the change's own sockets answer, in the order of its expectations.
+        neighbours: what the neighbours answer, in their order.
+    """
+
+    service: Service
+    running: bool
+    enabled: bool | None
+    pid_file: bool
+    warnings: tuple[str, ...] | None
+    sockets: tuple[markers.Former, ...]
+    neighbours: tuple[Observation, ...]
+
+
+@dataclass(frozen=True)
+class ActivateNginx:
+    """Tests nginx's configuration, reloads or starts nginx, and proves what it serves.
+
+    Attributes:
+        service: nginx, as the facts saw it.
+        error_log: the file of its error log, None where it has none.
+        expectations: what the change must show.
+        neighbours: what must be answered as before.
+        own: our files, for telling our errors from others'.
+        start: whether nginx is stopped and the plan starts it.
+        enable: whether the plan makes its unit start at boot.
+        patience: seconds for the right answers to come; nginx alone tries a taken port for 2.5.
+        limit: seconds for each command.
+    """
+
+    service: Service
+    error_log: Path | None
+    expectations: tuple[Expectation, ...]
+    neighbours: tuple[Neighbour, ...]
+    own: tuple[Path, ...]
+    start: bool
+    enable: bool
+    patience: float = 15.0
+    limit: float = 30.0
+
+    def describe(self, host: Host) -> Description:
+        """Return how it shows itself."""
+        take_up = services.start_command if self.start else services.reload_command
+        commands = [diagnosis.dry_run(self.service, self.limit), take_up(self.service, self.limit)]
+        if self.enable and self.service.unit:
+            commands.append(services.enable_command(self.service.unit))
+        sockets = {(e.address, e.port) for e in self.expectations}
+        return Description(
+            title="Start nginx" if self.start else "Reload nginx",
+            details=(
+                *(f"{command} (at most {command.timeout:g} seconds)" for command in commands),
+                f"proven by the marker and the certificate on {len(sockets)} addresses and ports",
+                f"compared before and after: {len(self.neighbours)} requests to other sites",
+            ),
+        )
+
+    def prepare(self, bench: Workbench) -> Json:
+        """Record what is served and what runs now; writes nothing."""
+        host = bench.host
+        service = process.as_running(host, self.service)
+        running = services.is_active(host, service)
+        bench.report(f"asking other sites ({len(self.neighbours)} requests), for the comparison afterwards")
+        before = Before(
+            service=service,
+            running=running,
+            enabled=services.is_enabled(host, service),
+            pid_file=service.pid_file is not None and host.status(service.pid_file) is not None,
+            warnings=diagnosis.examine(host, service, self.limit).warnings if running else None,
+            sockets=markers.record(self.expectations, bench),
+            neighbours=observe(self.neighbours, bench),
+        )
+        plain: Json = converter.unstructure(before)
+        return plain
+
+    def activate(self, bench: Workbench, before: Json) -> None:
+        """Test, reload or start, then prove marker, certificate and neighbours.
+
+        Raises:
+            GateFailed: nginx does not answer as promised, with the cause where it can be named.
+            Interrupted: the run was asked to stop.
+        """
+        record = converter.structure(before, Before)
+        try:
+            self._test(bench, record)
+            self._take_up(bench, record)
+            self._compare(bench, record)
+            if self.enable and record.enabled is False:
+                services.carry_out(bench.host, record.service, services.enable_command(record.service.unit))
+        except HostError as error:
+            raise GateFailed(error.what, where=error.where, next=error.next) from error
+
+    def _test(self, bench: Workbench, record: Before) -> None:
+        bench.report("testing nginx's configuration")
+        verdict = diagnosis.examine(bench.host, record.service, self.limit)
+        if not verdict.loads:
+            whose = "our own file" if verdict.file in self.own else "a file that is not ours"
+            raise GateFailed(
+                f"nginx's configuration does not load: {verdict.error}" + (f", in {whose}" if verdict.file else ""),
+                where=f"{verdict.file}:{verdict.line}" if verdict.file else "",
+                next="nginx was left as it was. Correct this line, then try again",
+            )
+        names = {e.name for e in self.expectations}
+        conflicts = diagnosis.new_conflicts(record.warnings, verdict.warnings, names)
+        if conflicts:
+            rivals = sorted({neighbour.site for neighbour in self.neighbours if neighbour.host in names})
+            raise GateFailed(
+                f"another site of nginx has the same name: {'; '.join((*conflicts, *rivals))}",
+                next="nginx was left as it was. Remove the name from one of the two, then try again",
+            )
+
+    def _take_up(self, bench: Workbench, record: Before) -> None:
+        """Reload or start, and prove; a failure tells its cause before its symptom."""
+        host, service, since = bench.host, record.service, time.time()
+        log = diagnosis.mark(host, self.error_log)
+        running = services.is_active(host, service)
+        if not running and not self.start:
+            raise GateFailed("nginx is not running, and the plan was made for a running one", next="Plan again")
+        command = (services.reload_command if running else services.start_command)(service, self.limit)
+        bench.report(f"{command}, then asking every address and port")
+
+        def check() -> None:
+            bench.check()
+            if any(diagnosis.GAVE_UP in message for message in diagnosis.emergencies(host, self.error_log, log)):
+                raise GateFailed("nginx keeps its old configuration")
+
+        try:
+            services.carry_out(host, service, command)
+            markers.prove(self.expectations, time.monotonic() + self.patience, replace(bench, check=check))
+        except (GateFailed, HostError) as unproven:
+            messages = diagnosis.emergencies(host, self.error_log, log)
+            if not messages and service.manager == "systemd":
+                messages = diagnosis.journal_emergencies(host, service.unit, since)
+            cause = diagnosis.explain(host, messages) or process.trouble(host, service)
+            what = f"{cause} ({unproven.what})" if cause else unproven.what
+            raise GateFailed(what, where=unproven.where, next=unproven.next) from unproven
+
+    def _compare(self, bench: Workbench, record: Before) -> None:
+        """Compare the neighbours; a socket that was closed may answer now."""
+        bench.report("asking other sites again")
+        pairs = [
+            (neighbour, seen)
+            for neighbour, seen in zip(self.neighbours, record.neighbours, strict=True)
+            if seen.outcome != REFUSED
+        ]
+        different = differences([n for n, _ in pairs], [seen for _, seen in pairs], bench, self._moment)
+        if different:
+            raise GateFailed(
+                f"other sites answer differently: {_first(different)}",
+                next="If their files were changed meanwhile, reload nginx first; then try again",
+            )
+
+    @property
+    def _moment(self) -> float:
+        """Seconds for which a neighbour that differs is asked again."""
+        return min(5.0, self.patience)
+
+    def restore(self, bench: Workbench, before: Json) -> None:
+        """Take up the files that are back, or stop what was stopped, and prove the old answers.
+
+        A running nginx is always reloaded, since an earlier reload may still be under way in its master. Where the
+        configuration does not load because of somebody else's error, nginx is left alone: that is no failure as
+        long as it still serves what it served before. Not to be interrupted: ``bench.check`` is not asked.
+
+        Raises:
+            NotPutBack: the old answers do not come back, with the cause where it can be named.
+        """
+        record = converter.structure(before, Before)
+        calm = uninterrupted(bench)
+        trouble = ""
+        try:
+            trouble = self._take_up_again(calm, record) if record.running else self._stop_again(calm, record)
+            if record.enabled is False and services.is_enabled(bench.host, record.service):
+                services.carry_out(bench.host, record.service, services.disable_command(record.service.unit))
+            self._prove_former(calm, record)
+        except (GateFailed, HostError) as error:
+            what = f"{trouble}. nginx was left alone and goes on with the change: {error}" if trouble else str(error)
+            raise NotPutBack(what, where="nginx", next="The files are back; correct this, then reload nginx") from error
+        if trouble:
+            bench.report(f"{trouble}; what nginx serves is what it served before")
+
+    def _stop_again(self, bench: Workbench, record: Before) -> str:
+        bench.report("stopping nginx, which was stopped before")
+        if services.is_active(bench.host, record.service):
+            services.stop(bench.host, record.service)
+        if not record.pid_file:
+            process.remove_empty_pid_file(bench.host, record.service)
+        return ""
+
+    def _take_up_again(self, bench: Workbench, record: Before) -> str:
+        """Let nginx take up the files on disk; return why it could not be told to, empty if it could."""
+        host, service = bench.host, record.service
+        try:
+            verdict = diagnosis.examine(host, service, self.limit)
+        except HostError as error:
+            return f"nginx's configuration cannot be tested ({error})"
+        if not verdict.loads:
+            place = f"{verdict.file}:{verdict.line}: " if verdict.file else ""
+            return f"the earlier configuration does not load any more, with our files back: {place}{verdict.error}"
+        if not services.is_active(host, service):
+            bench.report("starting nginx, which was running before")
+            services.carry_out(host, service, services.start_command(service, self.limit))
+            return ""
+        bench.report("reloading nginx with the files as they were")
+        try:
+            services.carry_out(host, service, services.reload_command(service, self.limit))
+        except HostError as error:
+            process.hang_up(host, service)
+            return f"nginx could not be reloaded in the usual way ({error})"
+        return ""
+
+    def _prove_former(self, bench: Workbench, record: Before) -> None:
+        until = time.monotonic() + self.patience
+        markers.prove_former(self.expectations, record.sockets, until, bench)
+        different = differences(self.neighbours, record.neighbours, bench, self._moment)
+        if different:
+            raise GateFailed(f"other sites do not answer as before: {_first(different)}")
+
+
+def activate_nginx(
+    nginx: Nginx, system: System, expectations: Sequence[Expectation], own: Sequence[Path], *, enable: bool
+) -> ActivateNginx:
+    """Return the activation of a change to an nginx as the facts saw it.
+
+    Args:
+        nginx: as found.
+        system: for the addresses of this host.
+        expectations: what the change must show.
+        own: all our files in its configuration, old and new.
+        enable: whether its unit shall start at boot.
+    """
+    return ActivateNginx(
+        service=process.service_of(nginx),
+        error_log=Path(nginx.error_log) if nginx.error_log else None,
+        expectations=tuple(expectations),
+        neighbours=neighbours(nginx.servers, system, expectations, own),
+        own=tuple(own),
+        start=nginx.pid is None,
+        enable=enable,
+    )
+
+
+def _first(sentences: Sequence[str]) -> str:
+    """Return the first sentences, and how many more there are."""
+    more = f"; and {len(sentences) - NAMED} more" if len(sentences) > NAMED else ""
+    return "; ".join(sentences[:NAMED]) + more

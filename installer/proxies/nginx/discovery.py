@@ -1,0 +1,142 @@
+"""Finds nginx: the program, the running master process, its configuration and its unit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from palpo_installer.host import Host
+from palpo_installer.processes import PROC, Process, consult
+from palpo_installer.proxies.nginx import build as builds
+from palpo_installer.proxies.nginx import reading, tree
+from palpo_installer.proxies.nginx.build import Build
+from palpo_installer.proxies.nginx.configuration import Nginx
+
+MASTER = "nginx: master process "
+UNIT = "nginx.service"
+UNIT_DIRECTORIES = (
+    "/etc/systemd/system",
+    "/usr/local/lib/systemd/system",
+    "/usr/lib/systemd/system",
+    "/lib/systemd/system",
+)
+
+
+@dataclass(frozen=True)
+class Started:
+    """How a master process was started: ``-c`` and ``-p``, empty where it was not given."""
+
+    configuration: str
+    prefix: str
+
+
+def read(
+    host: Host, processes: tuple[Process, ...], owners: frozenset[int], note: Callable[[str], None]
+) -> Nginx | None:
+    """Return nginx as found, None where it is not installed.
+
+    Under a layout that is not the host's root, only the configuration there counts, and only a master that
+    was started with it. ``owners`` are the processes that listen in our network namespace.
+    """
+    master = _master(host, processes, owners)
+    binary = _binary(host, master)
+    if binary is None:
+        return None
+    said = consult(host, str(binary), "-V")
+    build = builds.parse(said.stderr) if said is not None else None
+    if build is None:
+        note(f"{binary} -V gave no answer that could be read; nginx is left out.")
+        return None
+    started = parse_title(master.title) if master else Started("", "")
+    prefix = Path(started.prefix) if started.prefix else build.prefix
+    main = prefix / (started.configuration or build.configuration)
+    if host.layout.root != Path("/"):
+        main = host.layout.at("/etc/nginx/nginx.conf")
+        if host.status(main) is None:
+            return None
+    return _describe(host, binary, replace(build, prefix=prefix), main, master)
+
+
+def _describe(host: Host, binary: Path, build: Build, main: Path, master: Process | None) -> Nginx:
+    written = tree.load(host, main)
+    said = reading.parse(written.top, build, lambda name: _resolve(host, name))
+    unit = _unit(host, master)
+    return Nginx(
+        binary=binary,
+        version=build.version,
+        modules=build.modules,
+        configuration=main,
+        files=written.files,
+        servers=said.servers,
+        streams=said.streams,
+        includes=said.includes,
+        problems=(*written.problems, *reading.without_address(said)),
+        user=said.user,
+        error_log=said.error_log,
+        pid_file=said.pid_file,
+        pid=master.pid if master else None,
+        unit=unit,
+        unit_enabled=_enabled(host, unit) if unit else None,
+    )
+
+
+def _master(host: Host, processes: tuple[Process, ...], owners: frozenset[int]) -> Process | None:
+    """Return the master process that serves this host: one that listens here, then a unit's, then the oldest."""
+    masters = [each for each in processes if each.title.startswith(MASTER) and not each.container]
+    if host.layout.root != Path("/"):
+        ours = str(host.layout.at("/etc/nginx/nginx.conf"))
+        masters = [each for each in masters if parse_title(each.title).configuration == ours]
+    ranked = sorted(masters, key=lambda each: (each.pid not in owners, not each.unit, each.started))
+    return next((each for each in ranked if each.pid in owners or _in_our_network(host, each.pid)), None)
+
+
+def _in_our_network(host: Host, pid: int) -> bool:
+    """Return whether a process shares our network namespace, true where we may not see."""
+    said = consult(host, "stat", "-L", "-c", "%i", str(PROC / "self/ns/net"), str(PROC / str(pid) / "ns/net"))
+    inodes = said.stdout.split() if said is not None else []
+    return len(inodes) < 2 or inodes[0] == inodes[1]
+
+
+def parse_title(title: str) -> Started:
+    """Return how the master of a process title was started (nginx.c, ``ngx_get_options``).
+
+    The title has lost its quotes: what follows ``-g`` reaches to the next word with a dash.
+    """
+    values = {"c": "", "p": "", "g": "", "e": "", "s": ""}
+    words = title.removeprefix(MASTER).split()[1:]
+    while words:
+        flags = words.pop(0)
+        for position, letter in enumerate(flags[1:] if flags.startswith("-") else "", start=2):
+            if letter in values:
+                values[letter] = flags[position:] or (words.pop(0) if words else "")
+                break
+    return Started(values["c"], values["p"])
+
+
+def _binary(host: Host, master: Process | None) -> Path | None:
+    """Return the program that runs, as long as it is still there, else the one that is installed."""
+    running = Path(master.program) if master and master.program else None
+    return running if running and host.status(running) is not None else host.which("nginx")
+
+
+def _resolve(host: Host, name: str) -> tuple[str, ...]:
+    """Return a name's addresses as the C library gives them to nginx."""
+    said = consult(host, "getent", "ahosts", name)
+    lines = said.stdout.splitlines() if said is not None and said.status == 0 else []
+    return tuple(dict.fromkeys(line.split()[0] for line in lines if line.split()))
+
+
+def _unit(host: Host, master: Process | None) -> str:
+    if master is not None:
+        return master.unit
+    if host.status(host.layout.at("/run/systemd/system")) is None:
+        return ""
+    known = any(host.status(host.layout.at(directory) / UNIT) is not None for directory in UNIT_DIRECTORIES)
+    return UNIT if known else ""
+
+
+def _enabled(host: Host, unit: str) -> bool:
+    root = () if host.layout.root == Path("/") else (f"--root={host.layout.root}",)
+    said = consult(host, "systemctl", *root, "is-enabled", unit)
+    return said is not None and said.stdout.startswith("enabled")

@@ -1,0 +1,74 @@
+"""Where our files go in an nginx configuration: last, so that we never become a default server."""
+
+from __future__ import annotations
+
+import fnmatch
+from dataclasses import dataclass
+from pathlib import Path
+
+from palpo_installer.errors import RefusedPlan
+from palpo_installer.proxies.base import File, Link
+from palpo_installer.proxies.nginx.configuration import IncludeDirectory, Nginx, ServerBlock
+
+PLAIN = "zz-palpo-installer-http"
+SECURE = "zz-palpo-installer-tls"
+
+
+@dataclass(frozen=True)
+class Placement:
+    """The last directory that nginx includes, and file names that sort last there.
+
+    Attributes:
+        included: the directory, with the directive that includes it.
+        available: where the files themselves are, if that directory holds links to them (Debian); else the same.
+        suffix: what the include pattern wants at the end of a name.
+    """
+
+    included: IncludeDirectory
+    available: Path
+    suffix: str
+
+    def installed(self, name: str, text: str) -> tuple[tuple[File, ...], tuple[Link, ...]]:
+        """Return a file, with the link that enables it where the distribution has it that way."""
+        file = File(self.available / f"{name}{self.suffix}", text)
+        if self.available == self.included.directory:
+            return (file,), ()
+        # Debian's own link for its default site is absolute as well.
+        return (file,), (Link(self.included.directory / file.path.name, str(file.path)),)
+
+    def owns(self, path: Path) -> bool:
+        """Return whether a path is one of our two files, itself or its link."""
+        names = {f"{PLAIN}{self.suffix}", f"{SECURE}{self.suffix}"}
+        return path.parent in {self.included.directory, self.available} and path.name in names
+
+    def precedes(self, server: ServerBlock) -> bool:
+        """Return whether we are read before a server block, as far as file names and lines tell."""
+        if server.file == self.included.file:
+            return server.line > self.included.line
+        return server.file.parent == self.included.directory and server.file.name > f"{PLAIN}{self.suffix}"
+
+
+def place(nginx: Nginx) -> Placement:
+    """Return where our files go.
+
+    Raises:
+        RefusedPlan: the configuration includes no directory, or by a pattern that no name of ours fits.
+    """
+    if not nginx.includes:
+        directory = nginx.configuration.parent / "conf.d"
+        raise RefusedPlan(
+            "nginx includes no directory of server blocks",
+            where=str(nginx.configuration),
+            next=f"Add as the last line inside http {{ … }}: include {directory}/*.conf; and run this again",
+        )
+    last = nginx.includes[-1]
+    for suffix in (".conf", last.pattern.rpartition("*")[2]):
+        if all(fnmatch.fnmatchcase(f"{name}{suffix}", last.pattern) for name in (PLAIN, SECURE)):
+            enabled = last.directory.name == "sites-enabled"
+            available = last.directory.with_name("sites-available") if enabled else last.directory
+            return Placement(last, available, suffix)
+    raise RefusedPlan(
+        f"nginx includes {last.directory} by the pattern {last.pattern}, which no file of ours can match",
+        where=f"{last.file}:{last.line}",
+        next=f"Let it include {last.directory}/*.conf as well, and run this again",
+    )

@@ -1,0 +1,75 @@
+"""nginx as a process: how it is managed, and what it is told by signals. See nginx, "Controlling nginx"."""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+
+from palpo_installer import services
+from palpo_installer.errors import HostError
+from palpo_installer.host import Host
+from palpo_installer.proxies.nginx.configuration import Nginx
+from palpo_installer.proxies.nginx.discovery import MASTER, parse_title
+from palpo_installer.services import Service
+
+
+def service_of(nginx: Nginx) -> Service:
+    """Return nginx as a service: its unit's, or told by ``-s`` where it has none."""
+    return Service(
+        name="nginx",
+        manager="systemd" if nginx.unit else "direct",
+        unit=nginx.unit,
+        argv=(str(nginx.binary), "-c", str(nginx.configuration)),
+        pid_file=Path(nginx.pid_file) if nginx.pid_file else None,
+    )
+
+
+def as_running(host: Host, service: Service) -> Service:
+    """Return the service with the manager and the prefix that its master process has now."""
+    found = services.as_running(host, service)
+    pid = services.main_process(host, found)
+    process = None if pid is None else host.process(pid)
+    try:
+        title = " ".join(process.cmdline()) if process is not None else ""
+    except psutil.Error:
+        title = ""
+    prefix = parse_title(title).prefix if title.startswith(MASTER) else ""
+    return replace(found, argv=(*found.argv, "-p", prefix)) if prefix else found
+
+
+def trouble(host: Host, service: Service) -> str:
+    """Return why the master process cannot have done what it was told, empty when it seems well."""
+    pid = services.main_process(host, service)
+    process = None if pid is None else host.process(pid)
+    try:
+        if process is None:
+            return "nginx is not running any more"
+        stopped = process.status() == psutil.STATUS_STOPPED
+    except psutil.Error:
+        return "nginx is not running any more"
+    return f"nginx's master process {pid} is stopped (SIGSTOP) and does nothing" if stopped else ""
+
+
+def hang_up(host: Host, service: Service) -> None:
+    """Reload by the signal itself (HUP), where the usual way to send it hangs or fails.
+
+    Raises:
+        HostError: it cannot be sent.
+    """
+    pid = services.main_process(host, service)
+    process = None if pid is None else host.process(pid)
+    if process is not None:
+        try:
+            process.send_signal(signal.SIGHUP)
+        except psutil.Error as error:
+            raise HostError(f"cannot be told to reload: {error}", where=f"nginx (process {pid})") from error
+
+
+def remove_empty_pid_file(host: Host, service: Service) -> None:
+    """Remove what ``nginx -t`` leaves where nginx is stopped: systemd takes the empty file for a broken one."""
+    path = service.pid_file
+    if path is not None and host.read(path) == b"":
+        path.unlink(missing_ok=True)

@@ -1,0 +1,197 @@
+"""The questions about certificates."""
+
+from __future__ import annotations
+
+from palpo_installer import naming, validation
+from palpo_installer.answers import BaseDomain, CertificateFiles, Method
+from palpo_installer.errors import AnswersError
+from palpo_installer.questions import readers
+from palpo_installer.questions.names import has_own_port, serves_base
+from palpo_installer.questions.question import Choice, Kind, Question, Situation
+
+LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
+LETS_ENCRYPT_STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory"
+
+ACME = (Method.HTTP_01, Method.DNS_01)
+
+
+def certificate_names(situation: Situation) -> tuple[str, ...]:
+    """Return the names that need a certificate each: those that this host will answer for with TLS."""
+    ours = serves_base(situation) or situation.get("names.base_domain", BaseDomain) is BaseDomain.OURS
+    base = [situation.base] if ours or has_own_port(situation) else []
+    return tuple(dict.fromkeys([situation.answer("names.client_host", str), *base]))
+
+
+def _literals(situation: Situation) -> list[str]:
+    return [name for name in certificate_names(situation) if naming.is_literal(name)]
+
+
+def _method_default(situation: Situation) -> object:
+    return Method.FILES if _literals(situation) else Method.HTTP_01
+
+
+def _method_settled(value: object, situation: Situation) -> object:
+    literals = _literals(situation)
+    if value in ACME and literals:
+        raise AnswersError(f"{value} gives no certificate for the address {literals[0]}", next="Choose files")
+    return value
+
+
+def _asks_authority(situation: Situation) -> bool:
+    return situation.get("certificates.method", Method) in ACME
+
+
+def _has(method: Method, situation: Situation) -> bool:
+    return situation.get("certificates.method", Method) is method
+
+
+def _terms_settled(value: object, situation: Situation) -> object:
+    if value is not True:
+        directory = situation.answer("certificates.directory", str)
+        raise AnswersError(
+            f"{directory} gives certificates only to those who agree to its terms of service",
+            next="Read them and answer true, or choose files or self-signed as method",
+        )
+    return value
+
+
+def _found(name: str, situation: Situation) -> CertificateFiles | None:
+    """Return the certificate on this host that is valid for a name the longest."""
+    usable = [
+        certificate
+        for certificate in situation.facts.certificates
+        if certificate.matches_key is not False and certificate.covers(name.strip("[]"))
+    ]
+    best = max(usable, key=lambda certificate: certificate.not_after, default=None)
+    return CertificateFiles(best.chain, best.key) if best else None
+
+
+def _files_default(situation: Situation) -> object:
+    found = {name: _found(name, situation) for name in certificate_names(situation)}
+    return found if None not in found.values() else None
+
+
+def _files_settled(value: object, situation: Situation) -> object:
+    given = value if isinstance(value, dict) else {}
+    for name in certificate_names(situation):
+        if name not in given:
+            raise AnswersError(
+                "a certificate is needed for this name",
+                where=f'certificates.files."{name}"',
+                next="Give the paths of its PEM files, chain and key",
+            )
+    return value
+
+
+CERTIFICATES = (
+    Question(
+        key="certificates.method",
+        text="Where certificates come from",
+        help="With http-01 the authority asks this host on port 80, which must be reachable from outside.",
+        kind=Kind.CHOICE,
+        read=readers.choice(Method),
+        default=_method_default,
+        settle=_method_settled,
+        choices=(
+            Choice(Method.HTTP_01, "an authority, proven on port 80", "Ordered and renewed by itself."),
+            Choice(Method.DNS_01, "an authority, proven in DNS", "For hosts that port 80 does not reach."),
+            Choice(Method.FILES, "files that are there", "You, or another program, renew them."),
+            Choice(Method.PROXY, "the proxy", "It orders and renews them itself."),
+            Choice(Method.SELF_SIGNED, "an authority of this host", "For trying out; others do not trust it."),
+        ),
+    ),
+    Question(
+        key="certificates.directory",
+        text="ACME directory of the authority",
+        help="Its staging directory gives certificates for trying out, which nobody trusts.",
+        kind=Kind.URL,
+        read=readers.text(validation.https_url),
+        default=lambda _: LETS_ENCRYPT,
+        applies=_asks_authority,
+        choices=(
+            Choice(LETS_ENCRYPT, "Let's Encrypt"),
+            Choice(LETS_ENCRYPT_STAGING, "Let's Encrypt, for trying out"),
+        ),
+        example=LETS_ENCRYPT,
+    ),
+    Question(
+        key="certificates.email",
+        text="E-mail address for the account at the authority",
+        help="Some authorities warn there before a certificate ends. Empty: an account without one.",
+        kind=Kind.EMAIL,
+        read=readers.text(validation.email),
+        applies=_asks_authority,
+        required=False,
+        example="admin@example.com",
+    ),
+    Question(
+        key="certificates.agree_terms",
+        text="Whether you agree to the authority's terms of service",
+        help="The terms are linked from the authority's directory.",
+        kind=Kind.FLAG,
+        read=readers.flag,
+        settle=_terms_settled,
+        applies=_asks_authority,
+        example="true",
+    ),
+    Question(
+        key="certificates.ca_file",
+        text="PEM file of an authority to trust when talking to the directory",
+        help="For an authority of your own. Empty: those that this system trusts.",
+        kind=Kind.PATH,
+        read=readers.path,
+        applies=_asks_authority,
+        required=False,
+        example="/etc/ssl/company-ca.pem",
+    ),
+    Question(
+        key="certificates.eab_file",
+        text="File with the key id and HMAC key of an external account",
+        help="Only for authorities that ask for one. Empty: none.",
+        kind=Kind.SECRET_FILE,
+        read=readers.path,
+        applies=_asks_authority,
+        required=False,
+        example="/root/external-account",
+    ),
+    Question(
+        key="certificates.proxy",
+        text="HTTP proxy for talking to the authority",
+        help="Empty: the directory is reached without one.",
+        kind=Kind.URL,
+        read=readers.text(validation.http_url),
+        applies=_asks_authority,
+        required=False,
+        example="http://proxy.example.com:3128",
+    ),
+    Question(
+        key="certificates.dns",
+        text="DNS service that the challenge is written to",
+        help="The name of its certbot plugin.",
+        kind=Kind.WORD,
+        read=readers.text(validation.word),
+        applies=lambda situation: _has(Method.DNS_01, situation),
+        example="rfc2136",
+    ),
+    Question(
+        key="certificates.dns_credentials",
+        text="File with the credentials for the DNS service",
+        help="In the form that its certbot plugin reads.",
+        kind=Kind.SECRET_FILE,
+        read=readers.path,
+        applies=lambda situation: _has(Method.DNS_01, situation),
+        example="/root/dns-credentials.ini",
+    ),
+    Question(
+        key="certificates.files",
+        text="Certificates by name: the PEM files of chain and key",
+        help="The chain has the certificate of the name first. Renewal stays with whoever made the files.",
+        kind=Kind.TABLE,
+        read=readers.files,
+        default=_files_default,
+        settle=_files_settled,
+        applies=lambda situation: _has(Method.FILES, situation),
+        required=False,
+        example='[certificates.files."example.com"]',
+    ),
+)

@@ -1,0 +1,210 @@
+"""The questions about names, federation and the proxy."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+
+from palpo_installer import naming, validation
+from palpo_installer.answers import BaseDomain, Delegation
+from palpo_installer.errors import AnswersError
+from palpo_installer.facts.palpo import PalpoConfiguration
+from palpo_installer.questions import readers
+from palpo_installer.questions.question import Choice, Kind, Question, Situation
+
+FEDERATION_PORT = 8448
+"""Where servers look when nothing else is said (server-server API, "Resolving server names")."""
+
+PLACEHOLDERS = ("your.server.name", "change.palpo.im")
+"""What Palpo's own example files say."""
+
+OWN_PORT = (Delegation.SRV, Delegation.DIRECT)
+
+
+def configuration(situation: Situation) -> PalpoConfiguration | None:
+    """Return the palpo.toml that was chosen, or else that Palpo itself would read; None where there is none."""
+    chosen = situation.get("homeserver.config", Path)
+    found = situation.facts.palpo.configurations
+    return next((one for one in found if chosen in {None, one.path}), None)
+
+
+def _server_name_default(situation: Situation) -> object:
+    found = configuration(situation)
+    if found is None or found.server_name in PLACEHOLDERS:
+        return None
+    try:
+        return naming.server_name(found.server_name)
+    except AnswersError:
+        return None
+
+
+def _server_name_settled(value: object, _: Situation) -> object:
+    if value in PLACEHOLDERS:
+        raise AnswersError("it is the placeholder of an example file", next="Type a name of a domain that is yours")
+    return value
+
+
+def _client_host_default(situation: Situation) -> object:
+    if naming.is_literal(situation.base):
+        return None
+    return situation.base if situation.base.startswith("matrix.") else f"matrix.{situation.base}"
+
+
+def serves_base(situation: Situation) -> bool:
+    """Return whether clients use the server name itself, so that its website is this host's in any case."""
+    return situation.get("names.client_host", str) == situation.base
+
+
+def _base_domain_default(situation: Situation) -> object:
+    """Return ``existing`` for a site of nginx with exactly this name, ``elsewhere`` where DNS leads away."""
+    nginx = situation.facts.nginx
+    blocks = nginx.servers if nginx else ()
+    # Our own files answer for the name too, once they are there.
+    theirs = [block for block in blocks if "palpo-installer" not in block.file.name]
+    if any(situation.base == name.lower() for block in theirs for name in block.names):
+        return BaseDomain.EXISTING
+    away = naming.is_literal(situation.base) or _leads_away(situation)
+    return BaseDomain.ELSEWHERE if away else BaseDomain.OURS
+
+
+def _leads_away(situation: Situation) -> bool:
+    """Return whether DNS leads the base domain to another host.
+
+    Behind address translation our own addresses are private and say nothing: then only the client host's
+    addresses in DNS do.
+    """
+    known = {name.name: name.addresses for name in situation.facts.names}
+    theirs = set(known.get(situation.base, ()))
+    client = known.get(situation.answer("names.client_host", str), ())
+    ours = {*client, *situation.facts.system.addresses}
+    telling = bool(client) or any(ipaddress.ip_address(address).is_global for address in ours)
+    return bool(theirs) and telling and not theirs & ours
+
+
+def _undelegated(situation: Situation) -> bool:
+    """Return whether the server name has a port or is an IP address, which rules out delegation."""
+    name = situation.answer("names.server_name", str)
+    return name != situation.base or naming.is_literal(name)
+
+
+def _delegation_default(situation: Situation) -> object:
+    return Delegation.DIRECT if _undelegated(situation) else Delegation.WELL_KNOWN
+
+
+def _delegation_settled(value: object, situation: Situation) -> object:
+    if _undelegated(situation) and value in {Delegation.WELL_KNOWN, Delegation.SRV}:
+        raise AnswersError(
+            "other servers connect to a name with a port, or to an IP address, and ask for no delegation",
+            next="Choose direct or none",
+        )
+    return value
+
+
+def has_own_port(situation: Situation) -> bool:
+    """Return whether federation has a port of its own."""
+    return situation.get("federation.delegation", Delegation) in OWN_PORT
+
+
+def _named_port(situation: Situation) -> int:
+    """Return the port that the server name says, or leaves to the rule."""
+    rest = situation.answer("names.server_name", str).removeprefix(situation.base)
+    return int(rest[1:]) if rest else FEDERATION_PORT
+
+
+def _port_settled(value: object, situation: Situation) -> object:
+    direct = situation.get("federation.delegation", Delegation) is Delegation.DIRECT
+    if direct and value != _named_port(situation):
+        raise AnswersError(
+            f"without delegation other servers connect to port {_named_port(situation)} of this server name",
+            next=f"Use {_named_port(situation)}",
+        )
+    if value == situation.layout.http_port:
+        raise AnswersError("this port is for plain HTTP", next=f"Use {FEDERATION_PORT}")
+    elsewhere = situation.get("names.base_domain", BaseDomain) is not BaseDomain.OURS and not serves_base(situation)
+    if direct and elsewhere and value == situation.layout.https_port:
+        raise AnswersError(
+            "this port of the server name belongs to the website, which is not served by us",
+            next="Set names.base_domain to ours, or use a server name with another port",
+        )
+    return value
+
+
+NAMES = (
+    Question(
+        key="names.server_name",
+        text="Server name: what stands after the colon in @user:example.com",
+        help="It is part of every user and room for ever and cannot be changed later. Most people take their plain "
+        "domain; the server itself may run under another name.",
+        kind=Kind.NAME,
+        read=readers.text(naming.server_name),
+        default=_server_name_default,
+        settle=_server_name_settled,
+        example="example.com",
+    ),
+    Question(
+        key="names.client_host",
+        text="Host that clients connect to",
+        help="A name in DNS that leads to this host. It may be the server name itself.",
+        kind=Kind.HOST,
+        read=readers.text(naming.host_name),
+        default=_client_host_default,
+        example="matrix.example.com",
+    ),
+    Question(
+        key="names.base_domain",
+        text="Who serves the website of the server name",
+        help="Clients and other servers ask that website where the server is, at /.well-known/matrix.",
+        kind=Kind.CHOICE,
+        read=readers.choice(BaseDomain),
+        default=_base_domain_default,
+        applies=lambda situation: not serves_base(situation),
+        choices=(
+            Choice(BaseDomain.OURS, "this installation", "Nothing else is served under that name."),
+            Choice(BaseDomain.EXISTING, "a site of this proxy", "One line is added to that site."),
+            Choice(BaseDomain.ELSEWHERE, "another machine", "What to put there is printed at the end."),
+        ),
+    ),
+    Question(
+        key="federation.delegation",
+        text="How other servers find this one",
+        help="With well-known no DNS record and no port beside 443 is needed.",
+        kind=Kind.CHOICE,
+        read=readers.choice(Delegation),
+        default=_delegation_default,
+        settle=_delegation_settled,
+        choices=(
+            Choice(Delegation.WELL_KNOWN, "well-known", "The website of the server name says where; port 443."),
+            Choice(Delegation.SRV, "SRV records", "DNS says where; needs a certificate for the server name here."),
+            Choice(Delegation.DIRECT, "direct", f"They connect to the server name itself, port {FEDERATION_PORT}."),
+            Choice(Delegation.NONE, "not at all", "No federation: only accounts of this server see each other."),
+        ),
+    ),
+    Question(
+        key="federation.port",
+        text="Port that other servers connect to, for srv and direct",
+        help=f"{FEDERATION_PORT} is what other servers expect. It must be open in every firewall.",
+        kind=Kind.PORT,
+        read=readers.number(validation.port),
+        default=_named_port,
+        settle=_port_settled,
+        applies=has_own_port,
+        example=str(FEDERATION_PORT),
+    ),
+    Question(
+        key="proxy.kind",
+        text="Reverse proxy of this host",
+        help="The one that answers on ports 80 and 443 now, or shall.",
+        kind=Kind.CHOICE,
+        read=readers.one_of(("nginx", "apache", "caddy", "haproxy", "relayd", "traefik", "kubernetes")),
+        default=lambda _: "nginx",
+        choices=(
+            Choice("nginx", "nginx"),
+            Choice("apache", "Apache HTTP Server"),
+            Choice("caddy", "Caddy"),
+            Choice("haproxy", "HAProxy"),
+            Choice("relayd", "relayd"),
+            Choice("traefik", "Traefik"),
+            Choice("kubernetes", "Kubernetes (Gateway API)"),
+        ),
+    ),
+)

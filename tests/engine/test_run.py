@@ -1,0 +1,208 @@
+"""The run on real files: applied, taken back, rolled back, cut off at every record, and without space."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from palpo_installer.engine.journal import Journal, Record
+from palpo_installer.engine.process import discard_edits, refuse_edits
+from palpo_installer.engine.run import Run
+from palpo_installer.errors import Interrupted, RefusedPlan
+from palpo_installer.operations import paths
+from tests.engine.plans import old_host, plan, records, run
+from tests.trees import tree
+
+RECORDS = 2 + 6 + 2 * 8 + 1
+"""Two activations and six operations prepared, eight steps begun and done, one end."""
+
+
+def in_child(work: Callable[[], object]) -> int:
+    """Do something in a child process and return how it ended, negative for a signal."""
+    if (pid := os.fork()) == 0:
+        work()
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def test_a_plan_is_applied_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
+    """Every file is as planned, no dot name is left, and every act was in the journal before it."""
+    etc = old_host(tmp_path)
+    assert run(plan(etc), tmp_path).apply().result == "applied"
+    assert (etc / "site.conf").read_text() == (etc / "memory-of-site").read_text() == "new site\n"
+    assert sorted(tree(etc)) == [
+        "enabled", "made", "made/deep", "memory-of-other", "memory-of-site", "other.conf", "site.conf",
+    ]  # fmt: skip
+    assert len(records(tmp_path)) == RECORDS
+
+
+def test_a_gate_that_fails_takes_everything_back(tmp_path: Path) -> None:
+    """When the second change is not as promised the first one is undone as well, and the cause is kept."""
+    etc = old_host(tmp_path)
+    before = tree(etc)
+    outcome = run(plan(etc, second_works=False), tmp_path).apply()
+    assert outcome.result == "taken-back"
+    assert outcome.exit_code == 1
+    assert "127.0.0.1:8448: does not answer as promised" in outcome.cause
+    assert tree(etc) == before
+
+
+@pytest.mark.parametrize("last", range(1, RECORDS))
+def test_a_kill_after_any_record_is_recovered(tmp_path: Path, last: int) -> None:
+    """SIGKILL right after each journal record leaves a host that the next start puts back."""
+    etc = old_host(tmp_path)
+    before, made = tree(etc), plan(etc)
+
+    def killed() -> None:
+        written = 0
+        append = Journal.append
+
+        def append_and_die(journal: Journal, record: Record) -> None:
+            nonlocal written
+            append(journal, record)
+            written += 1
+            if written == last:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        Journal.append = append_and_die  # type: ignore[method-assign]
+        run(made, tmp_path).apply()
+
+    assert in_child(killed) == -signal.SIGKILL
+    assert run(made, tmp_path).take_back("taken-back", "cut off").problems == ()
+    assert tree(etc) == before
+
+
+@pytest.mark.parametrize("last", range(RECORDS, RECORDS + 14))
+def test_a_kill_while_taking_back_is_recovered(tmp_path: Path, last: int) -> None:
+    """SIGKILL in the middle of an undo changes nothing about where it ends."""
+    etc = old_host(tmp_path)
+    before, made = tree(etc), plan(etc, second_works=False)
+
+    def killed() -> None:
+        written = 0
+        append = Journal.append
+
+        def append_and_die(journal: Journal, record: Record) -> None:
+            nonlocal written
+            append(journal, record)
+            written += 1
+            if written == last - 2:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        Journal.append = append_and_die  # type: ignore[method-assign]
+        run(made, tmp_path).apply()
+
+    assert in_child(killed) == -signal.SIGKILL
+    assert run(made, tmp_path).take_back("taken-back", "cut off").problems == ()
+    assert tree(etc) == before
+
+
+FAULTS = {"a full disk": errno.ENOSPC, "no permission": errno.EACCES, "a read-only disk": errno.EROFS}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("place", ["write_new", "fsync_directory"])
+@pytest.mark.parametrize("nth", range(1, 9))
+def test_an_error_at_any_write_is_taken_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str, place: str, nth: int
+) -> None:
+    """ENOSPC, EACCES and EROFS at the n-th write or sync leave the host as it was, with the error named."""
+    etc = old_host(tmp_path)
+    before, made = tree(etc), plan(etc)
+    real, calls = getattr(paths, place), 0
+
+    def failing(*arguments: object) -> object:
+        nonlocal calls
+        calls += 1
+        if calls == nth:
+            raise OSError(FAULTS[fault], os.strerror(FAULTS[fault]), str(arguments[0]))
+        return real(*arguments)
+
+    monkeypatch.setattr(paths, place, failing)
+    outcome = run(made, tmp_path).apply()
+    if calls < nth:
+        assert outcome.result == "applied"
+    else:
+        assert outcome.result == "taken-back"
+        assert os.strerror(FAULTS[fault]) in outcome.cause
+        assert tree(etc) == before
+
+
+def test_a_request_to_stop_takes_everything_back(tmp_path: Path) -> None:
+    """The run looks between its steps whether it was asked to stop, and undoing does not look."""
+    etc = old_host(tmp_path)
+    before, going = tree(etc), run(plan(etc), tmp_path)
+    left = 12
+
+    def check() -> None:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise Interrupted("stopped on request")
+
+    going.bench = type(going.bench)(**{**vars(going.bench), "check": check})
+    outcome = going.apply()
+    assert (outcome.result, outcome.cause) == ("taken-back", "stopped on request")
+    assert tree(etc) == before
+
+
+def test_a_complete_run_is_rolled_back(tmp_path: Path) -> None:
+    """A rollback of a later day brings back the tree from the run's directory."""
+    etc = old_host(tmp_path)
+    before, made = tree(etc), plan(etc)
+    run(made, tmp_path).apply()
+    assert run(made, tmp_path).roll_back(refuse_edits).result == "rolled-back"
+    assert tree(etc) == before
+
+
+def test_a_rollback_stops_at_an_edited_file(tmp_path: Path) -> None:
+    """An edit since is named and nothing is touched; giving it up keeps a copy and goes through."""
+    etc = old_host(tmp_path)
+    before, made = tree(etc), plan(etc)
+    run(made, tmp_path).apply()
+    (etc / "site.conf").write_text("mine\n")
+    edited = tree(etc)
+    with pytest.raises(RefusedPlan, match=r"site\.conf: was edited since"):
+        run(made, tmp_path).roll_back(refuse_edits)
+    assert tree(etc) == edited
+    going: Run = run(made, tmp_path)
+    assert going.roll_back(discard_edits).result == "rolled-back"
+    assert tree(etc) == before
+    assert (going.bench.copies / "edited-site.conf").read_text() == "mine\n"
+
+
+def test_a_rollback_without_space_touches_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The space for all old files is taken before the first one is put back."""
+    etc = old_host(tmp_path)
+    made = plan(etc)
+    run(made, tmp_path).apply()
+    after = tree(etc)
+
+    def full(path: Path, *_: object) -> None:
+        if path.name.endswith("2.old"):
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        real(path, *_)  # type: ignore[arg-type]
+
+    real = paths.write_new
+    monkeypatch.setattr(paths, "write_new", full)
+    with pytest.raises(RefusedPlan, match="No space left"):
+        run(made, tmp_path).roll_back(refuse_edits)
+    assert tree(etc) == after
+
+
+def test_a_file_edited_while_it_ran_is_named_and_left(tmp_path: Path) -> None:
+    """What somebody changed between act and undo stays, everything else goes back, and the exit code is 5."""
+    etc = old_host(tmp_path)
+    made = plan(etc)
+    run(made, tmp_path).apply()
+    (etc / "other.conf").write_text("somebody else\n")
+    outcome = run(made, tmp_path).take_back("taken-back", "")
+    assert outcome.exit_code == 5
+    assert "other.conf: was changed by somebody else" in outcome.problems[0]
+    assert (etc / "other.conf").read_text() == "somebody else\n"
+    assert (etc / "site.conf").read_text() == "old site\n"

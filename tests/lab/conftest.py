@@ -1,0 +1,60 @@
+"""Fixtures that give a test a host of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.lab import names, services
+from tests.lab.booted import BootedHost, installed
+from tests.lab.hosts import ThrowAwayHost
+from tests.lab.running import require_root
+
+
+@pytest.fixture
+def host() -> Iterator[ThrowAwayHost]:
+    """A throw-away copy of this machine, with names."""
+    require_root()
+    throw_away = ThrowAwayHost()
+    try:
+        names.serve(throw_away)
+        yield throw_away
+    finally:
+        throw_away.stop()
+
+
+@pytest.fixture
+def acme(host: ThrowAwayHost) -> services.Authority:
+    """A certificate authority on the host; REQUESTS_CA_BUNDLE=``ca_file`` lets certbot trust it."""
+    return services.start_pebble(host)
+
+
+@pytest.fixture
+def nginx(host: ThrowAwayHost) -> ThrowAwayHost:
+    """The host with Debian's nginx running, beside the installer a neighbour's site."""
+    services.start_nginx(host)
+    return host
+
+
+@pytest.fixture
+def booted() -> Iterator[BootedHost]:
+    """A booted Debian host with names, the installed tool, and nginx beside a neighbour's site."""
+    require_root()
+    debian = BootedHost(installed())
+    try:
+        names.serve(debian.outside)
+        services.configure_nginx(debian)
+        debian.output(["systemctl", "reload", "nginx"])
+        debian.until_listening(443)
+        yield debian
+    finally:
+        debian.stop()
+
+
+@pytest.fixture
+def booted_acme(booted: BootedHost) -> services.Authority:
+    """A certificate authority for the booted host, which finds its certificate at the same ``ca_file``."""
+    authority = services.start_pebble(booted.outside)
+    booted.write(authority.ca_file, booted.outside.read(authority.ca_file))
+    return authority

@@ -1,0 +1,114 @@
+"""Debian's nginx with a neighbour's site, and pebble as the certificate authority, on a lab host."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from tests.lab.hosts import LabHost
+from tests.lab.running import Running, require_programs
+
+NEIGHBOUR = "neighbour.example.org"
+NEIGHBOUR_CERTIFICATE = "/etc/ssl/neighbour.pem"
+NEIGHBOUR_KEY = "/etc/ssl/private/neighbour.key"
+NEIGHBOUR_SITE = f"""\
+server {{
+    listen 80;
+    listen [::]:80;
+    server_name {NEIGHBOUR};
+    default_type text/plain;
+    location / {{ return 200 "the neighbour, plain\\n"; }}
+}}
+server {{
+    listen 443 ssl;
+    listen [::]:443 ssl;
+    server_name {NEIGHBOUR};
+    ssl_certificate {NEIGHBOUR_CERTIFICATE};
+    ssl_certificate_key {NEIGHBOUR_KEY};
+    default_type text/plain;
+    location / {{ return 200 "the neighbour, over TLS\\n"; }}
+}}
+"""
+PEBBLE = "/run/pebble"
+DIRECTORY = "https://127.0.0.1:14000/dir"
+MANAGEMENT = "https://127.0.0.1:15000"
+
+
+@dataclass(frozen=True)
+class Authority:
+    """A running certificate authority.
+
+    Attributes:
+        host: where it runs.
+        directory: the address of its ACME directory.
+        ca_file: on the host, what a client must trust to talk to it.
+        running: its process.
+    """
+
+    host: LabHost
+    directory: str
+    ca_file: str
+    running: Running
+
+    def root(self) -> str:
+        """Return the root certificate (PEM) its certificates lead to; another one after each start."""
+        return self.host.output(["curl", "--silent", "--fail", "--cacert", self.ca_file, f"{MANAGEMENT}/roots/0"])
+
+
+def make_certificate(host: LabHost, chain: str, key: str, *names: str) -> None:
+    """Make a self-signed certificate for 30 days; names are such as ``DNS:example.com`` or ``IP:127.0.0.1``."""
+    host.output(["mkdir", "-p", *(path.rpartition("/")[0] for path in (chain, key))])
+    kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30"]
+    subject = ["-subj", f"/CN={names[0].partition(':')[2]}", "-addext", f"subjectAltName={','.join(names)}"]
+    host.output(["openssl", "req", "-x509", *kind, *subject, "-out", chain, "-keyout", key])
+
+
+def configure_nginx(host: LabHost) -> None:
+    """Leave Debian's default site and the neighbour's site, nothing else."""
+    host.output(["sh", "-c", "rm -f /etc/nginx/sites-enabled/* /etc/nginx/conf.d/*"])
+    make_certificate(host, NEIGHBOUR_CERTIFICATE, NEIGHBOUR_KEY, f"DNS:{NEIGHBOUR}")
+    host.write("/etc/nginx/sites-available/neighbour", NEIGHBOUR_SITE)
+    for site in ("default", "neighbour"):
+        host.output(["ln", "-s", f"../sites-available/{site}", f"/etc/nginx/sites-enabled/{site}"])
+
+
+def start_nginx(host: LabHost) -> None:
+    """Configure nginx and start it as a daemon, as a host without systemd does."""
+    require_programs("nginx", "openssl")
+    configure_nginx(host)
+    host.output(["nginx"])
+    host.until_listening(443)
+
+
+def start_pebble(host: LabHost, *, validity: int = 90 * 24 * 3600, binary: str = "pebble") -> Authority:
+    """Start pebble on a host whose names are served.
+
+    It asks for challenges at once and every time, and never sends a client back with a bad nonce.
+
+    Args:
+        host: where; ports 14000 and 15000 of its 127.0.0.1 are used.
+        validity: for how many seconds its certificates are valid; 30 makes them due at once.
+        binary: the program, where not Debian's.
+    """
+    require_programs(binary, "openssl", "curl")
+    chain, key, configuration = (f"{PEBBLE}/{name}" for name in ("ca.pem", "ca.key", "pebble.json"))
+    make_certificate(host, chain, key, "IP:127.0.0.1")
+    settings = {
+        "listenAddress": "127.0.0.1:14000",
+        "managementListenAddress": "127.0.0.1:15000",
+        "certificate": chain,
+        "privateKey": key,
+        "httpPort": 80,
+        "tlsPort": 443,
+        "ocspResponderURL": "",
+        "externalAccountBindingRequired": False,
+        "certificateValidityPeriod": validity,
+    }
+    host.write(configuration, json.dumps({"pebble": settings}))
+    running = host.start(
+        [binary, "-config", configuration, "-dnsserver", "127.0.0.1:53"],
+        environment={"PEBBLE_VA_NOSLEEP": "1", "PEBBLE_AUTHZREUSE": "0", "PEBBLE_WFE_NONCEREJECT": "0"},
+    )
+    host.until_listening(14000)
+    host.until_listening(15000)
+    return Authority(host, DIRECTORY, chain, running)

@@ -1,0 +1,340 @@
+"""``install.sh``, run for real by sh into a prefix of its own; what it installs is a small program that tells."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+SCRIPT = CHECKOUT / "install.sh"
+TELLS = """
+import os, sys
+def main():
+    if sys.argv[1:] != ["--help"]:
+        print("version", VERSION, "arguments", sys.argv[1:], "terminal", [os.isatty(fd) for fd in (0, 1, 2)])
+"""
+PROGRAMS = ["cat", "date", "dirname", "env", "id", "mkdir", "readlink", "rm", "rmdir", "sed", "sh", "tail", "uname"]
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where the script runs: a prefix, a directory for the command, an environment."""
+
+    directory: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def prefix(self) -> Path:
+        """Where the environments go."""
+        return self.directory / "opt"
+
+    @property
+    def command(self) -> Path:
+        """The command that people call."""
+        return self.directory / "bin/palpo-installer"
+
+    def variables(self, source: Path | None) -> dict[str, str]:
+        """Return the environment of a run."""
+        own = {
+            "PATH": os.environ["PATH"],
+            "PALPO_INSTALLER_PREFIX": str(self.prefix),
+            "PALPO_INSTALLER_BIN": str(self.command.parent),
+            "PALPO_INSTALLER_SOURCE": str(source or ""),
+            "PIP_NO_INDEX": "1",
+        }
+        return own | dict(self.environment)
+
+    def install(self, source: Path | None, *arguments: str, script: Path = SCRIPT) -> subprocess.CompletedProcess[str]:
+        """Run the script without a terminal."""
+        return subprocess.run(
+            ["sh", str(script), *arguments],
+            check=False,
+            env=self.variables(source),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            start_new_session=True,
+        )
+
+    def environments(self) -> list[Path]:
+        """Return the environments that are there, oldest first."""
+        return sorted(path for path in self.prefix.glob("*Z-*") if path.is_dir())
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    """A machine on which nothing is installed yet."""
+    return Machine(tmp_path)
+
+
+def wheel(directory: Path, version: str, program: str = TELLS) -> Path:
+    """Make a wheel of palpo-installer that needs nothing and tells how it was called."""
+    path = directory / f"palpo_installer-{version}-py3-none-any.whl"
+    about = f"palpo_installer-{version}.dist-info"
+    files = {
+        "palpo_installer.py": f"VERSION = {version!r}\n{program}",
+        f"{about}/METADATA": f"Metadata-Version: 2.1\nName: palpo-installer\nVersion: {version}\n",
+        f"{about}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{about}/entry_points.txt": "[console_scripts]\npalpo-installer = palpo_installer:main\n",
+    }
+    files[f"{about}/RECORD"] = "".join(f"{name},,\n" for name in [*files, f"{about}/RECORD"])
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    return path
+
+
+def said(machine: Machine, *arguments: str) -> str:
+    """Return what the installed command prints."""
+    return subprocess.run([machine.command, *arguments], check=True, capture_output=True, text=True).stdout
+
+
+def test_installs_beside_says_first_and_runs_nothing(machine: Machine, tmp_path: Path) -> None:
+    """It names source, Python, prefix and command; without a terminal it ends with what to run."""
+    done = machine.install(wheel(tmp_path, "1.0"))
+    assert done.returncode == 0, done.stderr
+    announced = done.stderr.partition("Nothing else on this machine changes")[0]
+    assert all(str(part) in announced for part in (tmp_path / "palpo", machine.prefix, machine.command, "Python 3."))
+    assert f"{machine.command} apply --answers FILE --yes" in done.stderr
+    assert done.stdout == ""
+    assert said(machine, "plan").startswith("version 1.0 arguments ['plan']")
+    assert machine.command.readlink() == machine.prefix / "current/bin/palpo-installer"
+
+
+def test_a_rerun_replaces_and_keeps_one_before(machine: Machine, tmp_path: Path) -> None:
+    """The link moves to the new environment; the one before stays for a run under way, older ones go."""
+    for number in ("1.0", "2.0", "3.0"):
+        assert machine.install(wheel(tmp_path, number), "--no-run").returncode == 0
+        assert said(machine).startswith(f"version {number}")
+        newest = machine.prefix / (machine.prefix / "current").readlink()
+        assert newest in machine.environments()
+    assert len(machine.environments()) == 2
+
+
+@pytest.mark.parametrize("broken", ["not a package", "does not start"])
+def test_a_failed_upgrade_keeps_the_installed_one(machine: Machine, tmp_path: Path, broken: str) -> None:
+    """Whether pip refuses it or it does not start: exit 1, the old version answers, nothing half-made is left."""
+    assert machine.install(wheel(tmp_path, "1.0"), "--no-run").returncode == 0
+    before = machine.environments()
+    bad = wheel(tmp_path, "2.0", "raise SystemExit('broken')\n")
+    if broken == "not a package":
+        bad.write_text("this is no wheel")
+    failed = machine.install(bad, "--no-run")
+    assert failed.returncode == 1
+    assert "the installed one stays as it was" in failed.stderr
+    assert said(machine).startswith("version 1.0")
+    assert machine.environments() == before
+
+
+def test_a_failed_first_install_leaves_nothing(machine: Machine, tmp_path: Path) -> None:
+    """Neither prefix nor command are there after an installation that failed."""
+    failed = machine.install(wheel(tmp_path, "1.0", "raise SystemExit('broken')\n"))
+    assert failed.returncode == 1
+    assert "nothing was installed" in failed.stderr
+    assert not machine.prefix.exists()
+    assert not machine.command.is_symlink()
+
+
+def test_unattended_applies_the_answers(machine: Machine, tmp_path: Path) -> None:
+    """``--unattended FILE`` hands the file to apply, without questions; a missing file stops before all else."""
+    answers = tmp_path / "answers.toml"
+    refused = machine.install(wheel(tmp_path, "1.0"), "--unattended", str(answers))
+    assert (refused.returncode, machine.prefix.exists()) == (2, False)
+    answers.touch()
+    done = machine.install(wheel(tmp_path, "1.0"), "--unattended", str(answers), "--", "--json")
+    assert f"arguments ['apply', '--answers', '{answers}', '--yes', '--json']" in done.stdout
+
+
+def test_arguments_and_exit_code_are_the_programs(machine: Machine, tmp_path: Path) -> None:
+    """What follows ``--`` reaches the program, and its exit code is the script's."""
+    program = TELLS + "        sys.exit(3)\n"
+    done = machine.install(wheel(tmp_path, "1.0", program), "--", "plan", "--exit-code", "two words")
+    assert "arguments ['plan', '--exit-code', 'two words']" in done.stdout
+    assert done.returncode == 3
+
+
+def test_the_wizard_gets_the_terminal_though_the_script_is_a_pipe(machine: Machine, tmp_path: Path) -> None:
+    """As in ``curl | sh``: standard input is the script, and the wizard still has the terminal for all three."""
+    variables = machine.variables(wheel(tmp_path, "1.0"))
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execvpe("sh", ["sh", "-c", f"cat {SCRIPT} | sh 2>/dev/null >/dev/null"], variables)
+    printed = b""
+    while b"]\r\n" not in printed:
+        printed += os.read(terminal, 4096)
+    os.close(terminal)
+    assert os.waitpid(child, 0)[1] == 0
+    assert b"arguments [] terminal [True, True, True]" in printed
+
+
+def test_a_download_that_broke_off_does_nothing(machine: Machine, tmp_path: Path) -> None:
+    """Without its last line the script only defines functions."""
+    lines = SCRIPT.read_text().splitlines(keepends=True)
+    assert lines[-1] == 'main "$@"\n'
+    cut = tmp_path / "install.sh"
+    cut.write_text("".join(lines[:-1]))
+    done = machine.install(wheel(tmp_path, "1.0"), script=cut)
+    assert (done.returncode, done.stderr, machine.prefix.exists()) == (0, "", False)
+
+
+def test_uninstall_removes_only_what_is_ours(machine: Machine, tmp_path: Path) -> None:
+    """Environments, link and command go; another file in the prefix stays and is mentioned."""
+    assert machine.install(wheel(tmp_path, "1.0"), "--no-run").returncode == 0
+    theirs = machine.prefix / "notes.txt"
+    theirs.touch()
+    done = machine.install(None, "--uninstall")
+    assert (done.returncode, list(machine.prefix.iterdir())) == (0, [theirs])
+    assert "Other things lie in" in done.stderr
+    assert not machine.command.is_symlink()
+    assert "is not installed" in machine.install(None, "--uninstall").stderr
+
+
+def test_a_foreign_command_of_that_name_stays(machine: Machine, tmp_path: Path) -> None:
+    """A file where the command would go is named, and neither it nor anything else is touched."""
+    machine.command.parent.mkdir()
+    machine.command.write_text("theirs")
+    refused = machine.install(wheel(tmp_path, "1.0"))
+    assert refused.returncode == 2
+    assert str(machine.command) in refused.stderr
+    assert (machine.command.read_text(), machine.prefix.exists()) == ("theirs", False)
+    machine.install(None, "--uninstall")
+    assert machine.command.read_text() == "theirs"
+
+
+def programs(directory: Path, **scripts: str) -> str:
+    """Return a PATH with the script's basic programs and these shell scripts only."""
+    directory.mkdir()
+    for name in PROGRAMS:
+        (directory / name).symlink_to(
+            next(path for path in (Path("/usr/bin"), Path("/bin")) if (path / name).exists()) / name
+        )
+    for name, text in scripts.items():
+        path = directory / name.replace("_", "-")
+        path.write_text(f"#!/bin/sh\n{text}\n")
+        path.chmod(0o755)
+    return str(directory)
+
+
+OLD_PYTHON = '[ "$1" = --version ] && echo "Python 3.9.2"; exit $(( $# > 1 ))'
+
+
+@pytest.mark.parametrize(
+    ("manager", "advice"),
+    [
+        ("apt_get", "apt-get install -y python3-venv"),
+        ("dnf", "dnf install -y python3.12"),
+        ("apk", "apk add python3"),
+        ("zypper", "zypper --non-interactive install python312"),
+        ("pacman", "pacman -S --noconfirm python"),
+    ],
+)
+def test_an_old_python_is_named_with_the_command_that_helps(tmp_path: Path, manager: str, advice: str) -> None:
+    """Without a terminal it installs no packages: it says what is there, what to run, and ends with 2."""
+    scripts = {"python3": OLD_PYTHON, manager: f"echo ran >{tmp_path}/ran"}
+    machine = Machine(tmp_path, {"PATH": programs(tmp_path / "programs", **scripts)})
+    refused = machine.install(CHECKOUT)
+    assert refused.returncode == 2
+    assert "Python 3.9.2" in refused.stderr
+    assert advice in refused.stderr
+    assert not (tmp_path / "ran").exists()
+    assert not machine.prefix.exists()
+
+
+def test_with_packages_installs_the_missing_python(tmp_path: Path) -> None:
+    """``--with-packages`` says the command, runs it, and goes on with the Python it brought."""
+    path = programs(tmp_path / "programs", python3=OLD_PYTHON)
+    apk = tmp_path / "programs/apk"
+    apk.write_text(f"#!/bin/sh\n[ \"$*\" = 'add python3' ] && ln -s {sys.executable} {path}/python3.12\n")
+    apk.chmod(0o755)
+    (tmp_path / "programs/ln").symlink_to("/usr/bin/ln")
+    machine = Machine(tmp_path, {"PATH": path})
+    done = machine.install(wheel(tmp_path, "1.0"), "--with-packages", "--no-run")
+    assert done.returncode == 0, done.stderr
+    assert "Running: apk add python3" in done.stderr
+    assert said(machine).startswith("version 1.0")
+
+
+def test_works_where_venv_brings_no_pip(machine: Machine, tmp_path: Path) -> None:
+    """Debian without python3-venv has no ensurepip: the pip of that Python, or a wheel of pip, does it then."""
+    hidden = tmp_path / "hidden"
+    hidden.mkdir()
+    (hidden / "ensurepip.py").write_text("raise ImportError\n")
+    without = Machine(tmp_path, {"PYTHONPATH": str(hidden)})
+    done = without.install(wheel(tmp_path, "1.0"), "--no-run")
+    assert done.returncode == 0, done.stderr
+    assert not (machine.environments()[0] / "bin/pip").exists()
+    assert said(machine).startswith("version 1.0")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: becomes another user")
+def test_without_root_it_asks_sudo_or_says_so(tmp_path: Path) -> None:
+    """From a file it starts itself again through sudo; from a pipe it says how; nothing is written meanwhile."""
+    asked = tmp_path / "asked"
+    asked.touch()
+    asked.chmod(0o666)
+    for directory in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
+        directory.chmod(0o755)
+    path = programs(tmp_path / "programs", sudo=f'echo "$@" >{asked}')
+    script = tmp_path / "install.sh"
+    script.write_bytes(SCRIPT.read_bytes())
+    variables = Machine(tmp_path, {"PATH": path}).variables(None)
+    as_nobody = ["/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "sh"]
+
+    def run(*arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*as_nobody, *arguments],
+            check=False,
+            env=variables,
+            input=text,
+            capture_output=True,
+            text=True,
+            start_new_session=True,
+        )
+
+    assert run(str(script), "--no-run").returncode == 0
+    words = asked.read_text().split()
+    assert words[:2] == ["-n", "env"]
+    assert words[-3:] == ["sh", str(script), "--no-run"]
+    assert f"PALPO_INSTALLER_PREFIX={tmp_path}/opt" in words
+    piped = run(text=SCRIPT.read_text())
+    assert piped.returncode == 4
+    assert "sudo sh" in piped.stderr
+    (tmp_path / "programs/sudo").unlink()
+    assert run(str(script)).returncode == 4
+
+
+@pytest.mark.parametrize("arguments", [["--unknown"], ["--unattended"], ["answers.toml"]])
+def test_wrong_usage_is_2(machine: Machine, arguments: list[str]) -> None:
+    """An option it does not know, or one without its value, ends with 2 before anything is done."""
+    refused = machine.install(CHECKOUT, *arguments)
+    assert refused.returncode == 2
+    assert not machine.prefix.exists()
+
+
+def test_broken_links_are_refused(machine: Machine, tmp_path: Path) -> None:
+    """A checkout from a zip archive, whose links became text, is named before a package without screens is built."""
+    source = tmp_path / "checkout"
+    source.mkdir()
+    (source / "pyproject.toml").touch()
+    (source / "palpo_installer").write_text("installer")
+    refused = machine.install(source)
+    assert refused.returncode == 2
+    assert "not as .zip" in refused.stderr
+
+
+def test_the_checkout_itself(machine: Machine) -> None:
+    """The script beside this pyproject.toml builds and installs this project; its dependencies come from here."""
+    site_packages = next(Path(path) for path in sys.path if path.endswith("site-packages"))
+    here = {"PIP_NO_INDEX": "0", "PYTHONPATH": str(site_packages)}
+    passed_on = {name: value for name, value in os.environ.items() if name.startswith("PIP_") or "_proxy" in name}
+    done = Machine(machine.directory, passed_on | here).install(None, "--", "--help")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("Usage: palpo-installer")
