@@ -166,7 +166,8 @@ way_to_pip() {
     for wheel in "${here:-/nowhere}"/pip-*.whl /usr/share/python-wheels/pip-*.whl; do
         if [ -f "$wheel" ]; then echo "$wheel"; return; fi
     done
-    "$python" -m pip --python "$python" --version </dev/null >/dev/null 2>&1 && echo outside
+    # Since 22.3 a pip can install into another environment.
+    ask_python 'import pip, sys; sys.exit([int(n) for n in pip.__version__.split(".")[:2]] < [22, 3])' && echo outside
 }
 
 # Prints the command that brings a Python with venv, nothing where we do not know the package manager.

@@ -2,40 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from pathlib import Path
 
 from palpo_installer import site
 from palpo_installer.answers import Answers, BaseDomain, Delegation, Method
 from palpo_installer.changes import Plan
-from palpo_installer.engine.history import ours
 from palpo_installer.operations.paths import state_of
 from palpo_installer.planning.homeserver import homeserver
 from palpo_installer.planning.inputs import Inputs
+from palpo_installer.planning.ports import refuse_taken_ports
 from palpo_installer.planning.serving import Serving, reused
 from palpo_installer.planning.upkeep import saved_answers, timer
 from palpo_installer.proxies.nginx.configuration import ReadFile
-from palpo_installer.session import Session
-
-
-def inputs_of(session: Session) -> Inputs:
-    """Return what the plan of a session is made from."""
-    return Inputs(
-        host=session.host,
-        facts=session.facts,
-        answers=session.answers,
-        ours=ours(session.host.layout),
-        secrets=session.resolved.secrets,
-        command=own_command(session.host.which("palpo-installer")),
-        now=datetime.now(UTC),
-    )
-
-
-def own_command(installed: Path | None) -> Path:
-    """Return the command that a timer can start: the installed one, which outlives an upgrade, else this one."""
-    return installed or Path(sys.executable).with_name("palpo-installer")
 
 
 def make(inputs: Inputs) -> Plan:
@@ -47,6 +25,7 @@ def make(inputs: Inputs) -> Plan:
     """
     answers = inputs.answers
     serving = Serving(inputs, site.build(answers, inputs.layout))
+    refuse_taken_ports(serving.rendering, inputs.facts.listeners)
     plain, plain_left = serving.plain()
     started = bool(plain) and serving.nginx.pid is None
     secure, secure_left = serving.secure(started=started)

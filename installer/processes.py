@@ -49,6 +49,7 @@ class Process:
         command: its command line; a program that sets its title has it all in the first word.
         program: the file that runs, empty where we may not see it.
         started: seconds since 1970, for telling older from younger.
+        parent: the number of the process that started it, 0 where it is out of sight.
         unit: as in ``Place``.
         container: as in ``Place``.
     """
@@ -58,6 +59,7 @@ class Process:
     command: tuple[str, ...]
     program: str
     started: float
+    parent: int
     unit: str
     container: str
 
@@ -80,13 +82,14 @@ def _read_one(host: Host, pid: int, here: str) -> Process | None:
         return None
     try:
         with process.oneshot():
-            name, command, started = process.name(), tuple(process.cmdline()), process.create_time()
+            name, command = process.name(), tuple(process.cmdline())
+            started, parent = process.create_time(), process.ppid()
     except psutil.Error:
         return None
     if not command:
         return None
     belongs = place(host.text(PROC / str(pid) / "cgroup") or "", here)
-    return Process(pid, name, command, _program(process), started, belongs.unit, belongs.container)
+    return Process(pid, name, command, _program(process), started, parent, belongs.unit, belongs.container)
 
 
 def _program(process: psutil.Process) -> str:

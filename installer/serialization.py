@@ -20,7 +20,7 @@ converter.register_unstructure_hook(Path, str)
 converter.register_structure_hook(Path, lambda text, _: Path(text))
 
 
-def tag(union: Any) -> None:
+def tag(union: Any) -> None:  # noqa: ANN401 - type checkers have no type for a union
     """Let each member of a union be told apart by its class name, also where there may be none."""
     configure_tagged_union(union, converter, tag_name="kind")
     structure, unstructure = converter.get_structure_hook(union), converter.get_unstructure_hook(union)

@@ -145,6 +145,16 @@ def is_active(host: Host, service: Service) -> bool:
     return main_process(host, service) is not None
 
 
+def has_failed(host: Host, service: Service) -> bool:
+    """Return whether systemd keeps the unit as failed."""
+    return service.manager == "systemd" and unit_properties(host, service.unit).get("ActiveState") == "failed"
+
+
+def forget_failure(host: Host, unit: str) -> None:
+    """Let systemd forget that a unit failed, or once was there."""
+    host.run(Command(("systemctl", "reset-failed", unit), timeout=QUICK))
+
+
 def main_process(host: Host, service: Service) -> int | None:
     """Return the number of its main process, None when it does not run."""
     match service.manager:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from palpo_installer.answers import Answers
 from palpo_installer.answers_file import assignments, load
+from palpo_installer.engine.history import ours
 from palpo_installer.facts import Facts, gather
 from palpo_installer.facts import names as dns
 from palpo_installer.host import Host
+from palpo_installer.planning.inputs import Inputs
 from palpo_installer.questions import Resolved, resolve
 
 
@@ -38,6 +42,25 @@ def given(host: Host, file: Path | None, settings: tuple[str, ...]) -> dict[str,
     source = file or (saved if host.status(saved) is not None else None)
     answers: Mapping[str, object] = load(source) if source else {}
     return {**answers, **assignments(settings)}
+
+
+def inputs_of(session: Session) -> Inputs:
+    """Return what the plan of a session is made from."""
+    layout = session.host.layout
+    return Inputs(
+        host=session.host,
+        facts=session.facts,
+        answers=session.answers,
+        ours=ours(layout),
+        secrets=session.resolved.secrets,
+        command=own_command(session.host.which("palpo-installer")),
+        now=datetime.now(UTC),
+    )
+
+
+def own_command(installed: Path | None) -> Path:
+    """Return the command that a timer can start: the installed one, which outlives an upgrade, else this one."""
+    return installed or Path(sys.executable).with_name("palpo-installer")
 
 
 def begin(host: Host, raw: Mapping[str, object]) -> Session:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import psutil
 
@@ -34,13 +34,15 @@ class Said:
 
 @dataclass(frozen=True)
 class Running:
-    """A process as recorded; ``hidden`` has the programs' files and surroundings out of sight."""
+    """A process as recorded: ``holds`` are its listening sockets, ``hidden`` has its surroundings out of sight."""
 
     pid: int
     name: str
     command: tuple[str, ...]
     program: str = ""
     started: float = 1.0
+    parent: int = 1
+    holds: tuple[tuple[str, int], ...] = ()
     cgroup: tuple[str, ...] = ("0::/",)
     directory: str = "/"
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -61,6 +63,20 @@ class Recording:
     processes: tuple[Running, ...] = ()
     programs: Mapping[str, str] = field(default_factory=dict)
     root: bool = True
+
+
+class Bound(NamedTuple):
+    """Where a socket is bound, as psutil says it."""
+
+    ip: str
+    port: int
+
+
+class Listening(NamedTuple):
+    """A listening socket, as far as psutil's are looked at."""
+
+    laddr: Bound
+    status: str = psutil.CONN_LISTEN
 
 
 class RecordedProcess(psutil.Process):
@@ -85,6 +101,14 @@ class RecordedProcess(psutil.Process):
     def create_time(self) -> float:
         """Return the recorded time."""
         return self.record.started
+
+    def ppid(self) -> int:
+        """Return the recorded parent."""
+        return self.record.parent
+
+    def net_connections(self, kind: str = "inet") -> list[Any]:
+        """Return the recorded sockets."""
+        return [Listening(Bound(address, port)) for address, port in self._seen(self.record.holds)]
 
     def exe(self) -> str:
         """Return the recorded program."""

@@ -75,6 +75,15 @@ def test_processes_come_with_their_place_and_without_kernel_threads(tmp_path: Pa
     )
 
 
+def test_our_own_container_is_taken_from_our_own_control_group(tmp_path: Path) -> None:
+    """Started inside a container that shows the machine's paths, its services are seen as units."""
+    ours = f"0::/system.slice/docker-{ID}.scope"
+    files = {"/proc/self/cgroup": (ours,)}
+    processes = (Running(20, "nginx", ("nginx",), cgroup=(f"{ours}/system.slice/nginx.service",)),)
+    (found,) = read(RecordedHost(Recording(files, processes=processes), tmp_path))
+    assert (found.unit, found.container) == ("nginx.service", "")
+
+
 def test_this_machine_shows_the_process_that_asks() -> None:
     """The reading works on a real /proc."""
     (ours,) = [process for process in read(Host()) if process.pid == os.getpid()]

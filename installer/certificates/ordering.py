@@ -87,6 +87,7 @@ def renew(wanted: Order, layout: Layout, watch: Watch) -> bool:
         OrderRefused, AnswersError, HostError, Interrupted: as for ``trial``.
     """
     watch.report(f"renewing the certificate for {wanted.name} if it is due")
+    settle(layout, watch)
     host, files = Host(layout), store.ordered(layout, wanted.name)
     before = store.read(host, files)
     # An external account is asked for once, when the account is made.

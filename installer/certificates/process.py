@@ -89,6 +89,7 @@ def run(program: tuple[str, ...], environment: Mapping[str, str], place: Workpla
         result = _tell(lines, watch.report) or result
     if process.returncode is None:
         if patience.asked is not None:
+            process.returncode = 0  # nobody waits for it any more, so that Python does not warn of it
             raise patience.asked
         _stop(process)
         raise TimedOut(f"did not end within {LIMIT} seconds", where="the order", next="Try again later")

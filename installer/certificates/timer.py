@@ -21,11 +21,11 @@ TIMER = "palpo-installer-renew.timer"
 
 @dataclass(frozen=True)
 class Before:
-    """The timer before the change, and whether the directory for links to timers was there."""
+    """The timer before the change, and which of the directories were there that systemd makes for it."""
 
     enabled: bool
     active: bool
-    directory: bool
+    directories: tuple[Path, ...]
 
 
 @dataclass(frozen=True)
@@ -56,12 +56,13 @@ class ActivateTimer:
         return Before(
             enabled=said.get("UnitFileState") == "enabled",
             active=said.get("ActiveState") == "active",
-            directory=self._link(host).parent.is_dir(),
+            directories=tuple(path.parent for path in self._traces(host) if path.parent.is_dir()),
         )
 
-    def _link(self, host: Host) -> Path:
-        """Return the link that makes the timer start at boot."""
-        return host.layout.systemd / "timers.target.wants" / self.timer
+    def _traces(self, host: Host) -> tuple[Path, Path]:
+        """Return the link that starts it at boot, and the note of when it last ran (systemd.timer(5), Persistent=)."""
+        link = host.layout.systemd / "timers.target.wants" / self.timer
+        return link, host.layout.at(f"/var/lib/systemd/timers/stamp-{self.timer}")
 
     def activate(self, bench: Workbench, before: Json) -> None:
         """Enable and start it, and prove that it waits for its next time.
@@ -124,13 +125,12 @@ class ActivateTimer:
             raise NotPutBack(what, where=self.timer, next=f"See: systemctl status {self.timer}")
 
     def _forget(self, host: Host, record: Before) -> None:
-        """Remove the link, and the note of when the timer last ran (systemd.timer(5), ``Persistent=``)."""
-        link = self._link(host)
-        link.unlink(missing_ok=True)
-        host.layout.at(f"/var/lib/systemd/timers/stamp-{self.timer}").unlink(missing_ok=True)
-        if not record.directory and link.parent.is_dir() and not host.names(link.parent):
-            link.parent.rmdir()
-        host.run(Command(("systemctl", "reset-failed", self.timer), timeout=QUICK))
+        for path in self._traces(host):
+            path.unlink(missing_ok=True)
+            directory = path.parent
+            if directory not in record.directories and directory.is_dir() and not host.names(directory):
+                directory.rmdir()
+        services.forget_failure(host, self.timer)
 
     @staticmethod
     def _systemctl(host: Host, *words: str) -> None:

@@ -16,8 +16,8 @@ from palpo_installer.engine.process import Engine, discard_edits, refuse_edits
 from palpo_installer.engine.renewal import renew as renew_certificates
 from palpo_installer.errors import AnswersError
 from palpo_installer.host import Host
-from palpo_installer.plan import inputs_of, make
-from palpo_installer.session import Session, begin, given
+from palpo_installer.plan import make
+from palpo_installer.session import Session, begin, given, inputs_of
 
 
 @click.command()

@@ -11,10 +11,10 @@ from palpo_installer import review, saved_plan, site
 from palpo_installer.commands.options import answers_options, json_option
 from palpo_installer.host import Host
 from palpo_installer.operations.paths import PathState, write_new
-from palpo_installer.plan import inputs_of, make
+from palpo_installer.plan import make
 from palpo_installer.planning.rendered import RenderedFile, rendered
 from palpo_installer.planning.serving import Serving
-from palpo_installer.session import begin, given
+from palpo_installer.session import begin, given, inputs_of
 
 
 @click.command()

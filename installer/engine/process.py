@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import signal
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,8 +20,11 @@ from palpo_installer.homeserver.keys import signing_key
 from palpo_installer.host import Host
 from palpo_installer.layout import Layout
 from palpo_installer.operations.base import Json, Workbench
+from palpo_installer.operations.paths import PathState, write_new
+from palpo_installer.outside import look
 from palpo_installer.secret import Secret, SecretReference
-from palpo_installer.serialization import load
+from palpo_installer.serialization import dump, load
+from palpo_installer.session import begin, given
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +63,8 @@ class Engine:
                     if earlier.id != identity:
                         self._recover(earlier, events)
                 outcome = self._apply_or_recover(past_run(directory), events)
+                if outcome.result == "applied":
+                    self._report(directory, events)
                 forget_old_copies(self.layout)
         except InstallerError as error:
             return _ended(events, str(error), error.exit_code)
@@ -102,6 +108,19 @@ class Engine:
         except Exception as error:
             log.exception("a defect in palpo-installer")
             return run.take_back("taken-back", defect(error))
+
+    def _report(self, directory: Path, events: EventFile) -> None:
+        """Look at the result from outside and keep the report; what it finds fails nothing."""
+        events.write(Event("waiting", "looking at the result as clients and other servers do"))
+        try:
+            report = look(self.host, begin(self.host, given(self.host, None, ())).answers)
+        except InstallerError as error:
+            events.write(Event("finding", f"The result could not be looked at: {error}"))
+            return
+        private = PathState("file", mode=0o600, uid=os.geteuid(), gid=os.getegid())
+        write_new(directory / "report.json", dump(report).encode(), private)
+        for check in report.failures:
+            events.write(Event("finding", f"{check.name}, {check.subject}: {check.what} {check.next}"))
 
     def _recover(self, run: PastRun, events: EventFile) -> Outcome:
         return self._open(run.directory, events).take_back("taken-back", "the run was cut off")

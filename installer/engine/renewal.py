@@ -15,11 +15,10 @@ from palpo_installer.errors import InstallerError
 from palpo_installer.host import Host
 from palpo_installer.operations.base import Workbench
 from palpo_installer.operations.certificates import OrderCertificate
-from palpo_installer.plan import inputs_of
 from palpo_installer.planning.inputs import Inputs
 from palpo_installer.planning.serving import Serving
 from palpo_installer.secret import Secret, SecretReference
-from palpo_installer.session import begin, given
+from palpo_installer.session import begin, given, inputs_of
 
 
 def renew(host: Host, say: Callable[[str], None]) -> int:

@@ -151,7 +151,8 @@ class Run:
 
     def _undo(self, number: int, change: Change) -> list[str]:
         done = progress(read(self.path))
-        begun = [step for step in self._steps_of(change) if step.name in done.begun]
+        steps = (step for step in self._steps_of(change) if not step.operation.lasting)
+        begun = [step for step in steps if step.name in done.begun]
         problems = []
         for step in reversed(begun):
             title = step.operation.describe(self.bench.host).title

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import functools
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+
+import psutil
 
 from palpo_installer.errors import HostError
 from palpo_installer.facts.containers import Container, named
@@ -58,7 +61,34 @@ def read(
         note(f"{error.what[:1].upper()}{error.what[1:]}.")
         return ()
     both = _both_families(host, note) if any(socket.address == "::" for socket in sockets) else {}
-    return parse(sockets, both, processes, containers)
+    return parse(_with_elders(host, sockets, processes), both, processes, containers)
+
+
+def _with_elders(host: Host, sockets: tuple[Socket, ...], processes: tuple[Process, ...]) -> Iterator[Socket]:
+    """Yield each socket once for the process that is listed with it, and for each elder that holds it too.
+
+    The listing names one process of those that share a socket, such as a worker; its master holds it as well.
+    """
+    known = {process.pid: process for process in processes}
+    held = functools.cache(functools.partial(_held, host))
+    for socket in sockets:
+        yield socket
+        process = known.get(socket.pid or 0)
+        while process is not None and (elder := known.get(process.parent)) is not None:
+            if elder.name != process.name or (socket.address, socket.port) not in held(elder.pid):
+                break
+            yield Socket(socket.address, socket.port, elder.pid)
+            process = elder
+
+
+def _held(host: Host, pid: int) -> frozenset[tuple[str, int]]:
+    """Return the addresses and ports at which a process listens, none where we may not see them."""
+    process = host.process(pid)
+    try:
+        connections = process.net_connections("tcp") if process else []
+    except psutil.Error:
+        return frozenset()
+    return frozenset((each.laddr.ip, each.laddr.port) for each in connections if each.status == psutil.CONN_LISTEN)
 
 
 def _both_families(host: Host, note: Callable[[str], None]) -> Mapping[int, bool]:

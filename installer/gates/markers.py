@@ -36,10 +36,22 @@ NAMED = 5
 
 @dataclass(frozen=True)
 class Former:
-    """What a socket answered before the change: its marker, empty for none, or why it did not answer."""
+    """What a socket answered before a change.
+
+    Attributes:
+        marker: the marker it showed, empty for none.
+        closed: whether it refused connections; None where that is no matter.
+        silent: whether it took a connection and did not answer.
+    """
 
     marker: str
-    problem: str
+    closed: bool | None
+    silent: bool
+
+    @property
+    def by_marker(self) -> Former:
+        """The same, where only the marker counts."""
+        return replace(self, closed=None)
 
 
 def prove(expectations: Sequence[Expectation], until: float, bench: Workbench) -> None:
@@ -65,7 +77,10 @@ def prove(expectations: Sequence[Expectation], until: float, bench: Workbench) -
 def record(expectations: Sequence[Expectation], bench: Workbench) -> tuple[Former, ...]:
     """Return what the sockets of a change answer before it is made, in the same order."""
     answers = ask_all(questions(expectations), bench, limit=15.0)
-    return tuple(Former(answer.header(MARKER_HEADER), answer.problem) for answer in answers)
+    return tuple(
+        Former(answer.header(MARKER_HEADER), answer.problem == "refused", answer.problem == "timed out")
+        for answer in answers
+    )
 
 
 def prove_former(expectations: Sequence[Expectation], former: Sequence[Former], until: float, bench: Workbench) -> None:
@@ -82,7 +97,7 @@ def prove_former(expectations: Sequence[Expectation], former: Sequence[Former], 
         return _former_complaint(former[number], answer)
 
     asked = [
-        replace(question, timeout=SILENCE) if before.problem == "timed out" else question
+        replace(question, timeout=SILENCE) if before.silent else question
         for question, before in zip(questions(expectations), former, strict=True)
     ]
     _settle(expectations, until_steady(asked, complain, bench, until, IN_A_ROW))
@@ -120,10 +135,9 @@ def complaint(expectation: Expectation, answer: Answer, leaves: Mapping[Path, st
 
 
 def _former_complaint(former: Former, answer: Answer) -> str:
-    if former.problem == "refused" and answer.problem != "refused":
-        return "takes connections now and did not before"
-    if answer.problem == "refused" and former.problem != "refused":
-        return "refuses connections now and did not before"
+    closed = answer.problem == "refused"
+    if former.closed is not None and closed != former.closed:
+        return "refuses connections now and did not before" if closed else "takes connections now and did not before"
     marker = answer.header(MARKER_HEADER)
     if marker == former.marker:
         return ""

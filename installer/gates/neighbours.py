@@ -16,6 +16,12 @@ from palpo_installer.probe import Answer, Question
 ROUND = 60.0
 """Seconds for one round over all neighbours; 500 sites that answer take about five."""
 
+MOMENT = 5.0
+"""Seconds for which one that differs is asked again: a reload has its moment, and so has a slow site."""
+
+NAMED = 5
+"""How many of them a message names before it counts the others."""
+
 REFUSED = "refused"
 UNCLEAR = frozenset({"timed out", UNASKED})
 """Problems that say nothing about a site, only that it is slow or we are."""
@@ -96,6 +102,11 @@ def observe(neighbours: Sequence[Neighbour], bench: Workbench, samples: int = 2)
     return tuple(observations)
 
 
+def of_open_sockets(observations: Sequence[Observation]) -> tuple[Observation, ...]:
+    """Return the observations without what was seen of closed sockets, which a change may open."""
+    return tuple(NOTHING if observation.outcome == REFUSED else observation for observation in observations)
+
+
 def seen(answer: Answer) -> Observation:
     """Return what counts of one answer."""
     if answer.problem in UNCLEAR:
@@ -113,11 +124,11 @@ def stable(first: Observation, second: Observation) -> Observation:
 
 
 def differences(
-    neighbours: Sequence[Neighbour], baseline: Sequence[Observation], bench: Workbench, patience: float
+    neighbours: Sequence[Neighbour], baseline: Sequence[Observation], bench: Workbench, patience: float = MOMENT
 ) -> tuple[str, ...]:
     """Return each neighbour that answers differently now, in words; none when all is as it was.
 
-    Those that differ are asked again for ``patience`` seconds: a reload has its moment, and so has a slow site.
+    Those that differ are asked again for ``patience`` seconds before it counts.
     """
     pairs = [pair for pair in zip(neighbours, baseline, strict=True) if pair[1] != NOTHING]
     answers = ask_all([neighbour.question for neighbour, _ in pairs], bench, ROUND)
@@ -160,3 +171,9 @@ def _is_its_own(neighbour: Neighbour, certificate: str, bench: Workbench) -> boo
 
 def _in_words(outcome: str) -> str:
     return f"status {outcome}" if outcome.isdigit() else outcome
+
+
+def in_short(sentences: Sequence[str]) -> str:
+    """Return the first sentences, and how many more there are."""
+    more = f"; and {len(sentences) - NAMED} more" if len(sentences) > NAMED else ""
+    return "; ".join(sentences[:NAMED]) + more

@@ -128,6 +128,8 @@ class RestartPalpo:
         record = converter.structure(before, Before)
         service, calm = self.service, uninterrupted(bench)
         if service is None or not record.running:
+            if service is not None and services.is_active(bench.host, service):
+                bench.report("Palpo was started by somebody else meanwhile, and goes on as it was started")
             return
         address = self.address if self.former is None else self.former
         patience = self.patience if record.answered else 0.0

@@ -7,6 +7,7 @@ import copy
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
@@ -123,9 +124,7 @@ def _with(before: dict[str, object], changes: tuple[_Change, ...]) -> dict[str, 
             continue
         place = after
         for section in change.key[:-1]:
-            inner = place.setdefault(section, {})
-            assert isinstance(inner, dict)  # noqa: S101  # _require_tables looked
-            place = inner
+            place = cast("dict[str, object]", place.setdefault(section, {}))
         if change.value is None:
             del place[change.key[-1]]
         else:

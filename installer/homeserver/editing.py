@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import MutableMapping, MutableSequence
+from typing import Any, cast
 
 import tomlkit
 from tomlkit import TOMLDocument
@@ -17,30 +18,17 @@ Place = MutableMapping[str, object]
 
 def assign(document: TOMLDocument, key: tuple[str, ...], value: Value, comment: str) -> None:
     """Set the value at a key; a key that was not there gets the comment above it."""
-    *sections, last = key
-    place: Place = document
-    for section in sections:
-        if section not in place:
-            place[section] = tomlkit.table()
-        inner = place[section]
-        assert isinstance(inner, MutableMapping)  # noqa: S101  # the caller looked at the plain values
-        place = inner
-    if last in place:
-        place[last] = value
+    place = _table(document, key[:-1])
+    if key[-1] in place:
+        place[key[-1]] = value
     else:
-        _add(place, last, value)
-        _explain(place, last, comment)
+        _add(place, key[-1], value)
+        _explain(place, key[-1], comment)
 
 
 def remove(document: TOMLDocument, key: tuple[str, ...]) -> None:
     """Remove a key that is there; comments around it stay."""
-    *sections, last = key
-    place: Place = document
-    for section in sections:
-        inner = place[section]
-        assert isinstance(inner, MutableMapping)  # noqa: S101  # the caller looked at the plain values
-        place = inner
-    del place[last]
+    del _table(document, key[:-1])[key[-1]]
 
 
 def listen(document: TOMLDocument, address: str, comment: str) -> None:
@@ -48,8 +36,7 @@ def listen(document: TOMLDocument, address: str, comment: str) -> None:
     if "listeners" not in document:
         document["listeners"] = tomlkit.aot()
     above = document.as_string()
-    entries = document["listeners"]
-    assert isinstance(entries, MutableSequence)  # noqa: S101  # the caller looked at the plain values
+    entries = cast("MutableSequence[Any]", document["listeners"])
     before = len(entries)
     styled = isinstance(entries, AoT)
     listeners.place(entries, address, _listener if styled else _inline_listener)
@@ -60,6 +47,16 @@ def listen(document: TOMLDocument, address: str, comment: str) -> None:
         added.trivia.indent = "" if above.endswith("\n\n") else "\n"
         if list(document)[-1] != "listeners":
             added.add(tomlkit.nl())
+
+
+def _table(document: TOMLDocument, sections: tuple[str, ...]) -> Place:
+    """Return the table at a key, made where it is missing; the caller saw that nothing else is there."""
+    place: Place = document
+    for section in sections:
+        if section not in place:
+            place[section] = tomlkit.table()
+        place = cast("Place", place[section])
+    return place
 
 
 def _listener(address: str) -> MutableMapping[str, object]:

@@ -110,7 +110,8 @@ class _Scanner:
             self.show(header)
             self.table = self.remembered = _parts(header["name"])
         elif self.text[self.position : self.position + 1] not in {"", "\r", "\n", "#"}:
-            self.value((*self.table, *self.key()), 0)
+            path = (*self.table, *self.key())
+            self.value(path, 0, is_secret(path))
         self.take(_SPACE)
         if not self.comment():
             self.hiding = False
@@ -119,30 +120,30 @@ class _Scanner:
         """Read a key and its equals sign."""
         return _parts(self.show(_KEY.match(self.text, self.position))["name"])
 
-    def value(self, path: KeyPath, depth: int) -> None:
-        """Read a value of any type."""
+    def value(self, path: KeyPath, depth: int, hidden: bool) -> None:
+        """Read a value of any type; in a secret one, all is secret."""
         if depth > _DEEPEST:
             raise _NoToml
         if string := _STRING.match(self.text, self.position):
             self.position = string.end()
-            self.string(string[0], path)
+            self.string(string[0], path, hidden)
         elif self.text[self.position : self.position + 1] in _CLOSING:
-            self.members(path, depth)
+            self.members(path, depth, hidden)
         else:
             word = self.match(_BARE)[0]
-            hidden = is_secret(path) and word not in {"true", "false"}
+            hidden = hidden and word not in {"true", "false"}
             self.pieces.append(Piece("secret" if hidden else "plain", word, (*self.place, *path), '"'))
 
-    def string(self, literal: str, path: KeyPath) -> None:
+    def string(self, literal: str, path: KeyPath, hidden: bool) -> None:
         """Add a string as one that may be shown, or as a secret."""
         meant = _meant(literal)
         place = (*self.place, *path)
-        if is_secret(path) or gives_away(meant):
+        if hidden or gives_away(meant):
             self.pieces.append(Piece("secret", meant, place, '"'))
         else:
             self.pieces.append(Piece("string", literal, place, '"'))
 
-    def members(self, path: KeyPath, depth: int) -> None:
+    def members(self, path: KeyPath, depth: int, hidden: bool) -> None:
         """Read an array or an inline table, from its opening bracket to its closing one."""
         opening = self.text[self.position]
         closing = _CLOSING[opening]
@@ -150,7 +151,8 @@ class _Scanner:
         self.position += 1
         self.between()
         while not closing.match(self.text, self.position):
-            self.value((*path, *self.key()) if opening == "{" else path, depth + 1)
+            inner = (*path, *self.key()) if opening == "{" else path
+            self.value(inner, depth + 1, hidden or is_secret(inner))
             self.between()
             if not closing.match(self.text, self.position):
                 self.take(_COMMA)

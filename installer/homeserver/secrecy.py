@@ -10,7 +10,7 @@ _WORDS = "passw|passphrase|pwd|secret|token|credential"
 SECRET_KEY = re.compile(f"{_WORDS}|key", re.IGNORECASE)
 """Names of keys whose value is secret, and words that make a comment one."""
 
-SECRET_TABLE = re.compile(f"{_WORDS}|keypair|(^|[_-])keys?($|[_-])", re.IGNORECASE)
+SECRET_TABLE = re.compile(f"{_WORDS}|keypair|keys?($|[_-])", re.IGNORECASE)
 """Names of tables in which everything is secret."""
 
 SECRET_PATHS = frozenset({("db", "url"), ("admin", "startup_execute"), ("admin", "signal_execute")})
@@ -30,15 +30,18 @@ CREDENTIALS = re.compile(
 RANDOM = re.compile(r"(?=[^\s]*[0-9])(?=[^\s]*[A-Za-z])[A-Za-z0-9+/=_-]{16,}")
 """A word that looks drawn at random: a key or token with nothing around it that says so."""
 
+ASSIGNED = re.compile(r"=\s*[\"'\[{]")
+"""A value that is given to something."""
+
 
 def is_secret(path: KeyPath) -> bool:
     """Return whether the value at a key is secret."""
     if path in OPEN_PATHS or not path:
         return False
     return (
-        path in SECRET_PATHS
-        or bool(SECRET_KEY.search(path[-1]))
+        bool(SECRET_KEY.search(path[-1]))
         or any(SECRET_TABLE.search(table) for table in path[:-1])
+        or any(path[:length] in SECRET_PATHS for length in range(1, len(path) + 1))
     )
 
 
@@ -48,5 +51,5 @@ def gives_away(text: str) -> bool:
 
 
 def speaks_of_one(comment: str) -> bool:
-    """Return whether the words of a comment may tell a secret."""
-    return bool(SECRET_KEY.search(comment) or CREDENTIALS.search(comment) or RANDOM.search(comment))
+    """Return whether the words of a comment, which are no statement, may tell a secret."""
+    return any(form.search(comment) for form in (SECRET_KEY, CREDENTIALS, RANDOM, ASSIGNED))

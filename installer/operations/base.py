@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from palpo_installer.host import Host
 from palpo_installer.secret import Secret, SecretReference
@@ -63,7 +63,12 @@ class Operation(Protocol):
     """One thing that a plan does to the host. A frozen dataclass that JSON can carry.
 
     Operations derive from this class; what stages and keeps nothing inherits the steps that do nothing.
+
+    Attributes:
+        lasting: what it brings about is never undone: certificates, accounts, keys.
     """
+
+    lasting: ClassVar[bool] = False
 
     def describe(self, host: Host) -> Description:
         """Return how it shows itself; reads only."""

@@ -6,6 +6,7 @@ import secrets
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import ClassVar
 
 from palpo_installer.answers import CertificateFiles, Certificates
 from palpo_installer.certificates import authority, ordering, store
@@ -23,6 +24,8 @@ from palpo_installer.site import CHALLENGE_PATH
 
 class CertificateOperation(Operation):
     """What is never taken back: certificates, accounts and the ledger stay, and a retry uses them."""
+
+    lasting: ClassVar[bool] = True
 
     def undo(self, bench: Workbench, before: Json) -> None:
         """Leave everything."""

@@ -27,8 +27,8 @@ def check_keys(view: View, contacts: Mapping[Endpoint, Contact], resolution: Res
     subject = f"https://{resolution.host}{PATH}"
     if not arrives(view, resolution):
         return (cannot_tell(NAME, subject, "Other servers do not get here until discovery is right."),)
-    names = resolution.sni or view.answers.names.base
-    endpoint = view.endpoint(names, resolution.destinations[0].port)
+    name = resolution.sni or view.answers.names.base
+    endpoint = view.endpoint(name, resolution.destinations[0].port)
     doors = contacts[endpoint].doors if endpoint in contacts else ()
     if not doors:
         return (cannot_tell(NAME, subject, f"{endpoint} does not answer from here."),)

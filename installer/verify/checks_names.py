@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ipaddress
+
 from palpo_installer.verify.report import Check, cannot_tell, failed, passed
-from palpo_installer.verify.resolution import bare, is_literal
+from palpo_installer.verify.resolution import is_literal
 from palpo_installer.verify.view import View
 
 NAME = "name"
@@ -31,10 +33,10 @@ def _check(view: View, name: str) -> Check:
 
 
 def _missing(view: View, name: str) -> str:
-    ours = sorted(address for address in view.own if not view.is_loopback(address))
+    ours = sorted(address for address in view.own if ipaddress.ip_address(address).is_global)
     if name == view.website.name and not view.website.ours:
         return f"Publish A and AAAA records for {name} that lead to its website."
-    lines = [f"{name}. 3600 IN {'AAAA' if ':' in address else 'A'} {bare(address)}" for address in ours]
+    lines = [f"{name}. 3600 IN {'AAAA' if ':' in address else 'A'} {address}" for address in ours]
     known = "\n".join(["Publish its addresses in DNS; this machine has:", *lines])
     return known if lines else f"Publish A and AAAA records for {name} with this machine's public addresses."
 

@@ -122,11 +122,7 @@ class View:
 
     def is_own(self, address: str) -> bool:
         """Return whether an address is this machine's."""
-        return address in self.own or self.is_loopback(address)
-
-    def is_loopback(self, address: str) -> bool:
-        """Return whether an address never leaves this machine."""
-        return ipaddress.ip_address(address).is_loopback
+        return address in self.own or ipaddress.ip_address(address).is_loopback
 
 
 @dataclass(frozen=True)

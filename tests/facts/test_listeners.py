@@ -15,17 +15,17 @@ from palpo_installer.facts.containers import Container
 from palpo_installer.facts.listeners import parse, parse_both_families
 from palpo_installer.host import Host, Socket
 from palpo_installer.processes import Process
-from tests.recorded import RecordedHost, Recording
+from tests.recorded import RecordedHost, Recording, Running
 
-SYSTEMD = Process(1, "systemd", ("/sbin/init",), "", 1.0, "", "")
-MASTER = Process(50, "nginx", ("nginx: master process",), "", 2.0, "nginx.service", "")
-WORKER = Process(40, "nginx", ("nginx: worker process",), "", 3.0, "nginx.service", "")
+SYSTEMD = Process(1, "systemd", ("/sbin/init",), "", 1.0, 0, "", "")
+MASTER = Process(50, "nginx", ("nginx: master process",), "", 2.0, 1, "nginx.service", "")
+WORKER = Process(40, "nginx", ("nginx: worker process",), "", 3.0, 50, "nginx.service", "")
 CONTAINER = Container("ab" * 32, "web", "nginx", "docker", (("0.0.0.0", 80),))
 
 
 def proxy(command: str) -> Process:
     """Return docker's stand-in for a published port."""
-    return Process(7, "docker-proxy", tuple(command.split()), "", 2.0, "docker.service", "")
+    return Process(7, "docker-proxy", tuple(command.split()), "", 2.0, 1, "docker.service", "")
 
 
 def test_ss_tells_which_wildcards_take_both_families() -> None:
@@ -45,6 +45,19 @@ def test_a_socket_belongs_to_its_oldest_process() -> None:
     first, second = parse(sockets, {80: True}, (MASTER, WORKER), ())
     assert (first.address, first.pid, first.unit, first.both_families) == ("0.0.0.0", 50, "nginx.service", False)
     assert (second.address, second.pid, second.both_families) == ("::", 50, True)
+
+
+def test_a_master_is_found_behind_the_worker_that_is_listed(tmp_path: Path) -> None:
+    """The kernel's listing names one of the processes that share a socket; a parent counts if it holds it too."""
+    worker = Running(40, "nginx", ("nginx: worker process",), started=3.0, parent=50)
+    master = Running(50, "nginx", ("nginx: master process",), started=2.0, holds=(("0.0.0.0", 80),))
+    for number, (elder, owner) in enumerate(
+        ((master, 50), (replace(master, holds=()), 40), (replace(master, hidden=True), 40))
+    ):
+        sockets = (("0.0.0.0", 80, 40),)
+        host = RecordedHost(Recording({}, sockets=sockets, processes=(worker, elder)), tmp_path / str(number))
+        (found,) = listeners.read(host, processes.read(host), (), lambda _: None)
+        assert found.pid == owner
 
 
 def test_a_socket_that_systemd_opened_belongs_to_the_service() -> None:

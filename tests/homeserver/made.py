@@ -26,6 +26,7 @@ from palpo_installer.secret import SecretReference
 
 DATABASE = SecretReference("homeserver.database_url", "answer", "homeserver.database_url")
 TOKEN = SecretReference("homeserver.registration_token", "file", "/root/token")
+LOCAL = Address("127.0.0.1", 8008)
 DATABASE_URL = "postgres://palpo:CHANGE_ME@127.0.0.1:5432/palpo"
 DOCUMENT = "MC4CAQAwBQYDK2VwBCIEIJsGSxDKDZcXUPeHQflUbMVBK6+Kbdksmccl4HUEOuH+"
 VALUES = {"answer": DATABASE_URL, "file": "let-me-in", "signing-key": DOCUMENT}
@@ -37,14 +38,14 @@ def answers(
     server_name: str = "example.com",
     delegation: Delegation = Delegation.WELL_KNOWN,
     registration: Registration = Registration.CLOSED,
-    listen: Address = Address("127.0.0.1", 8008),
+    listen: Address = LOCAL,
     database_url: SecretReference | None = DATABASE,
 ) -> Answers:
     """Return the answers of an ordinary host, but for what is given."""
     homeserver = Homeserver(
         config=Path("/etc/palpo/palpo.toml"),
         listen=listen,
-        upstream=Address("127.0.0.1", 8008),
+        upstream=LOCAL,
         database_url=database_url,
         registration=registration,
         registration_token=TOKEN if registration is Registration.TOKEN else None,

@@ -9,7 +9,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 import tomlkit
-from hypothesis import given
+from hypothesis import HealthCheck, given
+from hypothesis import settings as effort
 from hypothesis import strategies as st
 
 import palpo_installer.homeserver
@@ -222,10 +223,13 @@ def test_a_placeholder_in_the_file_becomes_the_secret_later() -> None:
 
 
 KEYS = st.sampled_from(["server_names", "turn", "x y", "logger", "db", "rc_login", "é"])
-LEAVES = st.one_of(st.integers(-9, 9), st.text(max_size=8), st.booleans(), st.lists(st.integers(0, 3), max_size=3))
+LEAVES = st.one_of(
+    st.integers(-9, 9), st.text("ab \"\\'\n#=é\x7f", max_size=8), st.booleans(), st.lists(st.integers(0, 3), max_size=3)
+)
 TABLES = st.recursive(LEAVES, lambda inner: st.dictionaries(KEYS, inner, max_size=4), max_leaves=8)
 
 
+@effort(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(file=st.dictionaries(KEYS, TABLES, max_size=5))
 def test_nothing_else_changes_in_any_file(file: dict[str, object]) -> None:
     """Whatever stands in a file, after merging it says what the settings say and all that it said before."""

@@ -101,7 +101,8 @@ def installed() -> Path:
 def _install_into(layer: Path) -> None:
     host = BootedHost()
     try:
-        install(host, "--no-run")
+        done = install(host, "--no-run")
+        assert done.returncode == 0, done.stderr
         host.output(["tar", "--create", "--file=/srv/installed.tar", "--directory=/", *INSTALLED], timeout=120)
         archive = f"/proc/{host.pid}/root/srv/installed.tar"
         subprocess.run(["tar", "--extract", f"--file={archive}", f"--directory={layer}"], check=True)

@@ -153,8 +153,8 @@ def running(argv: tuple[str, ...], environment: Mapping[str, str], port: int) ->
         wait_for_port(process, port)
         yield process
     finally:
-        process.kill()
-        process.wait()
+        process.terminate()
+        process.wait(STARTED)
 
 
 def wait_for_port(process: subprocess.Popen[bytes], port: int) -> None:

@@ -25,7 +25,8 @@ def require_root() -> None:
     """Skip the test where we may not make namespaces."""
     if os.geteuid() != 0:
         pytest.skip("needs root: hosts in namespaces")
-    command = ["unshare", "--net", "--mount", "--pid", "--fork", "true"]
+    needed = "ip link set lo up && mount -t tmpfs tmpfs /mnt"
+    command = ["unshare", "--net", "--mount", "--pid", "--fork", "sh", "-c", needed]
     tried = subprocess.run(command, check=False, capture_output=True, text=True)
     if tried.returncode != 0:
         pytest.skip(f"needs the right to make namespaces: {tried.stderr.strip()}")

@@ -221,6 +221,10 @@ def test_the_directory_tells_what_an_order_needs(start: Callable[..., Bench]) ->
     with pytest.raises(HostError, match="certificate is not trusted") as refused:
         directory.fetch(bench.ca.directory, None, "")
     assert refused.value.next == "Set certificates.ca_file"
+    nothing = bench.root / "nothing.pem"
+    nothing.write_text("no certificate")
+    with pytest.raises(HostError, match="has no certificate in it"):
+        directory.fetch(bench.ca.directory, nothing, "")
     with pytest.raises(HostError, match="no ACME directory"):
         directory.fetch(bench.ca.directory.replace("/dir", "/nonce-plz"), bench.ca.ca_file, "")
     with pytest.raises(HostError, match="the HTTP proxy refuses"):
@@ -291,13 +295,14 @@ def test_an_order_outlives_a_killed_engine(start: Callable[..., Bench]) -> None:
     with pytest.raises(HostError, match="is still being made"):
         wait_until_idle(bench.layout, timeout=0)
 
-    bench.server.gate.set()
-    wait_until_idle(bench.layout, timeout=30)
+    bench.check = bench.server.gate.set
+    assert not ordering.renew(bench.order(), bench.layout, bench.watch)
     bench.serial()
-    assert bench.attempts() == [("order", "unknown", "")]
+    assert "still being made" in "".join(bench.reports)
+    assert bench.attempts() == [("order", "unknown", ""), ("renewal", "not due", "")]
     desk = workbench(bench.root / "host")
     bench.operation().act(desk, bench.operation().prepare(desk, 0))
-    assert len(bench.attempts()) == 1
+    assert len(bench.attempts()) == 2
 
 
 def test_an_order_under_way_is_finished_before_a_run_stops(start: Callable[..., Bench]) -> None:
@@ -323,7 +328,7 @@ def test_a_child_that_dies_without_a_result(start: Callable[..., Bench]) -> None
     def kill() -> None:
         if bench.server.asked.is_set():
             for child in psutil.Process().children():
-                if CHILD in child.cmdline():
+                if CHILD in words(child):
                     child.kill()
 
     bench.check = kill

@@ -237,7 +237,16 @@ def test_install_script_on_a_booted_host() -> None:
         assert "Usage:" in host.output(["palpo-installer", "--help"])
         assert host.read("/opt/palpo-installer/current/install.log").count(WHEELS)
         assert not differences(before, host.snapshot(without=["/var/lib/systemd"]))
-        assert host.run(["sh", f"{CHECKOUT}/install.sh", "--uninstall"]).returncode == 0
+        uninstall = ["sh", f"{CHECKOUT}/install.sh", "--uninstall"]
+        host.write("/etc/systemd/system/palpo-installer-renew.timer", "")
+        refused = host.run(uninstall)
+        assert (refused.returncode, "palpo-installer uninstall" in refused.stderr) == (1, True)
+        host.output(["palpo-installer", "--help"])
+        host.output(["rm", "/etc/systemd/system/palpo-installer-renew.timer"])
+        host.write("/etc/palpo-installer/answers.toml", "")
+        removed = host.run(uninstall)
+        assert (removed.returncode, "Left as it is: /etc/palpo-installer" in removed.stderr) == (0, True)
+        assert host.exists("/etc/palpo-installer/answers.toml")
         assert not host.exists("/opt/palpo-installer")
         assert not host.exists("/usr/local/bin/palpo-installer")
     finally:

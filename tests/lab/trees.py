@@ -62,6 +62,7 @@ def cache() -> Path:
     shared = os.environ.get("XDG_CACHE_HOME")
     directory = Path(own or (f"{shared}/palpo-installer-lab" if shared else "/var/tmp/palpo-installer-lab"))
     directory.mkdir(mode=0o755, parents=True, exist_ok=True)
+    assert directory.stat().st_uid == os.geteuid(), f"{directory} is somebody else's"
     return directory
 
 
@@ -80,7 +81,8 @@ def kept(kind: str, key: str, make: Callable[[Path], None]) -> Path:
             shutil.rmtree(half, ignore_errors=True)
             half.mkdir()
             make(half)
-            _forget_old(kind, reference=half)
+            half.touch()
+            _forget_old(kind, half.stat().st_mtime)
             half.rename(directory)
     return directory
 
@@ -92,8 +94,7 @@ def _alone(kind: str) -> Iterator[None]:
         yield
 
 
-def _forget_old(kind: str, reference: Path) -> None:
-    now = reference.stat().st_mtime
+def _forget_old(kind: str, now: float) -> None:
     for old in cache().glob(f"{kind}-*"):
         if now - old.stat().st_mtime > 24 * 3600:
             shutil.rmtree(old)

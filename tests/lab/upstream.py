@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from io import BufferedIOBase
 
 from palpo_installer.answers import Address
 
@@ -88,7 +88,7 @@ class _Connection(socketserver.StreamRequestHandler):
             self.connection.close()
 
 
-def read_request(stream: BinaryIO) -> Request | None:
+def read_request(stream: BufferedIOBase) -> Request | None:
     """Return the next request of a connection, None at its end."""
     line = stream.readline()
     if not line:
@@ -124,13 +124,13 @@ def free_ports(number: int) -> list[int]:
     return ports
 
 
-def _headers(stream: BinaryIO) -> Iterator[tuple[str, str]]:
+def _headers(stream: BufferedIOBase) -> Iterator[tuple[str, str]]:
     while line := stream.readline().rstrip(b"\r\n"):
         name, _, value = line.partition(b":")
         yield name.decode("latin-1").lower(), value.strip().decode("latin-1")
 
 
-def _chunks(stream: BinaryIO) -> Iterator[int]:
+def _chunks(stream: BufferedIOBase) -> Iterator[int]:
     while size := int(stream.readline().partition(b";")[0], 16):
         yield len(stream.read(size))
         stream.readline()

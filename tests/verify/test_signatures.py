@@ -13,7 +13,7 @@ from tests.verify.standin import key_document, unpadded
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 
 # Matrix specification, appendices, "Cryptographic Test Vectors".
-SEED = "YJDBA9Xnr2sVqXD9Vj7XVUnmFZcZrCw8Md7kMW+3XA1"
+SEED = "YJDBA9Xnr2sVqXD9Vj7XVUnmFZcZrlw8Md7kMW+3XA1"
 VECTORS = {
     "K8280/U9SSy9IVtjBuVeLr+HpOB4BQFWbg+UZaADMtTdGYI7Geitb76LTrr5QV/7Xg4ahLwYGYZzuHGZKM5ZAQ": {},
     "KqmLSbO39/Bzb0QIYE82zqLwsA+PDzYIpIRA2sRQ4sL53+sN6/fpNSoqE7BP7vBZhG6kYdD13EIMJpvhJI+6Bw": {"one": 1, "two": "Two"},

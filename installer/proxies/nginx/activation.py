@@ -12,45 +12,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from palpo_installer import services
-from palpo_installer.errors import GateFailed, HostError, NotPutBack
+from palpo_installer.errors import GateFailed, HostError
 from palpo_installer.facts.system import System
 from palpo_installer.gates import markers
-from palpo_installer.gates.asking import uninterrupted
-from palpo_installer.gates.neighbours import REFUSED, Neighbour, Observation, differences, observe
+from palpo_installer.gates.neighbours import Neighbour, differences, in_short, observe, of_open_sockets
 from palpo_installer.host import Host
 from palpo_installer.operations.base import Description, Json, Workbench
 from palpo_installer.proxies.base import Expectation
 from palpo_installer.proxies.nginx import diagnosis, process
 from palpo_installer.proxies.nginx.configuration import Nginx
 from palpo_installer.proxies.nginx.neighbours import neighbours
+from palpo_installer.proxies.nginx.restoration import Before, Restoration
 from palpo_installer.serialization import converter
 from palpo_installer.services import Service
-
-NAMED = 5
-"""How many neighbours a message names before it counts the others."""
-
-
-@dataclass(frozen=True)
-class Before:
-    """What is served and what runs before the change.
-
-    Attributes:
-        service: nginx with the manager that it really runs under.
-        running: whether it runs.
-        enabled: whether its unit starts at boot; None where no unit can say.
-        pid_file: whether the file for its process number is there.
-        warnings: what ``nginx -t`` warns of; None where nginx is stopped, since the test would write files.
-        sockets: what the change's own sockets answer, in the order of its expectations.
-        neighbours: what the neighbours answer, in their order.
-    """
-
-    service: Service
-    running: bool
-    enabled: bool | None
-    pid_file: bool
-    warnings: tuple[str, ...] | None
-    sockets: tuple[markers.Former, ...]
-    neighbours: tuple[Observation, ...]
 
 
 @dataclass(frozen=True)
@@ -104,11 +78,13 @@ class ActivateNginx:
         before = Before(
             service=service,
             running=running,
+            failed=services.has_failed(host, service),
             enabled=services.is_enabled(host, service),
             pid_file=service.pid_file is not None and host.status(service.pid_file) is not None,
             warnings=diagnosis.examine(host, service, self.limit).warnings if running else None,
             sockets=markers.record(self.expectations, bench),
             neighbours=observe(self.neighbours, bench),
+            at=time.time(),
         )
         plain: Json = converter.unstructure(before)
         return plain
@@ -178,83 +154,21 @@ class ActivateNginx:
     def _compare(self, bench: Workbench, record: Before) -> None:
         """Compare the neighbours; a socket that was closed may answer now."""
         bench.report("asking other sites again")
-        pairs = [
-            (neighbour, seen)
-            for neighbour, seen in zip(self.neighbours, record.neighbours, strict=True)
-            if seen.outcome != REFUSED
-        ]
-        different = differences([n for n, _ in pairs], [seen for _, seen in pairs], bench, self._moment)
+        different = differences(self.neighbours, of_open_sockets(record.neighbours), bench)
         if different:
             raise GateFailed(
-                f"other sites answer differently: {_first(different)}",
+                f"other sites answer differently: {in_short(different)}",
                 next="If their files were changed meanwhile, reload nginx first; then try again",
             )
 
-    @property
-    def _moment(self) -> float:
-        """Seconds for which a neighbour that differs is asked again."""
-        return min(5.0, self.patience)
-
     def restore(self, bench: Workbench, before: Json) -> None:
         """Take up the files that are back, or stop what was stopped, and prove the old answers.
-
-        A running nginx is always reloaded, since an earlier reload may still be under way in its master. Where the
-        configuration does not load because of somebody else's error, nginx is left alone: that is no failure as
-        long as it still serves what it served before. Not to be interrupted: ``bench.check`` is not asked.
 
         Raises:
             NotPutBack: the old answers do not come back, with the cause where it can be named.
         """
         record = converter.structure(before, Before)
-        calm = uninterrupted(bench)
-        trouble = ""
-        try:
-            trouble = self._take_up_again(calm, record) if record.running else self._stop_again(calm, record)
-            if record.enabled is False and services.is_enabled(bench.host, record.service):
-                services.carry_out(bench.host, record.service, services.disable_command(record.service.unit))
-            self._prove_former(calm, record)
-        except (GateFailed, HostError) as error:
-            what = f"{trouble}. nginx was left alone and goes on with the change: {error}" if trouble else str(error)
-            raise NotPutBack(what, where="nginx", next="The files are back; correct this, then reload nginx") from error
-        if trouble:
-            bench.report(f"{trouble}; what nginx serves is what it served before")
-
-    def _stop_again(self, bench: Workbench, record: Before) -> str:
-        bench.report("stopping nginx, which was stopped before")
-        if services.is_active(bench.host, record.service):
-            services.stop(bench.host, record.service)
-        if not record.pid_file:
-            process.remove_empty_pid_file(bench.host, record.service)
-        return ""
-
-    def _take_up_again(self, bench: Workbench, record: Before) -> str:
-        """Let nginx take up the files on disk; return why it could not be told to, empty if it could."""
-        host, service = bench.host, record.service
-        try:
-            verdict = diagnosis.examine(host, service, self.limit)
-        except HostError as error:
-            return f"nginx's configuration cannot be tested ({error})"
-        if not verdict.loads:
-            place = f"{verdict.file}:{verdict.line}: " if verdict.file else ""
-            return f"the earlier configuration does not load any more, with our files back: {place}{verdict.error}"
-        if not services.is_active(host, service):
-            bench.report("starting nginx, which was running before")
-            services.carry_out(host, service, services.start_command(service, self.limit))
-            return ""
-        bench.report("reloading nginx with the files as they were")
-        try:
-            services.carry_out(host, service, services.reload_command(service, self.limit))
-        except HostError as error:
-            process.hang_up(host, service)
-            return f"nginx could not be reloaded in the usual way ({error})"
-        return ""
-
-    def _prove_former(self, bench: Workbench, record: Before) -> None:
-        until = time.monotonic() + self.patience
-        markers.prove_former(self.expectations, record.sockets, until, bench)
-        different = differences(self.neighbours, record.neighbours, bench, self._moment)
-        if different:
-            raise GateFailed(f"other sites do not answer as before: {_first(different)}")
+        Restoration(record, self.expectations, self.neighbours, self.patience, self.limit).carry_out(bench)
 
 
 def activate_nginx(
@@ -278,9 +192,3 @@ def activate_nginx(
         start=nginx.pid is None,
         enable=enable,
     )
-
-
-def _first(sentences: Sequence[str]) -> str:
-    """Return the first sentences, and how many more there are."""
-    more = f"; and {len(sentences) - NAMED} more" if len(sentences) > NAMED else ""
-    return "; ".join(sentences[:NAMED]) + more

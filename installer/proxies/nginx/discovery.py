@@ -15,12 +15,6 @@ from palpo_installer.proxies.nginx.configuration import Nginx
 
 MASTER = "nginx: master process "
 UNIT = "nginx.service"
-UNIT_DIRECTORIES = (
-    "/etc/systemd/system",
-    "/usr/local/lib/systemd/system",
-    "/usr/lib/systemd/system",
-    "/lib/systemd/system",
-)
 
 
 @dataclass(frozen=True)
@@ -61,7 +55,7 @@ def read(
 def _describe(host: Host, binary: Path, build: Build, main: Path, master: Process | None) -> Nginx:
     written = tree.load(host, main)
     said = reading.parse(written.top, build, lambda name: _resolve(host, name))
-    unit = _unit(host, master)
+    unit, enabled = _unit(host, master)
     return Nginx(
         binary=binary,
         version=build.version,
@@ -77,7 +71,7 @@ def _describe(host: Host, binary: Path, build: Build, main: Path, master: Proces
         pid_file=said.pid_file,
         pid=master.pid if master else None,
         unit=unit,
-        unit_enabled=_enabled(host, unit) if unit else None,
+        unit_enabled=enabled,
     )
 
 
@@ -127,16 +121,16 @@ def _resolve(host: Host, name: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(line.split()[0] for line in lines if line.split()))
 
 
-def _unit(host: Host, master: Process | None) -> str:
-    if master is not None:
-        return master.unit
-    if host.status(host.layout.at("/run/systemd/system")) is None:
-        return ""
-    known = any(host.status(host.layout.at(directory) / UNIT) is not None for directory in UNIT_DIRECTORIES)
-    return UNIT if known else ""
-
-
-def _enabled(host: Host, unit: str) -> bool:
+def _unit(host: Host, master: Process | None) -> tuple[str, bool | None]:
+    """Return the unit that runs nginx, or else would start it, and whether it does at boot."""
+    if master is not None and not master.unit:
+        return "", None
+    if master is None and host.status(host.layout.at("/run/systemd/system")) is None:
+        return "", None
+    name = master.unit if master else UNIT
     root = () if host.layout.root == Path("/") else (f"--root={host.layout.root}",)
-    said = consult(host, "systemctl", *root, "is-enabled", unit)
-    return said is not None and said.stdout.startswith("enabled")
+    said = consult(host, "systemctl", *root, "is-enabled", name)
+    state = said.stdout.strip() if said is not None else ""
+    if master is None and state in {"", "not-found"}:
+        return "", None
+    return name, state.startswith("enabled")

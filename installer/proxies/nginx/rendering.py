@@ -193,11 +193,11 @@ def upstream_name(upstream: Address) -> str:
         RefusedPlan: it is no IP address: a name can stand for several, of which only one answers.
     """
     try:
-        ipaddress.ip_address(upstream.host)
+        address = ipaddress.ip_address(upstream.host).exploded
     except ValueError as error:
         where = str(upstream)
         raise RefusedPlan("not an IP address", where=where, next="Give an address such as 127.0.0.1") from error
-    return "palpo_installer_" + re.sub(r"[^0-9a-z]+", "_", str(upstream).lower()).strip("_")
+    return f"palpo_installer_{re.sub('[.:]', '_', address)}_{upstream.port}"
 
 
 def expectations(servers: Iterable[Server], marker: str, system: System) -> Iterable[Expectation]:

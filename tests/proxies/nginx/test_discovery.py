@@ -91,6 +91,21 @@ def test_a_program_that_does_not_answer_is_told(tmp_path: Path) -> None:
     assert notes == ["/opt/nginx -V gave no answer that could be read; nginx is left out."]
 
 
+def test_without_a_unit_there_is_nothing_to_enable(tmp_path: Path) -> None:
+    """A master that a person started has none, and neither has a host whose systemd knows no nginx."""
+    by_hand = Running(30, "nginx", (f"{TITLE} -c {tmp_path}/a/etc/nginx/nginx.conf",))
+    running = look(masters(tmp_path / "a", by_hand), 30)
+    files: dict[str, tuple[str, ...]] = {"/etc/nginx/nginx.conf": (), "/run/systemd/system/x": ()}
+    unknown = {
+        "/usr/sbin/nginx -V": VERSION,
+        f"systemctl --root={tmp_path / 'b'} is-enabled nginx.service": Said(("not-found",), status=1),
+    }
+    stopped = look(RecordedHost(Recording(files, unknown, programs={"nginx": "/usr/sbin/nginx"}), tmp_path / "b"))
+    for found, pid in ((running, 30), (stopped, None)):
+        assert found is not None
+        assert (found.pid, found.unit, found.unit_enabled) == (pid, "", None)
+
+
 def masters(root: Path, *running: Running, commands: dict[str, Said] | None = None) -> RecordedHost:
     """Return a host with nginx and these processes."""
     answers = {"/usr/sbin/nginx -V": VERSION, **(commands or {})}
@@ -108,6 +123,15 @@ def test_the_master_is_one_that_listens_here_and_in_no_container(tmp_path: Path)
     found = look(masters(tmp_path, elsewhere, boxed, other, ours, worker), 30, 12)
     assert found is not None
     assert found.pid == 30
+
+
+def test_a_containers_nginx_is_not_ours_even_on_our_network(tmp_path: Path) -> None:
+    """With host networking it listens here, but its files are the container's."""
+    title = f"{TITLE} -c {tmp_path}/etc/nginx/nginx.conf"
+    boxed = Running(11, "nginx", (title,), cgroup=(f"0::/docker/{'ab' * 32}",))
+    found = look(masters(tmp_path, boxed), 11)
+    assert found is not None
+    assert found.pid is None
 
 
 def test_a_master_of_another_network_namespace_is_not_ours(tmp_path: Path) -> None:

@@ -1,0 +1,163 @@
+"""The way back: nginx takes up the files as they were before a change, or stops again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from palpo_installer import services
+from palpo_installer.errors import GateFailed, HostError, NotPutBack
+from palpo_installer.gates import markers
+from palpo_installer.gates.asking import uninterrupted
+from palpo_installer.gates.neighbours import (
+    Neighbour,
+    Observation,
+    differences,
+    in_short,
+    observe,
+    of_open_sockets,
+)
+from palpo_installer.host import Host
+from palpo_installer.operations.base import Workbench
+from palpo_installer.proxies.base import Expectation
+from palpo_installer.proxies.nginx import diagnosis, process
+from palpo_installer.services import Service
+
+FRESH = 6 * 3600.0
+"""Seconds for which what was seen can be asked back; what is different later was changed by its owner."""
+
+
+@dataclass(frozen=True)
+class Before:
+    """What is served and what runs before a change.
+
+    Attributes:
+        service: nginx with the manager that it really runs under.
+        running: whether it runs.
+        failed: whether its unit failed.
+        enabled: whether its unit starts at boot; None where no unit can say.
+        pid_file: whether the file for its process number is there.
+        warnings: what ``nginx -t`` warns of; None where nginx is stopped, since the test would write files.
+        sockets: what the change's own sockets answer, in the order of its expectations.
+        neighbours: what the neighbours answer, in their order.
+        at: when all this was seen, in seconds since 1970.
+    """
+
+    service: Service
+    running: bool
+    failed: bool
+    enabled: bool | None
+    pid_file: bool
+    warnings: tuple[str, ...] | None
+    sockets: tuple[markers.Former, ...]
+    neighbours: tuple[Observation, ...]
+    at: float
+
+
+@dataclass(frozen=True)
+class Restoration:
+    """Brings nginx back to the files on disk, which are the earlier ones again, and proves the old answers.
+
+    A running nginx is always reloaded, since an earlier reload may still be under way in its master. Where the
+    configuration does not load because of somebody else's error, nginx is left alone: that is no failure as long as
+    it still serves what it served before. A wish to stop is not heard.
+
+    In a rollback long after the run, a neighbour that was changed meanwhile is compared with itself only, and
+    an nginx that was stopped then goes on, since other sites may live on it by now.
+
+    Attributes:
+        before: what is to come back.
+        expectations: what the change showed.
+        neighbours: what must be answered as before.
+        patience: seconds for the old answers to come.
+        limit: seconds for each command.
+    """
+
+    before: Before
+    expectations: tuple[Expectation, ...]
+    neighbours: tuple[Neighbour, ...]
+    patience: float
+    limit: float
+
+    def carry_out(self, interruptible: Workbench) -> None:
+        """Do it; right also where the change never became live, and a second time.
+
+        Raises:
+            NotPutBack: the old answers do not come back, with the cause where it can be named.
+        """
+        bench = uninterrupted(interruptible)
+        sockets, neighbours = self._wanted(bench)
+        trouble = ""
+        try:
+            if self._stays(bench.host):
+                trouble = self._take_up(bench)
+            else:
+                self._stop(bench)
+            self._prove(bench, sockets, neighbours)
+        except (GateFailed, HostError) as error:
+            what = f"{trouble}. nginx was left alone and goes on with the change: {error}" if trouble else str(error)
+            raise NotPutBack(what, where="nginx", next="The files are back; correct this, then reload nginx") from error
+        if trouble:
+            bench.report(f"{trouble}; what nginx serves is what it served before")
+
+    @property
+    def _fresh(self) -> bool:
+        """Whether this belongs to the run that made the change, and not to a rollback long after."""
+        return time.time() - self.before.at < FRESH
+
+    def _wanted(self, bench: Workbench) -> tuple[Sequence[markers.Former], Sequence[Observation]]:
+        """Return what the sockets and the neighbours shall answer."""
+        if self._fresh:
+            return self.before.sockets, self.before.neighbours
+        return [socket.by_marker for socket in self.before.sockets], of_open_sockets(observe(self.neighbours, bench))
+
+    def _stays(self, host: Host) -> bool:
+        """Whether nginx shall run afterwards."""
+        return self.before.running or (not self._fresh and services.is_active(host, self.before.service))
+
+    def _stop(self, bench: Workbench) -> None:
+        host, service = bench.host, self.before.service
+        bench.report("stopping nginx, which was stopped before")
+        if services.is_active(host, service):
+            services.stop(host, service)
+        if services.has_failed(host, service) and not self.before.failed:
+            services.forget_failure(host, service.unit)
+        if not self.before.pid_file:
+            process.remove_empty_pid_file(host, service)
+        self._disable(host)
+
+    def _disable(self, host: Host) -> None:
+        service = self.before.service
+        if self.before.enabled is False and services.is_enabled(host, service):
+            services.carry_out(host, service, services.disable_command(service.unit))
+
+    def _take_up(self, bench: Workbench) -> str:
+        """Let nginx take up the files on disk; return why it could not be told to, empty if it could."""
+        host, service = bench.host, self.before.service
+        if self.before.running:
+            self._disable(host)
+        try:
+            verdict = diagnosis.examine(host, service, self.limit)
+        except HostError as error:
+            return f"nginx's configuration cannot be tested ({error})"
+        if not verdict.loads:
+            place = f"{verdict.file}:{verdict.line}: " if verdict.file else ""
+            return f"the earlier configuration does not load any more, with our files back: {place}{verdict.error}"
+        if not services.is_active(host, service):
+            bench.report("starting nginx, which was running before")
+            services.carry_out(host, service, services.start_command(service, self.limit))
+            return ""
+        bench.report("reloading nginx with the files as they were")
+        try:
+            services.carry_out(host, service, services.reload_command(service, self.limit))
+        except HostError as error:
+            process.hang_up(host, service)
+            return f"nginx could not be reloaded in the usual way ({error})"
+        return ""
+
+    def _prove(self, bench: Workbench, sockets: Sequence[markers.Former], neighbours: Sequence[Observation]) -> None:
+        markers.prove_former(self.expectations, sockets, time.monotonic() + self.patience, bench)
+        different = differences(self.neighbours, neighbours, bench)
+        if different:
+            raise GateFailed(f"other sites do not answer as before: {in_short(different)}")

@@ -1,0 +1,95 @@
+"""An engine with a fault, for a lab host: the real one, but killed, or failing, at a chosen place.
+
+``register ANSWERS``: make a run of the plan for these answers and print its id.
+``count ID``: print how many records its journal would have when all goes well.
+``kill ID N``: carry it on, and die by SIGKILL right after the N-th record is on disk.
+``fail ID STEP before|after ERRNO``: carry it on; the act of a step raises, before or after it did its work.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from palpo_installer.changes import Plan
+from palpo_installer.engine import launch
+from palpo_installer.engine.journal import Journal, Record
+from palpo_installer.engine.process import Engine
+from palpo_installer.engine.run import Run
+from palpo_installer.host import Host
+from palpo_installer.operations.base import Json
+from palpo_installer.plan import make
+from palpo_installer.serialization import load
+from palpo_installer.session import begin, given, inputs_of
+
+
+def register(answers: str) -> str:
+    """Make a run and return its id."""
+    host = Host()
+    session = begin(host, given(host, Path(answers), ()))
+    return launch.register(make(inputs_of(session)), session.resolved.secrets, host.layout)
+
+
+def count(identity: str) -> int:
+    """Return the number of records of a run that goes well."""
+    plan = load((Host().layout.runs / identity / "plan.json").read_text(), Plan)
+    operations = sum(len(change.operations) for change in plan.changes)
+    activations = sum(change.activation is not None for change in plan.changes)
+    return 3 * (operations + activations) + 1
+
+
+def kill_after(last: int) -> None:
+    """Let the engine die after a number of records."""
+    append, written = Journal.append, 0
+
+    def append_and_die(journal: Journal, record: Record) -> None:
+        nonlocal written
+        append(journal, record)
+        written += 1
+        if written == last:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    Journal.append = append_and_die  # type: ignore[method-assign]
+
+
+def fail_at(step: str, when: str, error: int) -> None:
+    """Let the act of a step raise."""
+    perform = Run._perform
+
+    def failing(run: Run, name: str, title: str, act: Callable[[], Json | None]) -> None:
+        def act_and_fail() -> Json | None:
+            if name != step:
+                return act()
+            if when == "after":
+                act()
+            raise OSError(error, os.strerror(error), title)
+
+        perform(run, name, title, act_and_fail)
+
+    Run._perform = failing  # type: ignore[method-assign]
+
+
+def main() -> int:
+    """Do what the arguments say."""
+    match sys.argv[1:]:
+        case ["register", answers]:
+            print(register(answers))  # noqa: T201
+            return 0
+        case ["count", identity]:
+            print(count(identity))  # noqa: T201
+            return 0
+        case ["kill", identity, last]:
+            kill_after(int(last))
+        case ["fail", identity, step, when, name]:
+            fail_at(step, when, getattr(errno, name))
+        case _:
+            return 2
+    return Engine(Host()).carry_on(identity)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
