@@ -51,12 +51,12 @@ need() { command -v "$1" >/dev/null 2>&1 || fail 2 "needs the command $1, which 
 terminal() { (: </dev/tty) 2>/dev/null; }
 
 main() {
-    for command in cat date dirname id mkdir readlink rm rmdir sed tail uname; do need "$command"; done
+    for command in cat date dirname env id mkdir readlink rm rmdir tail; do need "$command"; done
     parse "$@"
     [ "$action" != help ] || { usage; return; }
-    [ -z "$answers" ] || [ -r "$answers" ] || fail 2 "$answers cannot be read."
     elevate "$@"
     shift "$parsed"
+    [ -z "$answers" ] || [ -r "$answers" ] || fail 2 "$answers cannot be read."
     case $action in
         uninstall) uninstall ;;
         *)

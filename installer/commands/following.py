@@ -30,8 +30,9 @@ def show(event: Event) -> None:
 def perform(host: Host, identity: str, *arguments: str) -> int:
     """Start the engine for a run and follow it to its end; when it dies, start another that takes back."""
     offset = launch.position(host.layout, identity)
-    launch.start(host, identity, *arguments)
-    code = launch.follow(host.layout, identity, show, offset)
+    with launch.asking_to_stop(host.layout, identity):
+        launch.start(host, identity, *arguments)
+        code = launch.follow(host.layout, identity, show, offset)
     if code is not None:
         return code
     click.echo("The engine ended without a word. Taking back what it began.")

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 from palpo_installer.changes import Plan
 from palpo_installer.engine import lock
@@ -87,29 +90,36 @@ def position(layout: Layout, identity: str) -> int:
         return 0
 
 
-def follow(layout: Layout, identity: str, show: Callable[[Event], None], offset: int = 0) -> int | None:
-    """Show the events of a run until it ends; return its exit code, None when the engine died without a word.
+@contextmanager
+def asking_to_stop(layout: Layout, identity: str) -> Iterator[None]:
+    """Let Ctrl-C ask the engine to take back, from before it starts until it has ended."""
 
-    Ctrl-C asks the engine to take back, and goes on following.
-    """
+    def ask(_number: int, _frame: FrameType | None) -> None:
+        (layout.runs / identity / STOP).touch()
+
+    former = signal.signal(signal.SIGINT, ask)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, former)
+
+
+def follow(layout: Layout, identity: str, show: Callable[[Event], None], offset: int = 0) -> int | None:
+    """Show the events of a run until it ends; return its exit code, None when the engine died without a word."""
     path = layout.runs / identity / "events.jsonl"
     began, silent_since = False, time.monotonic()
     while True:
-        try:
-            events, offset = _read_from(path, offset)
-            for event in events:
-                began = True
-                show(event)
-                if event.kind == "ended":
-                    return event.code
-            if events or not lock.is_free(layout):
-                silent_since = time.monotonic()
-            elif time.monotonic() - silent_since > (1.0 if began else START_LIMIT):
-                return None
-            time.sleep(0.1)
-        except KeyboardInterrupt:
-            (layout.runs / identity / STOP).touch()
-            show(Event("waiting", "asked to take everything back"))
+        events, offset = _read_from(path, offset)
+        for event in events:
+            began = True
+            show(event)
+            if event.kind == "ended":
+                return event.code
+        if events or not lock.is_free(layout):
+            silent_since = time.monotonic()
+        elif time.monotonic() - silent_since > (1.0 if began else START_LIMIT):
+            return None
+        time.sleep(0.1)
 
 
 def _read_from(path: Path, offset: int) -> tuple[tuple[Event, ...], int]:

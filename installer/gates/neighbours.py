@@ -14,7 +14,7 @@ from palpo_installer.operations.base import Workbench
 from palpo_installer.probe import Answer, Question
 
 ROUND = 60.0
-"""Seconds for one round over all neighbours; 500 sites that answer take about five."""
+"""Seconds for one round over all neighbours; 500 requests over TLS take about one."""
 
 MOMENT = 5.0
 """Seconds for which one that differs is asked again: a reload has its moment, and so has a slow site."""

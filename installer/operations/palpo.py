@@ -42,7 +42,7 @@ class ConfigurePalpo(PathOperation):
     def describe(self, host: Host) -> Description:
         """Show the difference with every secret masked."""
         old = host.text(self.path) if self.planned else None
-        new = self.merged(old.encode() if old else None, lambda reference: reference.placeholder)
+        new = self.merged(None if old is None else old.encode(), lambda reference: reference.placeholder)
         before, after = masked_pair(old or "", new.decode())
         verb = "write" if old is None else "change"
         return Description(f"{verb} {self.path}", unified(before, after, self.path), (f"mode {self.mode:04o}",))

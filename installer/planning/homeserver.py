@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from palpo_installer.answers import Address
@@ -12,7 +13,8 @@ from palpo_installer.homeserver import inspection
 from palpo_installer.homeserver.activation import RestartPalpo
 from palpo_installer.homeserver.configuration import merge
 from palpo_installer.homeserver.ownership import Owner, owner
-from palpo_installer.homeserver.settings import settings
+from palpo_installer.homeserver.reading import look_up, values
+from palpo_installer.homeserver.settings import Setting, settings
 from palpo_installer.operations.files import MakeDirectory
 from palpo_installer.operations.palpo import ConfigurePalpo
 from palpo_installer.operations.paths import state_of
@@ -40,6 +42,7 @@ def homeserver(inputs: Inputs) -> tuple[tuple[Change, ...], tuple[Unchanged, ...
         secret = inputs.reveal(reference)
         return reference.placeholder if secret is None else secret.reveal()
 
+    wanted = tuple(setting for setting in wanted if not _is_there(setting, existing, reveal))
     findings = (*inspection.findings(existing), *_how_it_runs(inputs))
     # Only a file that is there is made readable for fewer; its owner is the administrator's choice.
     rights = owner(inputs.facts.palpo) if now.kind == "absent" else Owner(now.uid, now.gid, now.mode & 0o660)
@@ -48,6 +51,13 @@ def homeserver(inputs: Inputs) -> tuple[tuple[Change, ...], tuple[Unchanged, ...
     operation = ConfigurePalpo(path, wanted, rights.mode, rights.uid, rights.gid, now.sha256)
     operations: tuple[AnyOperation, ...] = (*_missing_directories(path), operation)
     return (Change("Palpo's configuration", operations, restart(inputs)),), (), findings
+
+
+def _is_there(setting: Setting, existing: bytes | None, reveal: Callable[[SecretReference], str]) -> bool:
+    """Return whether a secret is in the file already: only then does the review know that it stays."""
+    if not isinstance(setting.value, SecretReference):
+        return False
+    return look_up(values(existing), setting.key) == reveal(setting.value)
 
 
 def _missing_directories(path: Path) -> tuple[MakeDirectory, ...]:

@@ -12,8 +12,8 @@ Reply = tuple[int, Mapping[str, str]]
 
 
 @contextmanager
-def serving(reply: Callable[[int], Reply]) -> Iterator[int]:
-    """Serve on a port; the request of number n (from 0) gets ``reply(n)``."""
+def serving(reply: Callable[[int], Reply], body: bytes = b"") -> Iterator[int]:
+    """Serve on a port; the request of number n (from 0) gets ``reply(n)``, all the same body."""
     counter = iter(range(10**9))
 
     class Handler(BaseHTTPRequestHandler):
@@ -22,8 +22,10 @@ def serving(reply: Callable[[int], Reply]) -> Iterator[int]:
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)
-            self.send_header("Content-Length", "0")
+            self.send_header("Content-Length", str(len(body)))
             self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(body)
 
         do_HEAD = do_GET  # noqa: N815
 
