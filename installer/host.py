@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -140,7 +141,9 @@ class Host:
                 stdout, stderr = process.communicate(timeout=command.timeout)
             except subprocess.TimeoutExpired as error:
                 os.killpg(process.pid, signal.SIGKILL)
-                process.communicate()
+                # A daemon that left the group may hold our pipes for ever.
+                with suppress(subprocess.TimeoutExpired):
+                    process.communicate(timeout=2)
                 raise TimedOut(f"did not end within {command.timeout:g} seconds", where=str(command)) from error
         return Completed(process.returncode, stdout.decode(errors="replace"), stderr.decode(errors="replace"))
 

@@ -109,20 +109,28 @@ class Forward:
 
 
 @dataclass(frozen=True)
-class Closed:
-    """Requests that are answered with an error and never reach the homeserver.
+class Refusal:
+    """What a proxy itself answers on paths of the homeserver: a status, a Matrix error code and its sentence."""
 
-    Attributes:
-        match: which requests.
-        status: 403 or 404.
-        errcode: the Matrix error code of the answer.
-        error: its sentence.
-    """
+    status: int
+    errcode: str
+    error: str
+
+
+NOTHING = Refusal(404, "M_UNRECOGNIZED", "Nothing is served here")
+TOO_LARGE = Refusal(413, "M_TOO_LARGE", "The body is larger than this server accepts")
+TOO_MANY = Refusal(429, "M_LIMIT_EXCEEDED", "Too many requests")
+AWAY = Refusal(502, "M_UNKNOWN", "The homeserver does not answer")
+NOT_FEDERATING = Refusal(403, "M_FORBIDDEN", "This server does not federate")
+NOT_REGISTERING = Refusal(403, "M_FORBIDDEN", "Registration is closed on this server")
+
+
+@dataclass(frozen=True)
+class Closed:
+    """Requests that the proxy answers itself and that never reach the homeserver."""
 
     match: Match
-    status: int = 404
-    errcode: str = "M_UNRECOGNIZED"
-    error: str = "Nothing is served here"
+    refusal: Refusal = NOTHING
 
 
 Route = Marker | Challenge | Redirect | FixedJson | Forward | Closed
@@ -228,15 +236,12 @@ def homeserver_routes(answers: Answers) -> tuple[Route, ...]:
     upstream = answers.homeserver.upstream
     routes: list[Route] = []
     if answers.federation.delegation is Delegation.NONE:
-        routes += [
-            Closed(Match(path), 403, "M_FORBIDDEN", "This server does not federate") for path in FEDERATION_PATHS
-        ]
+        routes += [Closed(Match(path), NOT_FEDERATING) for path in FEDERATION_PATHS]
     if answers.media is not None:
         routes += [Forward(Match(path), answers.media, host=answers.names.server_name) for path in MEDIA_PATHS]
     register = Match("/_matrix/client/*/register", Scope.EXACT)
     if answers.homeserver.registration is Registration.CLOSED:
-        refusal = "Registration is closed on this server"
-        routes.append(Closed(Match(register.path, Scope.EXACT, method="POST"), 403, "M_FORBIDDEN", refusal))
+        routes.append(Closed(Match(register.path, Scope.EXACT, method="POST"), NOT_REGISTERING))
     routes += [
         Forward(Match("/_matrix/client/*/login", Scope.EXACT), upstream, limit=LOGIN),
         Forward(register, upstream, limit=REGISTER),

@@ -6,67 +6,12 @@ import os
 import subprocess
 import sys
 import tempfile
-import zipfile
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-CHECKOUT = Path(__file__).resolve().parents[1]
-SCRIPT = CHECKOUT / "install.sh"
-TELLS = """
-import os, sys
-def main():
-    if sys.argv[1:] != ["--help"]:
-        print("version", VERSION, "arguments", sys.argv[1:], "terminal", [os.isatty(fd) for fd in (0, 1, 2)])
-"""
-PROGRAMS = ("cat", "date", "dirname", "env", "id", "mkdir", "readlink", "rm", "rmdir", "sh", "tail")
-
-
-@dataclass(frozen=True)
-class Machine:
-    """Where the script runs: a prefix, a directory for the command, an environment."""
-
-    directory: Path
-    environment: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def prefix(self) -> Path:
-        """Where the environments go."""
-        return self.directory / "opt"
-
-    @property
-    def command(self) -> Path:
-        """The command that people call."""
-        return self.directory / "bin/palpo-installer"
-
-    def variables(self, source: Path | None) -> dict[str, str]:
-        """Return the environment of a run."""
-        own = {
-            "PATH": f"{sys.base_prefix}/bin:/usr/bin:/bin",
-            "PALPO_INSTALLER_PREFIX": str(self.prefix),
-            "PALPO_INSTALLER_BIN": str(self.command.parent),
-            "PALPO_INSTALLER_SOURCE": str(source or ""),
-            "PIP_NO_INDEX": "1",
-        }
-        return own | dict(self.environment)
-
-    def install(self, source: Path | None, *arguments: str, script: Path = SCRIPT) -> subprocess.CompletedProcess[str]:
-        """Run the script without a terminal."""
-        return subprocess.run(
-            ["sh", str(script), *arguments],
-            check=False,
-            env=self.variables(source),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            start_new_session=True,
-        )
-
-    def environments(self) -> list[Path]:
-        """Return the environments that are there, oldest first."""
-        return sorted(path for path in self.prefix.glob("*Z-*") if path.is_dir())
+from tests.script_machine import CHECKOUT, SCRIPT, TELLS, Machine, programs, said, wheel
 
 
 @pytest.fixture
@@ -76,28 +21,6 @@ def machine(tmp_path: Path) -> Machine:
     hidden.mkdir()
     (hidden / "ensurepip.py").write_text("raise ImportError\n")
     return Machine(tmp_path, {"PYTHONPATH": str(hidden)})
-
-
-def wheel(directory: Path, version: str, program: str = TELLS) -> Path:
-    """Make a wheel of palpo-installer that needs nothing and tells how it was called."""
-    path = directory / f"palpo_installer-{version}-py3-none-any.whl"
-    about = f"palpo_installer-{version}.dist-info"
-    files = {
-        "palpo_installer.py": f"VERSION = {version!r}\n{program}",
-        f"{about}/METADATA": f"Metadata-Version: 2.1\nName: palpo-installer\nVersion: {version}\n",
-        f"{about}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-        f"{about}/entry_points.txt": "[console_scripts]\npalpo-installer = palpo_installer:main\n",
-    }
-    files[f"{about}/RECORD"] = "".join(f"{name},,\n" for name in [*files, f"{about}/RECORD"])
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, text in files.items():
-            archive.writestr(name, text)
-    return path
-
-
-def said(machine: Machine, *arguments: str) -> str:
-    """Return what the installed command prints."""
-    return subprocess.run([machine.command, *arguments], check=True, capture_output=True, text=True).stdout
 
 
 def test_installs_beside_says_first_and_runs_nothing(machine: Machine, tmp_path: Path) -> None:
@@ -211,20 +134,6 @@ def test_a_foreign_command_of_that_name_stays(machine: Machine, tmp_path: Path) 
     assert (machine.command.read_text(), machine.prefix.exists()) == ("theirs", False)
     machine.install(None, "--uninstall")
     assert machine.command.read_text() == "theirs"
-
-
-def programs(directory: Path, **scripts: str) -> str:
-    """Return a PATH with the script's basic programs and these shell scripts only."""
-    directory.mkdir()
-    for name in PROGRAMS:
-        (directory / name).symlink_to(
-            next(path for path in (Path("/usr/bin"), Path("/bin")) if (path / name).exists()) / name
-        )
-    for name, text in scripts.items():
-        path = directory / name.replace("_", "-")
-        path.write_text(f"#!/bin/sh\n{text}\n")
-        path.chmod(0o755)
-    return str(directory)
 
 
 OLD_PYTHON = '[ "$1" = --version ] && echo "Python 3.9.2"; exit $(( $# > 1 ))'

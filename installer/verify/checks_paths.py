@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from palpo_installer.answers import Delegation
 from palpo_installer.probe import Answer
-from palpo_installer.site import ADMIN_PATHS, FEDERATION_PATHS, Closed
+from palpo_installer.site import ADMIN_PATHS, FEDERATION_PATHS, Closed, Refusal
 from palpo_installer.verify.checks_homeserver import upstream_question
 from palpo_installer.verify.report import Check, cannot_tell, failed, passed
 from palpo_installer.verify.resolution import read_object
@@ -63,7 +63,8 @@ def _check(
     view: View, endpoint: Endpoint, address: str, targets: Mapping[str, str], homeserver: Callable[[str], Answer]
 ) -> Check:
     subject = f"{endpoint} at {address}"
-    refusals = tuple(route for there in view.site.virtual_hosts for route in there.routes if isinstance(route, Closed))
+    routes = (route for there in view.site.virtual_hosts for route in there.routes)
+    refusals = tuple(route.refusal for route in routes if isinstance(route, Closed))
     opened, unknown = [], []
     for target, path in targets.items():
         meant = path + _REQUESTS.get(path, "/v1/users") if target != path else path
@@ -85,7 +86,7 @@ def _check(
     return passed(NAME, subject, f"Administration and health are closed, in {len(targets)} spellings.")
 
 
-def reaches(answer: Answer, homeserver: tuple[Answer, ...], refusals: tuple[Closed, ...]) -> bool | None:
+def reaches(answer: Answer, homeserver: tuple[Answer, ...], refusals: tuple[Refusal, ...]) -> bool | None:
     """Return whether an answer is the homeserver's, None where that cannot be told.
 
     Args:
@@ -109,7 +110,7 @@ def content(answer: Answer) -> tuple[int, str]:
     return answer.status, answer.body.decode(errors="replace") if document is None else _plain(document)
 
 
-def _refused(refusal: Closed) -> str:
+def _refused(refusal: Refusal) -> str:
     return _plain({"errcode": refusal.errcode, "error": refusal.error})
 
 

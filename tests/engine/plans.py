@@ -71,7 +71,9 @@ def plan(etc: Path, *, second_works: bool = True) -> Plan:
         return WriteFile(path, Text(text), 0o600, os.geteuid(), os.getegid(), state_of(path).sha256)
 
     def service(name: str, *, works: bool = True) -> AnyActivation:
-        return cast("AnyActivation", CopyingService(etc / name, etc / f"memory-of-{name.split('.', maxsplit=1)[0]}", works))
+        return cast(
+            "AnyActivation", CopyingService(etc / name, etc / f"memory-of-{name.split('.', maxsplit=1)[0]}", works)
+        )
 
     first = Change(
         "the site",

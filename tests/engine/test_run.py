@@ -69,7 +69,7 @@ def test_a_kill_after_any_record_is_recovered(tmp_path: Path, last: int) -> None
             if written == last:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-        Journal.append = append_and_die  # type: ignore[method-assign]
+        Journal.append = append_and_die  # type: ignore[method-assign, assignment]
         run(made, tmp_path).apply()
 
     assert in_child(killed) == -signal.SIGKILL
@@ -94,7 +94,7 @@ def test_a_kill_while_taking_back_is_recovered(tmp_path: Path, last: int) -> Non
             if written == last - 2:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-        Journal.append = append_and_die  # type: ignore[method-assign]
+        Journal.append = append_and_die  # type: ignore[method-assign, assignment]
         run(made, tmp_path).apply()
 
     assert in_child(killed) == -signal.SIGKILL

@@ -53,7 +53,7 @@ def kill_after(last: int) -> None:
         if written == last:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    Journal.append = append_and_die  # type: ignore[method-assign]
+    Journal.append = append_and_die  # type: ignore[method-assign, assignment]
 
 
 def fail_at(step: str, when: str, error: int) -> None:
@@ -70,7 +70,7 @@ def fail_at(step: str, when: str, error: int) -> None:
 
         perform(run, name, title, act_and_fail)
 
-    Run._perform = failing  # type: ignore[method-assign]
+    Run._perform = failing  # type: ignore[method-assign, assignment]
 
 
 def main() -> int:

@@ -7,13 +7,13 @@ from dataclasses import replace
 import pytest
 
 from palpo_installer.probe import Answer, Question
-from palpo_installer.site import Closed, Match
+from palpo_installer.site import NOTHING
 from palpo_installer.verify.checks_paths import reaches, spellings
 from palpo_installer.verify.checks_targets import Target, judge, targets
 from palpo_installer.verify.report import Result
 from tests.verify.worlds import choices, json_answer, view, zone
 
-REFUSAL = Closed(Match("/"))
+REFUSAL = NOTHING
 REFUSED = json_answer('{"error":"Nothing is served here", "errcode":"M_UNRECOGNIZED"}', status=404)
 DENIED = json_answer('{"errcode":"M_MISSING_TOKEN","error":"Missing access token."}', status=401)
 UNKNOWN = json_answer('{"errcode":"M_UNRECOGNIZED","error":"Unrecognized request."}', status=404)

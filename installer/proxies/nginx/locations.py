@@ -24,6 +24,7 @@ from palpo_installer.site import (
     Marker,
     Match,
     Redirect,
+    Refusal,
     Route,
     Scope,
     compact,
@@ -184,9 +185,10 @@ def document(body: str) -> str:
     return _fitting(f"'{escaped}'")
 
 
-def refusal(errcode: str, error: str, more: Mapping[str, object] | None = None) -> str:
-    """Return a Matrix error (client-server API, "Standard error response") as one word of nginx's language."""
-    return document(compact({"errcode": errcode, "error": error, **(more or {})}))
+def refusal(refused: Refusal, more: Mapping[str, object] | None = None) -> str:
+    """Return a Matrix error (client-server API, "Standard error response") as what follows ``return``."""
+    body = compact({"errcode": refused.errcode, "error": refused.error, **(more or {})})
+    return f"{refused.status} {document(body)}"
 
 
 def _fitting(word: str) -> str:

@@ -27,7 +27,19 @@ from palpo_installer.proxies.nginx.listens import (
 )
 from palpo_installer.proxies.nginx.names import refuse_taken_name, server_name
 from palpo_installer.proxies.nginx.placement import PLAIN, SECURE, Placement, place
-from palpo_installer.site import CHALLENGE_PATH, MARKER_HEADER, MARKER_PATH, Forward, Limit, Site, VirtualHost
+from palpo_installer.site import (
+    AWAY,
+    CHALLENGE_PATH,
+    MARKER_HEADER,
+    MARKER_PATH,
+    NOTHING,
+    TOO_LARGE,
+    TOO_MANY,
+    Forward,
+    Limit,
+    Site,
+    VirtualHost,
+)
 
 OWN_HEADER_LIMITS = (1, 19, 7)
 """Before, HTTP/2 had header limits of its own (nginx CHANGES, 1.19.7)."""
@@ -158,6 +170,10 @@ def part(
         quoted=locations.quoted,
         document=locations.document,
         refusal=locations.refusal,
+        nothing=NOTHING,
+        too_large=TOO_LARGE,
+        too_many=TOO_MANY,
+        away=AWAY,
     )
     (text,), marker = templates.with_marker([text])
     files, links = placement.installed(name, text)

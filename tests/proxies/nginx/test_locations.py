@@ -20,7 +20,7 @@ from palpo_installer.proxies.nginx.locations import (
     readings,
     selector,
 )
-from palpo_installer.site import Closed, FixedJson, Forward, Match, Scope
+from palpo_installer.site import NOT_REGISTERING, Closed, FixedJson, Forward, Match, Scope
 
 PALPO = Address("127.0.0.1", 8008)
 
@@ -49,7 +49,7 @@ def test_an_exact_path_may_end_in_a_slash() -> None:
 
 def test_a_refused_method_stands_in_the_block_of_what_answers_the_others() -> None:
     """One block for the path: the refusal, then the next route that covers it."""
-    closed = Closed(Match("/_matrix/client/*/register", Scope.EXACT, "POST"), 403)
+    closed = Closed(Match("/_matrix/client/*/register", Scope.EXACT, "POST"), NOT_REGISTERING)
     limited = Forward(Match("/_matrix/client/*/register", Scope.EXACT), PALPO)
     rest = Forward(Match("/_matrix"), PALPO)
     first, *others = locations([closed, limited, rest])
@@ -87,7 +87,7 @@ def read(routes: Sequence[Closed | Forward], target: str) -> bool:
 def test_the_homeservers_reading_of_targets() -> None:
     """In the order of the routes, each character plain or escaped, whatever nginx would resolve it to."""
     routes: list[Closed | Forward] = [
-        Closed(Match("/_matrix/federation"), 403),
+        Closed(Match("/_matrix/federation"), NOT_REGISTERING),
         Forward(Match("/_matrix/media"), PALPO),
         Forward(Match("/_matrix"), PALPO),
         Closed(Match("/_palpo/admin")),
