@@ -9,7 +9,7 @@ import pytest
 from tests.lab import names, services
 from tests.lab.booted import BootedHost, installed
 from tests.lab.hosts import ThrowAwayHost
-from tests.lab.running import require_root
+from tests.lab.running import require_root, until
 
 
 @pytest.fixture
@@ -46,7 +46,8 @@ def booted() -> Iterator[BootedHost]:
         names.serve(debian.outside)
         services.configure_nginx(debian)
         debian.output(["systemctl", "reload", "nginx"])
-        debian.until_listening(443)
+        asked = ["curl", "--silent", f"http://{services.NEIGHBOUR}/"]
+        until(lambda: debian.run(asked).stdout.startswith("the neighbour"), "the neighbour's site")
         yield debian
     finally:
         debian.stop()
