@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 import signal
+import stat
 import subprocess
 from collections.abc import Mapping
 from contextlib import suppress
@@ -74,7 +75,10 @@ class Host:
             HostError: it is there and cannot be read, or is no regular file.
         """
         try:
-            return path.read_bytes()
+            with path.open("rb", opener=_without_waiting) as file:
+                if stat.S_ISFIFO(os.fstat(file.fileno()).st_mode):
+                    raise HostError("cannot be read: Is a named pipe", where=str(path))
+                return file.read()
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
@@ -169,3 +173,8 @@ class Host:
             return psutil.Process(pid)
         except psutil.Error:
             return None
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Open a file; a named pipe that nobody writes to would keep us waiting for ever."""
+    return os.open(path, flags | os.O_NONBLOCK)

@@ -49,7 +49,8 @@ class Answer:
         body: at most the first 64 KiB.
         certificate: fingerprint (SHA-256, hex) of the leaf shown, empty without TLS or a handshake.
         chain: the leaf in DER form.
-        problem: why no answer came: ``refused``, ``timed out``, ``reset``, ``tls: …``; empty when one came.
+        problem: why no answer came: ``refused``, ``timed out``, ``closed without an answer``, ``tls: …``, or what
+            else; empty when one came.
     """
 
     status: int = 0
@@ -92,7 +93,8 @@ def ask(question: Question) -> Answer:
                 if isinstance(stream, ssl.SSLSocket):
                     leaf = stream.getpeercert(binary_form=True) or b""
                 return _exchange(stream, question, leaf)
-    except (OSError, http.client.HTTPException) as error:
+    # ValueError: a name, target or header that cannot be sent at all.
+    except (OSError, http.client.HTTPException, ValueError) as error:
         fingerprint = hashlib.sha256(leaf).hexdigest() if leaf else ""
         return Answer(problem=_reason(error), certificate=fingerprint, chain=leaf)
 

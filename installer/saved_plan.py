@@ -82,7 +82,7 @@ def read(path: Path) -> SavedPlan:
     """
     try:
         saved = load(path.read_text(), SavedPlan)
-    except (OSError, ValueError, ExceptionGroup) as error:
+    except (OSError, ValueError) as error:
         raise AnswersError(
             "is no plan that this version saved", where=str(path), next="Make it again with: plan --output"
         ) from error

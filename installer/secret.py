@@ -62,7 +62,8 @@ class Text:
         """Return the text with every secret in its place, escaped for a TOML basic string."""
         text = self.shown
         for reference in self.secrets:
-            escaped = json.dumps(values[reference.name].reveal(), ensure_ascii=False)[1:-1]
+            # JSON's escapes are TOML's; DEL alone may stand in JSON as it is.
+            escaped = json.dumps(values[reference.name].reveal(), ensure_ascii=False)[1:-1].replace("\x7f", "\\u007f")
             text = text.replace(reference.placeholder, escaped)
         return text
 

@@ -10,6 +10,8 @@ import json
 from pathlib import Path
 from typing import Any, TypeVar
 
+from cattrs import transform_error
+from cattrs.errors import BaseValidationError
 from cattrs.preconf.json import make_converter
 from cattrs.strategies import configure_tagged_union
 
@@ -41,4 +43,7 @@ def load(text: str, declared: type[Value]) -> Value:
     Raises:
         ValueError: the text is no JSON, or not of that type.
     """
-    return converter.structure(json.loads(text), declared)
+    try:
+        return converter.structure(json.loads(text), declared)
+    except (BaseValidationError, LookupError, TypeError) as error:
+        raise ValueError("; ".join(transform_error(error))) from error
