@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import FrameType
 
+from palpo_installer import result
 from palpo_installer.changes import Plan
 from palpo_installer.engine.events import Event, EventFile
 from palpo_installer.engine.history import PastRun, effective, forget_old_copies, past_run, unfinished
@@ -119,6 +120,8 @@ class Engine:
             return
         private = PathState("file", mode=0o600, uid=os.geteuid(), gid=os.getegid())
         write_new(directory / "report.json", dump(report).encode(), private)
+        summary = result.in_words(result.of_run(self.layout, directory.name))
+        write_new(directory / result.FILE, summary.encode(), private)
         for check in report.failures:
             events.write(Event("finding", f"{check.name}, {check.subject}: {check.what} {check.next}"))
 

@@ -23,10 +23,14 @@ RECORDS = 2 + 6 + 2 * 8 + 1
 
 
 def in_child(work: Callable[[], object]) -> int:
-    """Do something in a child process and return how it ended, negative for a signal."""
+    """Do something in a child process and return how it ended, negative for a signal, 70 for an exception."""
     if (pid := os.fork()) == 0:
-        work()
-        os._exit(0)
+        try:
+            work()
+            os._exit(0)
+        finally:
+            # Whatever happens, this copy of the test runner must not go on.
+            os._exit(70)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 

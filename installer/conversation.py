@@ -1,0 +1,186 @@
+"""The conversation: which questions stand on which page, and what each shows now. No screen, no terminal.
+
+The wizard and the plain prompts both go through these pages. What a person typed is kept as typed, also when it is
+not usable yet, so that going back and forth loses nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from palpo_installer.errors import AnswersError
+from palpo_installer.facts import Facts
+from palpo_installer.layout import Layout
+from palpo_installer.questions import QUESTIONS, Kind, Question, Situation
+from palpo_installer.secret import Secret
+
+Given = Mapping[str, object]
+"""What a person typed or chose, or a file of answers had, by key; a key that is missing takes the default."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """One step of the conversation.
+
+    Attributes:
+        name: of the screen.
+        title: its heading.
+        intro: what this is about, in a few plain sentences.
+        keys: the questions that are always shown, where they apply.
+        more: the questions for those who want more than the defaults.
+    """
+
+    name: str
+    title: str
+    intro: str
+    keys: tuple[str, ...]
+    more: tuple[str, ...] = ()
+
+
+PAGES = (
+    Page(
+        "names",
+        "Names",
+        "The server name stands in every account and room, and cannot be changed later.",
+        ("names.server_name", "names.client_host", "names.base_domain"),
+    ),
+    Page(
+        "delegation",
+        "How other servers find this one",
+        "Matrix servers talk to each other. They start from the server name and must be led to this host.",
+        ("federation.delegation", "federation.port"),
+    ),
+    Page(
+        "certificates",
+        "Certificates",
+        "Clients and other servers accept only certificates that are valid for the name they asked for.",
+        ("certificates.method", "certificates.email", "certificates.agree_terms", "certificates.files"),
+        ("certificates.directory", "certificates.ca_file", "certificates.eab_file", "certificates.proxy"),
+    ),
+    Page(
+        "homeserver",
+        "The homeserver",
+        "Palpo itself is not installed here: its configuration is written, and it is restarted if it runs.",
+        (
+            "homeserver.database_url",
+            "homeserver.database_url_file",
+            "homeserver.registration",
+            "homeserver.registration_token",
+            "homeserver.registration_token_file",
+        ),
+        (
+            "homeserver.config",
+            "homeserver.listen",
+            "homeserver.upstream",
+            "homeserver.max_upload_size",
+            "homeserver.storage",
+            "media.upstream",
+            "well_known.identity_server",
+            "well_known.support",
+            "well_known.rtc_foci",
+        ),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Field:
+    """One question as a page shows it.
+
+    Attributes:
+        question: the question.
+        shown: what stands in the field: what was typed, else the default; empty for none. Never a secret.
+        chosen: whether somebody chose it, so that it is no default.
+        problem: why it cannot be used, one sentence with what to do; empty when it can.
+    """
+
+    question: Question
+    shown: str
+    chosen: bool
+    problem: str
+
+
+@dataclass(frozen=True)
+class Talk:
+    """The whole conversation as it stands: every question that applies, in order, with what it shows."""
+
+    fields: tuple[Field, ...]
+
+    def on(self, keys: tuple[str, ...]) -> tuple[Field, ...]:
+        """Return the fields for these keys, in their order."""
+        known = {field.question.key: field for field in self.fields}
+        return tuple(known[key] for key in keys if key in known)
+
+    def problems(self, page: Page) -> tuple[Field, ...]:
+        """Return the fields of a page that cannot be used yet."""
+        return tuple(field for field in self.on((*page.keys, *page.more)) if field.problem)
+
+    def shown(self, key: str) -> str:
+        """Return what stands in the field of a key, empty where it does not apply."""
+        return next((field.shown for field in self.fields if field.question.key == key), "")
+
+
+def talk(given: Given, facts: Facts, layout: Layout) -> Talk:
+    """Return the conversation for what was given so far.
+
+    A question whose answer cannot be used stands with its problem, and those after it see no answer to it; a later
+    one that needs it is left out until it is there.
+    """
+    earlier: dict[str, object] = {}
+    fields = []
+    for question in QUESTIONS:
+        situation = Situation(facts, layout, earlier)
+        try:
+            if not question.applies(situation):
+                continue
+            default = question.default(situation)
+        except AnswersError:
+            # It rests on an answer that is not usable yet.
+            continue
+        chosen = question.key in given
+        raw = given.get(question.key)
+        try:
+            typed = question.parse(raw) if chosen else None
+            value = question.accept(default if typed is None else typed, situation)
+        except AnswersError as error:
+            fields.append(Field(question, shown(raw if chosen else default), chosen, sentence(error, question)))
+            continue
+        if value is not None:
+            earlier[question.key] = value
+        fields.append(Field(question, shown(raw if chosen and raw not in (None, "") else value), chosen, ""))
+    return Talk(tuple(fields))
+
+
+def sentence(error: AnswersError, question: Question) -> str:
+    """Return what is wrong, for showing at the question itself: its key only where it is another one's."""
+    where = f"{error.where}: " if error.where not in {"", question.key} else ""
+    text = f"{where}{error.what[:1].upper()}{error.what[1:]}."
+    return f"{text} {error.next}." if error.next else text
+
+
+def shown(value: object) -> str:
+    """Return a raw or typed value as a person would type it; a secret as nothing."""
+    if value is None or isinstance(value, Secret):
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple | list | Mapping):
+        return ", ".join(map(str, value))
+    return str(value)
+
+
+def required_keys(page: Page, conversation: Talk) -> tuple[str, ...]:
+    """Return the keys on a page that have no default and nobody answered: what a person must type."""
+    return tuple(
+        field.question.key
+        for field in conversation.on(page.keys)
+        if field.question.required and not field.shown and field.question.kind is not Kind.SECRET
+    )
+
+
+def changed(given: Given, key: str, text: str) -> dict[str, object]:
+    """Return what was given with one more answer; an empty one gives the default back."""
+    rest = {other: value for other, value in given.items() if other != key}
+    return {**rest, key: text} if text else rest
+

@@ -1,0 +1,102 @@
+"""How a run ended, as a person reads it afterwards: on the last screen, in a file, and from ``attach``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from palpo_installer.changes import Plan
+from palpo_installer.engine.history import PastRun, past_run
+from palpo_installer.layout import Layout
+from palpo_installer.serialization import load
+from palpo_installer.verify import Report
+from palpo_installer.verify.report import Check
+
+FILE = "result.txt"
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a run ended.
+
+    Attributes:
+        run: the run.
+        plan: what it was to do.
+        report: what the outside saw afterwards, None where nobody looked.
+    """
+
+    run: PastRun
+    plan: Plan
+    report: Report | None
+
+    @property
+    def findings(self) -> tuple[Check, ...]:
+        """What the outside does not see as it should."""
+        return self.report.failures if self.report else ()
+
+
+def of_run(layout: Layout, identity: str) -> Result:
+    """Return how a run ended."""
+    directory = layout.runs / identity
+    report = directory / "report.json"
+    return Result(
+        run=past_run(directory),
+        plan=load((directory / "plan.json").read_text(), Plan),
+        report=load(report.read_text(), Report) if report.exists() else None,
+    )
+
+
+def saved_at(layout: Layout, identity: str) -> Path:
+    """Return where the result of a run is kept."""
+    return layout.runs / identity / FILE
+
+
+def in_words(result: Result) -> str:
+    """Return a result as plain text."""
+    return "\n".join(_lines(result)) + "\n"
+
+
+def headline(result: Result) -> str:
+    """Return how the run ended in one sentence."""
+    match result.run.result:
+        case "applied":
+            return "Done: the changes are made and proven."
+        case "taken-back":
+            return "Not done: everything is as it was before."
+        case "rolled-back":
+            return "Rolled back: everything is as it was before this run."
+        case "not-put-back":
+            return "Not everything could be put back."
+        case _:
+            return "Not finished."
+
+
+def _lines(result: Result) -> Iterator[str]:
+    run = result.run
+    yield f"Run {run.id}, {run.began:%Y-%m-%d %H:%M} UTC"
+    yield headline(result)
+    if run.cause:
+        yield f"The cause: {run.cause}"
+    yield from (f"Left as it is: {problem}" for problem in run.problems)
+    if run.result != "applied":
+        return
+    if result.report is not None:
+        yield ""
+        yield "What the outside sees"
+        yield from (f"  {line}" for line in _seen(result.report))
+    if result.plan.findings:
+        yield ""
+        yield "Still to know, or to do elsewhere"
+        yield from (f"  {finding}" for finding in result.plan.findings)
+    yield ""
+    yield f"To go back: palpo-installer rollback {run.id}"
+    yield "To look again: palpo-installer verify"
+
+
+def _seen(report: Report) -> Iterator[str]:
+    counts = ", ".join(f"{number} {word}" for word, number in sorted((r.value, n) for r, n in report.counts.items()))
+    yield f"{len(report.checks)} checks: {counts}"
+    for check in report.failures:
+        yield f"FAIL {check.name}, {check.subject}: {check.what}"
+        yield from (f"     {line}" for line in check.next.splitlines())
