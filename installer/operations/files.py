@@ -77,8 +77,42 @@ def require_unchanged(path: Path, planned: str) -> None:
         raise RefusedPlan("changed since the plan was made", where=str(path), next="Make a new plan")
 
 
+class ContentOperation(PathOperation):
+    """What the operations that give a file other contents share.
+
+    Attributes:
+        path: the file.
+        mode: its permission bits afterwards.
+        uid: its owner afterwards.
+        gid: its group afterwards.
+        planned: hash of the file that the plan was made for, empty for none.
+    """
+
+    path: Path
+    mode: int
+    uid: int
+    gid: int
+    planned: str
+
+    def data(self, bench: Workbench) -> bytes:
+        """Return the bytes that the file will have, with the secrets in their places."""
+        raise NotImplementedError
+
+    def prepare(self, bench: Workbench, number: int) -> Json:
+        """Look at the file, and know what it becomes."""
+        require_unchanged(self.path, self.planned)
+        digest = hashlib.sha256(self.data(bench)).hexdigest()
+        old = state_of(self.path)
+        after = PathState("file", digest, self.mode, self.uid, self.gid, attributes=old.attributes)
+        return Replacement.of(self.path, after, bench, number).as_json()
+
+    def stage(self, bench: Workbench, before: Json) -> None:
+        """Copy the old file and write the new one beside it."""
+        Replacement.read(before).stage(self.data(bench))
+
+
 @dataclass(frozen=True)
-class WriteFile(PathOperation):
+class WriteFile(ContentOperation):
     """Writes a whole file.
 
     Attributes:
@@ -104,18 +138,6 @@ class WriteFile(PathOperation):
         shown = "" if old is None or self.text.secrets else old
         details = (f"mode {self.mode:04o}",)
         return Description(f"{verb} {self.path}", unified(shown, self.text.shown, self.path), details)
-
-    def prepare(self, bench: Workbench, number: int) -> Json:
-        """Look at the file."""
-        require_unchanged(self.path, self.planned)
-        digest = hashlib.sha256(self.data(bench)).hexdigest()
-        old = state_of(self.path)
-        after = PathState("file", digest, self.mode, self.uid, self.gid, attributes=old.attributes)
-        return Replacement.of(self.path, after, bench, number).as_json()
-
-    def stage(self, bench: Workbench, before: Json) -> None:
-        """Copy the old file and write the new one beside it."""
-        Replacement.read(before).stage(self.data(bench))
 
     def data(self, bench: Workbench) -> bytes:
         """Return the bytes with the secrets in their places."""

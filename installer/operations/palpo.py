@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,14 +10,13 @@ from palpo_installer.homeserver.configuration import merge
 from palpo_installer.homeserver.masking import masked_pair
 from palpo_installer.homeserver.settings import Setting
 from palpo_installer.host import Host
-from palpo_installer.operations.base import Description, Json, Workbench
-from palpo_installer.operations.files import PathOperation, require_unchanged, unified
-from palpo_installer.operations.paths import PathState, Replacement, state_of
+from palpo_installer.operations.base import Description, Workbench
+from palpo_installer.operations.files import ContentOperation, unified
 from palpo_installer.secret import SecretReference
 
 
 @dataclass(frozen=True)
-class ConfigurePalpo(PathOperation):
+class ConfigurePalpo(ContentOperation):
     """Merges settings into palpo.toml; comments, order and unknown keys stay.
 
     The plan carries the settings and not the text, since the text may hold secrets of the administrator.
@@ -46,18 +44,6 @@ class ConfigurePalpo(PathOperation):
         before, after = masked_pair(old or "", new.decode())
         verb = "write" if old is None else "change"
         return Description(f"{verb} {self.path}", unified(before, after, self.path), (f"mode {self.mode:04o}",))
-
-    def prepare(self, bench: Workbench, number: int) -> Json:
-        """Look at the file and compute what it becomes."""
-        require_unchanged(self.path, self.planned)
-        digest = hashlib.sha256(self.data(bench)).hexdigest()
-        old = state_of(self.path)
-        after = PathState("file", digest, self.mode, self.uid, self.gid, attributes=old.attributes)
-        return Replacement.of(self.path, after, bench, number).as_json()
-
-    def stage(self, bench: Workbench, before: Json) -> None:
-        """Copy the old file and write the new one beside it."""
-        Replacement.read(before).stage(self.data(bench))
 
     def data(self, bench: Workbench) -> bytes:
         """Return the merged bytes with the secrets in their places."""

@@ -6,10 +6,12 @@ import errno
 import os
 import signal
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from palpo_installer.changes import Plan
 from palpo_installer.engine.journal import Journal, Record
 from palpo_installer.engine.process import discard_edits, refuse_edits
 from palpo_installer.engine.run import Run
@@ -32,6 +34,22 @@ def in_child(work: Callable[[], object]) -> int:
             # Whatever happens, this copy of the test runner must not go on.
             os._exit(70)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def apply_and_die(made: Plan, root: Path, last: int) -> None:
+    """Apply a plan, and die by SIGKILL right after a number of records is on disk."""
+    written = 0
+    append = Journal.append
+
+    def append_and_die(journal: Journal, record: Record) -> None:
+        nonlocal written
+        append(journal, record)
+        written += 1
+        if written == last:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    Journal.append = append_and_die  # type: ignore[method-assign, assignment]
+    run(made, root).apply()
 
 
 def test_a_plan_is_applied_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
@@ -62,21 +80,7 @@ def test_a_kill_after_any_record_is_recovered(tmp_path: Path, last: int) -> None
     etc = old_host(tmp_path)
     before, made = tree(etc), plan(etc)
 
-    def killed() -> None:
-        written = 0
-        append = Journal.append
-
-        def append_and_die(journal: Journal, record: Record) -> None:
-            nonlocal written
-            append(journal, record)
-            written += 1
-            if written == last:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-        Journal.append = append_and_die  # type: ignore[method-assign, assignment]
-        run(made, tmp_path).apply()
-
-    assert in_child(killed) == -signal.SIGKILL
+    assert in_child(partial(apply_and_die, made, tmp_path, last)) == -signal.SIGKILL
     assert run(made, tmp_path).take_back("taken-back", "cut off").problems == ()
     assert tree(etc) == before
 
@@ -87,21 +91,7 @@ def test_a_kill_while_taking_back_is_recovered(tmp_path: Path, last: int) -> Non
     etc = old_host(tmp_path)
     before, made = tree(etc), plan(etc, second_works=False)
 
-    def killed() -> None:
-        written = 0
-        append = Journal.append
-
-        def append_and_die(journal: Journal, record: Record) -> None:
-            nonlocal written
-            append(journal, record)
-            written += 1
-            if written == last - 2:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-        Journal.append = append_and_die  # type: ignore[method-assign, assignment]
-        run(made, tmp_path).apply()
-
-    assert in_child(killed) == -signal.SIGKILL
+    assert in_child(partial(apply_and_die, made, tmp_path, last - 2)) == -signal.SIGKILL
     assert run(made, tmp_path).take_back("taken-back", "cut off").problems == ()
     assert tree(etc) == before
 
