@@ -9,23 +9,36 @@ import click
 
 from palpo_installer import __version__
 from palpo_installer.commands import applying, inspecting, planning
+from palpo_installer.commands.options import answers_options
+from palpo_installer.commands.starting import start
 from palpo_installer.errors import InstallerError
 from palpo_installer.host import Host
 from palpo_installer.layout import Layout
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}, invoke_without_command=True
+)
 @click.version_option(__version__, prog_name="palpo-installer")
 @click.option("--root", type=click.Path(path_type=Path), default=Path("/"), metavar="DIR", help="A host's copy.")
+@click.option("--plain", is_flag=True, help="Plain prompts and lines instead of the full screen.")
+@answers_options
 @click.pass_context
-def commands(context: click.Context, root: Path) -> None:
+def commands(context: click.Context, root: Path, file: Path | None, settings: tuple[str, ...], *, plain: bool) -> int:
     """Put a Palpo Matrix homeserver behind this host's reverse proxy, prove it, and take it back if asked.
+
+    Without a command it asks, shows every change, and makes them when you say yes.
 
     Exit codes: 0 done or nothing to do; 1 failed, everything was put back; 2 bad usage or answers; 3 changes are
     pending (plan --exit-code); 4 needs root; 5 something could not be put back; 6 a check failed (verify); 7 another
     run is at work.
     """
     context.obj = Host(Layout(root=root.resolve()))
+    if context.invoked_subcommand is None:
+        return start(context.obj, file, settings, plainly=plain)
+    if plain or file or settings:
+        raise click.UsageError("--plain goes without a command; --answers and --set go behind it.", context)
+    return 0
 
 
 for command in (

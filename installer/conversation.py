@@ -7,7 +7,7 @@ not usable yet, so that going back and forth loses nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from palpo_installer.errors import AnswersError
 from palpo_installer.facts import Facts
@@ -103,22 +103,28 @@ class Field:
 
 @dataclass(frozen=True)
 class Talk:
-    """The whole conversation as it stands: every question that applies, in order, with what it shows."""
+    """The whole conversation as it stands.
+
+    Attributes:
+        fields: every question that applies, in order, with what it shows.
+        answers: by key, the typed answers that can be used, defaults among them.
+    """
 
     fields: tuple[Field, ...]
+    answers: Mapping[str, object] = field(default_factory=dict)
 
     def on(self, keys: tuple[str, ...]) -> tuple[Field, ...]:
         """Return the fields for these keys, in their order."""
-        known = {field.question.key: field for field in self.fields}
+        known = {each.question.key: each for each in self.fields}
         return tuple(known[key] for key in keys if key in known)
 
     def problems(self, page: Page) -> tuple[Field, ...]:
         """Return the fields of a page that cannot be used yet."""
-        return tuple(field for field in self.on((*page.keys, *page.more)) if field.problem)
+        return tuple(each for each in self.on((*page.keys, *page.more)) if each.problem)
 
     def shown(self, key: str) -> str:
         """Return what stands in the field of a key, empty where it does not apply."""
-        return next((field.shown for field in self.fields if field.question.key == key), "")
+        return next((each.shown for each in self.fields if each.question.key == key), "")
 
 
 def talk(given: Given, facts: Facts, layout: Layout) -> Talk:
@@ -144,12 +150,19 @@ def talk(given: Given, facts: Facts, layout: Layout) -> Talk:
             typed = question.parse(raw) if chosen else None
             value = question.accept(default if typed is None else typed, situation)
         except AnswersError as error:
-            fields.append(Field(question, shown(raw if chosen else default), chosen, sentence(error, question)))
+            fields.append(
+                Field(question, _open(question, raw if chosen else default), chosen, sentence(error, question))
+            )
             continue
         if value is not None:
             earlier[question.key] = value
-        fields.append(Field(question, shown(raw if chosen and raw not in (None, "") else value), chosen, ""))
-    return Talk(tuple(fields))
+        fields.append(Field(question, _open(question, raw if chosen and raw not in (None, "") else value), chosen, ""))
+    return Talk(tuple(fields), earlier)
+
+
+def _open(question: Question, value: object) -> str:
+    """Return what stands in a field; a secret from a file of answers is plain text, and stays out of sight too."""
+    return "" if question.secret else shown(value)
 
 
 def sentence(error: AnswersError, question: Question) -> str:
@@ -173,9 +186,9 @@ def shown(value: object) -> str:
 def required_keys(page: Page, conversation: Talk) -> tuple[str, ...]:
     """Return the keys on a page that have no default and nobody answered: what a person must type."""
     return tuple(
-        field.question.key
-        for field in conversation.on(page.keys)
-        if field.question.required and not field.shown and field.question.kind is not Kind.SECRET
+        each.question.key
+        for each in conversation.on(page.keys)
+        if each.question.required and not each.shown and each.question.kind is not Kind.SECRET
     )
 
 
@@ -184,3 +197,11 @@ def changed(given: Given, key: str, text: str) -> dict[str, object]:
     rest = {other: value for other, value in given.items() if other != key}
     return {**rest, key: text} if text else rest
 
+
+def applying(given: Given, conversation: Talk) -> dict[str, object]:
+    """Return what was given without the answers to questions that do not apply any more.
+
+    One that was typed before an earlier answer changed would contradict it: a file for a secret that is typed now.
+    """
+    asked = {each.question.key for each in conversation.fields}
+    return {key: value for key, value in given.items() if key in asked}

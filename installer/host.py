@@ -75,7 +75,7 @@ class Host:
             HostError: it is there and cannot be read, or is no regular file.
         """
         try:
-            with path.open("rb", opener=_without_waiting) as file:
+            with open(path, "rb", opener=_without_waiting) as file:
                 if stat.S_ISFIFO(os.fstat(file.fileno()).st_mode):
                     raise HostError("cannot be read: Is a named pipe", where=str(path))
                 return file.read()

@@ -27,7 +27,7 @@ def look(host: Host, answers: Answers, authority: Path | None = None) -> Report:
     built = site.build(answers, host.layout)
     chains = {name: store.paths(answers.certificates, host.layout, name).chain for name in built.certificates}
     local = authority_files(host.layout).chain
-    if authority is None and answers.certificates.method is Method.SELF_SIGNED and local.exists():
+    if authority is None and answers.certificates.method is Method.SELF_SIGNED and host.status(local):
         authority = local
     resolver = system_resolver(host)
 

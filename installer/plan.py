@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from palpo_installer import site
 from palpo_installer.answers import Answers, BaseDomain, Delegation, Method
 from palpo_installer.changes import Plan
-from palpo_installer.operations.paths import state_of
+from palpo_installer.layout import Layout
 from palpo_installer.planning.homeserver import homeserver
-from palpo_installer.planning.inputs import Inputs
+from palpo_installer.planning.inputs import Inputs, look
 from palpo_installer.planning.ports import refuse_taken_ports
 from palpo_installer.planning.serving import Serving, reused
 from palpo_installer.planning.upkeep import saved_answers, timer
@@ -25,7 +25,7 @@ def make(inputs: Inputs) -> Plan:
     """
     answers = inputs.answers
     serving = Serving(inputs, site.build(answers, inputs.layout))
-    refuse_taken_ports(serving.rendering, inputs.facts.listeners)
+    refuse_taken_ports(serving.rendering, inputs.facts.listeners, serving.nginx.pid)
     plain, plain_left = serving.plain()
     started = bool(plain) and serving.nginx.pid is None
     secure, secure_left = serving.secure(started=started)
@@ -35,7 +35,7 @@ def make(inputs: Inputs) -> Plan:
     obstacles, certificate_findings = serving.obstacles()
     changes = (*plain, *serving.orders(), *secure, *palpo, *schedule, *answered)
     return Plan(
-        summary=tuple(summary(answers)),
+        summary=tuple(summary(answers, inputs.layout)),
         changes=changes,
         unchanged=(*plain_left, *reused(serving), *secure_left, *palpo_left, *schedule_left, *answered_left),
         findings=(
@@ -53,20 +53,21 @@ def make(inputs: Inputs) -> Plan:
 
 def _read_by_us(inputs: Inputs) -> Iterator[ReadFile]:
     for path in (inputs.answers.homeserver.config, inputs.layout.answers):
-        state = state_of(path)
+        state = look(path)
         if state.kind == "file":
             yield ReadFile(path, state.sha256)
 
 
-def summary(answers: Answers) -> Iterator[str]:
+def summary(answers: Answers, layout: Layout) -> Iterator[str]:
     """Yield what will be the case afterwards, in a few sentences."""
     names, federation = answers.names, answers.federation
     yield f"Accounts are named @user:{names.server_name}, and that is for ever."
-    yield f"Clients talk to https://{names.client_host}, which nginx passes to Palpo at {answers.homeserver.upstream}."
+    client = site.origin(names.client_host, layout)
+    yield f"Clients talk to {client}, which nginx passes to Palpo at {answers.homeserver.upstream}."
     match federation.delegation:
         case Delegation.WELL_KNOWN:
             where = f"https://{names.base}/.well-known/matrix/server"
-            yield f"Other servers learn from {where} to use {names.client_host}:443."
+            yield f"Other servers learn from {where} to use {site.delegated(answers, layout)['m.server']}."
         case Delegation.SRV:
             yield f"Other servers learn from SRV records to use {names.client_host}:{federation.port}."
         case Delegation.DIRECT:

@@ -103,7 +103,9 @@ def _handshake(plain: socket.socket, question: Question) -> ssl.SSLSocket:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    return context.wrap_socket(plain, server_hostname=question.sni or None)
+    # Encoded here, as ssl would do it after it took over the socket: a name that has no such form would leave it open.
+    name = question.sni.encode("idna").decode("ascii")
+    return context.wrap_socket(plain, server_hostname=name or None)
 
 
 def _exchange(stream: socket.socket, question: Question, leaf: bytes) -> Answer:

@@ -10,6 +10,9 @@ from palpo_installer.host import Host
 from palpo_installer.operations.base import Description
 from palpo_installer.serialization import converter
 
+DIFFERENCES = "Differences"
+"""The heading of the last part; below it lines are those of unified diffs."""
+
 
 def in_words(plan: Plan, host: Host) -> str:
     """Return the review of a plan as plain text."""
@@ -27,8 +30,8 @@ def _lines(plan: Plan, host: Host) -> Iterator[str]:
         for number, change in enumerate(plan.changes, 1):
             yield f" {number}. {change.title}"
             for description in _descriptions(plan, number - 1, host):
-                details = f" ({', '.join(description.details)})" if description.details else ""
-                yield f"    - {description.title}{details}"
+                yield f"    - {description.title}"
+                yield from (f"        {detail}" for detail in description.details if detail)
     if plan.unchanged:
         yield ""
         yield "Left as it is"
@@ -44,7 +47,7 @@ def _lines(plan: Plan, host: Host) -> Iterator[str]:
     differences = [text for text in _differences(plan, host) if text]
     if differences:
         yield ""
-        yield "Differences"
+        yield DIFFERENCES
         for text in differences:
             yield text
             yield ""

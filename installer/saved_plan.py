@@ -9,7 +9,7 @@ from pathlib import Path
 
 from palpo_installer.answers_file import load as load_answers
 from palpo_installer.changes import Plan
-from palpo_installer.errors import AnswersError, RefusedPlan
+from palpo_installer.errors import AnswersError, HostError, RefusedPlan
 from palpo_installer.operations.paths import PathState, write_new
 from palpo_installer.questions import SECRET_KEYS
 from palpo_installer.serialization import dump, load
@@ -23,7 +23,7 @@ class SavedPlan:
 
     Attributes:
         format: the version of this format.
-        answers: the answers given, by key, without secrets.
+        answers: the answers given, by key, without secrets; an empty one of those was taken away.
         secrets: the file of answers that has the secrets, empty where there are none.
         plan: the plan as it was shown.
     """
@@ -38,7 +38,7 @@ class SavedPlan:
         answers: dict[str, object] = dict(self.answers)
         if self.secrets:
             stored = load_answers(Path(self.secrets))
-            answers |= {key: stored[key] for key in SECRET_KEYS if key in stored}
+            answers |= {key: stored[key] for key in SECRET_KEYS if key in stored and key not in self.answers}
         return answers
 
     def require_same(self, made: Plan) -> None:
@@ -63,15 +63,19 @@ def save(plan: Plan, answers: Mapping[str, object], source: Path | None, output:
 
     Raises:
         AnswersError: a secret was not given by a file, so that it could not be found again.
+        HostError: the file cannot be written.
     """
-    has_secrets = any(key in answers for key in SECRET_KEYS)
-    if has_secrets and source is None:
-        raise AnswersError("is a secret and must come from a file of answers", where=next(iter(SECRET_KEYS)))
-    shown = {key: value for key, value in answers.items() if key not in SECRET_KEYS}
-    secrets = str(source.resolve()) if has_secrets and source else ""
+    held = [key for key in SECRET_KEYS if answers.get(key)]
+    if held and source is None:
+        raise AnswersError("is a secret and must come from a file of answers", where=held[0])
+    shown = {key: value for key, value in answers.items() if key not in held}
+    secrets = str(source.resolve()) if held and source else ""
     saved = SavedPlan(FORMAT, shown, secrets, plan)  # type: ignore[arg-type]
     private = PathState("file", mode=0o600, uid=os.geteuid(), gid=os.getegid())
-    write_new(output, dump(saved).encode(), private)
+    try:
+        write_new(output, dump(saved).encode(), private)
+    except OSError as error:
+        raise HostError(f"the plan cannot be saved: {error.strerror}", where=str(output)) from error
 
 
 def read(path: Path) -> SavedPlan:

@@ -45,5 +45,5 @@ def load(text: str, declared: type[Value]) -> Value:
     """
     try:
         return converter.structure(json.loads(text), declared)
-    except (BaseValidationError, LookupError, TypeError) as error:
+    except (BaseValidationError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError("; ".join(transform_error(error))) from error

@@ -7,11 +7,10 @@ from pathlib import Path
 import click
 
 from palpo_installer import review, saved_plan
-from palpo_installer.commands.following import perform, show
+from palpo_installer.commands.following import carry_out, join, perform
 from palpo_installer.commands.following import recover as recover_runs
 from palpo_installer.commands.options import answers_options, require_root, yes_option
-from palpo_installer.engine import launch
-from palpo_installer.engine.history import effective, runs, unfinished
+from palpo_installer.engine.history import effective, unfinished
 from palpo_installer.engine.process import Engine, discard_edits, refuse_edits
 from palpo_installer.engine.renewal import renew as renew_certificates
 from palpo_installer.errors import AnswersError
@@ -46,12 +45,7 @@ def apply(host: Host, file: Path | None, settings: tuple[str, ...], saved: Path 
     if not yes and not click.confirm("Make these changes?", default=False):
         click.echo("Nothing was changed.")
         return 0
-    identity = launch.register(plan, session.resolved.secrets, host.layout)
-    click.echo(f"Run {identity}")
-    code = perform(host, identity)
-    if code == 0:
-        click.echo(f"To go back: palpo-installer rollback {identity}")
-    return code
+    return carry_out(host, plan, session.resolved.secrets)
 
 
 def _session(host: Host, file: Path | None, settings: tuple[str, ...], saved: Path | None) -> Session:
@@ -104,12 +98,7 @@ def recover(host: Host) -> int:
 def attach(host: Host) -> int:
     """Follow the run that is at work, or show how the last one ended."""
     require_root(host, "attach")
-    past = runs(host.layout)
-    if not past:
-        click.echo("No runs yet.")
-        return 0
-    code = launch.follow(host.layout, past[-1].id, show)
-    return 1 if code is None else code
+    return join(host)
 
 
 @click.command()

@@ -1,13 +1,24 @@
-"""Starting the engine and showing what it does, line by line."""
+"""Starting the engine, showing what it does line by line, and how it ended."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+
 import click
 
+from palpo_installer import result
+from palpo_installer.changes import Plan
 from palpo_installer.engine import launch
-from palpo_installer.engine.events import Event
-from palpo_installer.engine.history import unfinished
+from palpo_installer.engine.events import Event, parse
+from palpo_installer.engine.history import past_run, runs, unfinished
 from palpo_installer.host import Host
+from palpo_installer.layout import Layout
+from palpo_installer.secret import Secret
+
+Say = Callable[[str], None]
+"""Prints a line."""
 
 LABELS = {
     "preparing": "wait ",
@@ -15,40 +26,106 @@ LABELS = {
     "undone": "back ",
     "waiting": "wait ",
     "problem": "FAIL ",
-    "finding": "know ",
 }
 
 
-def show(event: Event) -> None:
-    """Print an event as one line; what begins is only printed when it is done."""
+def show(event: Event, say: Say = click.echo) -> None:
+    """Print an event as one line; what begins is only printed when it is done, findings with the result."""
     if event.kind == "ended":
-        click.echo(event.text)
+        say(event.text)
     elif event.kind in LABELS:
-        click.echo(f"  {LABELS[event.kind]} {event.text}")
+        say(f"  {LABELS[event.kind]} {event.text}")
 
 
-def perform(host: Host, identity: str, *arguments: str) -> int:
+def carry_out(host: Host, plan: Plan, secrets: Mapping[str, Secret], say: Say = click.echo) -> int:
+    """Make a run of a plan, follow it to its end and tell how it ended; return the exit code."""
+    identity = launch.register(plan, secrets, host.layout)
+    say(f"Run {identity}")
+    code = perform(host, identity, say=say)
+    tell(host.layout, identity, say)
+    return code
+
+
+def perform(host: Host, identity: str, *arguments: str, say: Say = click.echo) -> int:
     """Start the engine for a run and follow it to its end; when it dies, start another that takes back."""
     offset = launch.position(host.layout, identity)
     with launch.asking_to_stop(host.layout, identity):
         launch.start(host, identity, *arguments)
-        code = launch.follow(host.layout, identity, show, offset)
+        code = launch.follow(host.layout, identity, partial(show, say=say), offset)
     if code is not None:
         return code
-    click.echo("The engine ended without a word. Taking back what it began.")
-    return recover(host)
+    say("The engine ended without a word. Taking back what it began.")
+    return recover(host, say)
 
 
-def recover(host: Host) -> int:
+def recover(host: Host, say: Say = click.echo) -> int:
     """Take back every run that was cut off; return the exit code: 1 when all is as before."""
     code = 1
     for run in unfinished(host.layout):
         offset = launch.position(host.layout, run.id)
-        launch.start(host, run.id)
-        ended = launch.follow(host.layout, run.id, show, offset)
+        # Ctrl-C asks for what is being done already.
+        with launch.asking_to_stop(host.layout, run.id):
+            launch.start(host, run.id)
+            ended = launch.follow(host.layout, run.id, partial(show, say=say), offset)
         if ended is None:
             log = run.directory / "engine.log"
-            click.echo(f"The engine ended without a word again; its last words are in {log} and in the system's log.")
+            say(f"The engine ended without a word again; its last words are in {log} and in the system's log.")
             return 5
         code = max(code, ended)
     return code
+
+
+def join(host: Host, say: Say = click.echo) -> int:
+    """Follow the run, or the rollback, that is at work, or show how the last one ended; return its exit code."""
+    identity = latest(host.layout)
+    if not identity:
+        say("No runs yet.")
+        return 0
+    say(f"Run {identity}")
+    offset = last_part(host.layout.runs / identity / "events.jsonl")
+    with launch.asking_to_stop(host.layout, identity):
+        code = launch.follow(host.layout, identity, partial(show, say=say), offset)
+    if code is None:
+        say(f"Run {identity} was cut off. To take it back: palpo-installer recover")
+        return 1
+    tell(host.layout, identity, say)
+    return code
+
+
+def latest(layout: Layout) -> str:
+    """Return the run that was last at work, also to be rolled back; empty where there is none."""
+
+    def touched(identity: str) -> tuple[float, str]:
+        events = layout.runs / identity / "events.jsonl"
+        return (events.stat().st_mtime if events.exists() else 0.0), identity
+
+    return max((run.id for run in runs(layout)), key=touched, default="")
+
+
+def last_part(events: Path) -> int:
+    """Return where in a run's events its last engine began: the same run may be made, and later rolled back."""
+    offset = began = 0
+    for line in events.read_bytes().splitlines(keepends=True) if events.exists() else ():
+        seen, _ = parse(line)
+        if seen and seen[0].kind == "began":
+            began = offset
+        offset += len(line)
+    return began
+
+
+def tell(layout: Layout, identity: str, say: Say = click.echo) -> None:
+    """Tell what a run that was applied brought about, where that is kept, and how to go back."""
+    directory = layout.runs / identity
+    if past_run(directory).result != "applied":
+        return
+    ended = result.of_run(layout, identity)
+    say("")
+    say(result.in_words(ended).rstrip("\n"))
+    if ended.report is None:
+        events, _ = parse((directory / "events.jsonl").read_bytes())
+        for event in events:
+            if event.kind == "finding":
+                say(event.text)
+    kept = result.saved_at(layout, identity)
+    if kept.exists():
+        say(f"To read this again: {kept}")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
 from palpo_installer import detect as detection
-from palpo_installer.commands.options import answers_options, json_option
-from palpo_installer.engine.history import runs
+from palpo_installer.commands.options import answers_options, json_option, require_history
+from palpo_installer.engine.history import PastRun, runs
 from palpo_installer.facts import gather
 from palpo_installer.host import Host
 from palpo_installer.outside import look
@@ -47,16 +48,21 @@ def verify(host: Host, file: Path | None, settings: tuple[str, ...], authority: 
 @click.pass_obj
 def history(host: Host, *, as_json: bool) -> None:
     """List the runs on this host."""
+    require_history(host, "history")
     past = runs(host.layout)
     if as_json:
         fields = ("id", "result", "cause", "problems", "reversible")
         rows = [{name: getattr(run, name) for name in fields} | {"began": run.began.isoformat()} for run in past]
         click.echo(json.dumps(rows, indent=1))
         return
+    for line in history_lines(past):
+        click.echo(line)
+
+
+def history_lines(past: tuple[PastRun, ...]) -> Iterator[str]:
+    """Yield the runs as lines for people."""
     if not past:
-        click.echo("No runs yet.")
+        yield "No runs yet."
     for run in past:
-        click.echo(f"{run.id}  {run.began:%Y-%m-%d %H:%M} UTC  {run.result}")
-        for line in (run.cause, *run.problems):
-            if line:
-                click.echo(f"      {line}")
+        yield f"{run.id}  {run.began:%Y-%m-%d %H:%M} UTC  {run.result}"
+        yield from (f"      {line}" for line in (run.cause, *run.problems) if line)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -41,3 +42,17 @@ def require_root(host: Host, command: str) -> None:
     """
     if not host.is_root:
         raise NeedsRoot(f"{command} changes this host and needs root", next=f"Try: sudo palpo-installer {command}")
+
+
+def require_history(host: Host, command: str) -> None:
+    """Check that we see the earlier runs of this host, if there were any: root alone may read them.
+
+    Raises:
+        NeedsRoot: we do not, and would take our own files for somebody else's.
+    """
+    runs = host.layout.runs
+    if host.status(runs) is not None and not os.access(runs, os.R_OK | os.X_OK):
+        raise NeedsRoot(
+            "the earlier runs on this host can be read by root only",
+            next=f"Try: sudo palpo-installer {command}".rstrip(),
+        )

@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 from palpo_installer import review, saved_plan, site
-from palpo_installer.commands.options import answers_options, json_option
+from palpo_installer.commands.options import answers_options, json_option, require_history
+from palpo_installer.errors import HostError
 from palpo_installer.host import Host
 from palpo_installer.operations.paths import PathState, write_new
 from palpo_installer.plan import make
@@ -27,6 +28,7 @@ def plan(
     host: Host, file: Path | None, settings: tuple[str, ...], output: Path | None, *, as_json: bool, tell: bool
 ) -> int:
     """Show every change and difference; change nothing."""
+    require_history(host, "plan")
     raw = given(host, file, settings)
     made = make(inputs_of(begin(host, raw)))
     click.echo(review.as_json(made, host) if as_json else review.in_words(made, host))
@@ -44,8 +46,11 @@ def render(host: Host, file: Path | None, settings: tuple[str, ...], output: Pat
     """Write the files that would be installed under DIR, and nothing else; secrets stay placeholders."""
     inputs = inputs_of(begin(host, given(host, file, settings)))
     serving = Serving(inputs, site.build(inputs.answers, host.layout))
-    for each in rendered(inputs, serving):
-        click.echo(_write(each, output))
+    try:
+        for each in rendered(inputs, serving):
+            click.echo(_write(each, output))
+    except OSError as error:
+        raise HostError(f"cannot be written: {error.strerror}", where=str(error.filename or output)) from error
     return 0
 
 

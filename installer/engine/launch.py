@@ -104,11 +104,26 @@ def asking_to_stop(layout: Layout, identity: str) -> Iterator[None]:
         signal.signal(signal.SIGINT, former)
 
 
-def follow(layout: Layout, identity: str, show: Callable[[Event], None], offset: int = 0) -> int | None:
-    """Show the events of a run until it ends; return its exit code, None when the engine died without a word."""
+def _always() -> bool:
+    return True
+
+
+def follow(
+    layout: Layout,
+    identity: str,
+    show: Callable[[Event], None],
+    offset: int = 0,
+    *,
+    watched: Callable[[], bool] = _always,
+) -> int | None:
+    """Show the events of a run until it ends, or until ``watched`` says that nobody looks any more.
+
+    Returns:
+        Its exit code; None when the engine died without a word, or nobody looks any more.
+    """
     path = layout.runs / identity / "events.jsonl"
     began, silent_since = False, time.monotonic()
-    while True:
+    while watched():
         events, offset = _read_from(path, offset)
         for event in events:
             began = True
@@ -120,6 +135,7 @@ def follow(layout: Layout, identity: str, show: Callable[[Event], None], offset:
         elif time.monotonic() - silent_since > (1.0 if began else START_LIMIT):
             return None
         time.sleep(0.1)
+    return None
 
 
 def _read_from(path: Path, offset: int) -> tuple[tuple[Event, ...], int]:

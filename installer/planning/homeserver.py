@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 from palpo_installer.answers import Address
 from palpo_installer.changes import AnyOperation, Change, Unchanged
@@ -15,10 +14,8 @@ from palpo_installer.homeserver.configuration import merge
 from palpo_installer.homeserver.ownership import Owner, owner
 from palpo_installer.homeserver.reading import look_up, values
 from palpo_installer.homeserver.settings import Setting, settings
-from palpo_installer.operations.files import MakeDirectory
 from palpo_installer.operations.palpo import ConfigurePalpo
-from palpo_installer.operations.paths import state_of
-from palpo_installer.planning.inputs import AS_IT_SHOULD_BE, Inputs
+from palpo_installer.planning.inputs import AS_IT_SHOULD_BE, Inputs, look, missing_directories
 from palpo_installer.secret import SecretReference
 from palpo_installer.services import Service
 from palpo_installer.validation import address
@@ -32,7 +29,7 @@ def homeserver(inputs: Inputs) -> tuple[tuple[Change, ...], tuple[Unchanged, ...
         AnswersError: the file and the answers together do not make a homeserver that starts.
     """
     path = inputs.answers.homeserver.config
-    now = state_of(path)
+    now = look(path)
     if now.kind not in {"absent", "file"}:
         raise RefusedPlan(f"is a {now.kind}", where=str(path), next="Name palpo.toml itself in homeserver.config")
     existing = inputs.host.read(path)
@@ -49,7 +46,7 @@ def homeserver(inputs: Inputs) -> tuple[tuple[Change, ...], tuple[Unchanged, ...
     if merge(existing, wanted, reveal) == existing and rights.mode == now.mode:
         return (), (Unchanged(str(path), AS_IT_SHOULD_BE),), findings
     operation = ConfigurePalpo(path, wanted, rights.mode, rights.uid, rights.gid, now.sha256)
-    operations: tuple[AnyOperation, ...] = (*_missing_directories(path), operation)
+    operations: tuple[AnyOperation, ...] = (*missing_directories([path]), operation)
     return (Change("Palpo's configuration", operations, restart(inputs)),), (), findings
 
 
@@ -58,11 +55,6 @@ def _is_there(setting: Setting, existing: bytes | None, reveal: Callable[[Secret
     if not isinstance(setting.value, SecretReference):
         return False
     return look_up(values(existing), setting.key) == reveal(setting.value)
-
-
-def _missing_directories(path: Path) -> tuple[MakeDirectory, ...]:
-    missing = [parent for parent in path.parents if state_of(parent).kind == "absent"]
-    return tuple(MakeDirectory(parent, 0o755) for parent in reversed(missing))
 
 
 def restart(inputs: Inputs) -> RestartPalpo:

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from palpo_installer.answers import Answers
 from palpo_installer.changes import Unchanged
-from palpo_installer.errors import RefusedPlan
+from palpo_installer.errors import HostError, RefusedPlan
 from palpo_installer.facts import Facts
 from palpo_installer.homeserver.keys import existing_key
 from palpo_installer.host import Host
 from palpo_installer.layout import Layout
-from palpo_installer.operations.files import MakeLink, WriteFile
-from palpo_installer.operations.paths import state_of
+from palpo_installer.operations.files import MakeDirectory, MakeLink, WriteFile
+from palpo_installer.operations.paths import PathState, state_of
 from palpo_installer.secret import Secret, SecretReference, Text
 
 AS_IT_SHOULD_BE = "is as it should be"
+AS_ROOT = "Try it as root"
 EDITED = "was edited by hand; your edit stays, and this change is left out"
 
 
@@ -64,8 +65,26 @@ class Inputs:
 
     def edited(self, path: Path) -> bool:
         """Return whether a file of ours was changed by somebody since we wrote it."""
-        recorded, now = self.ours.get(str(path)), state_of(path)
+        recorded, now = self.ours.get(str(path)), look(path)
         return recorded is not None and now.kind == "file" and now.sha256 != recorded
+
+
+def look(path: Path) -> PathState:
+    """Return what stands at a path.
+
+    Raises:
+        HostError: it cannot be read, as without root.
+    """
+    try:
+        return state_of(path)
+    except OSError as error:
+        raise HostError(f"cannot be read: {error.strerror}", where=str(path), next=AS_ROOT) from error
+
+
+def missing_directories(paths: Iterable[Path]) -> tuple[MakeDirectory, ...]:
+    """Return the operations that make the directories that these paths need, from the top down."""
+    missing = {parent for path in paths for parent in path.parents if look(parent).kind == "absent"}
+    return tuple(MakeDirectory(parent, 0o755) for parent in sorted(missing))
 
 
 def write(inputs: Inputs, path: Path, text: Text, mode: int) -> WriteFile | Unchanged:
@@ -73,8 +92,9 @@ def write(inputs: Inputs, path: Path, text: Text, mode: int) -> WriteFile | Unch
 
     Raises:
         RefusedPlan: a file that is not ours, or no regular file, is in the way.
+        HostError: what is there cannot be read.
     """
-    wanted, now = _digest(inputs, text), state_of(path)
+    wanted, now = _digest(inputs, text), look(path)
     if now.kind == "file" and now.sha256 == wanted and now.mode == mode:
         return Unchanged(str(path), AS_IT_SHOULD_BE)
     if inputs.edited(path) and now.sha256 != wanted:
@@ -90,7 +110,7 @@ def link(inputs: Inputs, path: Path, target: str) -> MakeLink | Unchanged:
     Raises:
         RefusedPlan: something that is not ours is in the way.
     """
-    now = state_of(path)
+    now = look(path)
     if now.kind == "link" and now.target == target:
         return Unchanged(str(path), AS_IT_SHOULD_BE)
     if now.kind == "absent":

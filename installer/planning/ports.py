@@ -11,8 +11,13 @@ from palpo_installer.facts.listeners import Listener
 from palpo_installer.proxies.base import Expectation, Rendering
 
 
-def refuse_taken_ports(rendering: Rendering, listeners: Sequence[Listener]) -> None:
-    """Check that no other program holds a port that the proxy will need.
+def refuse_taken_ports(rendering: Rendering, listeners: Sequence[Listener], nginx: int | None) -> None:
+    """Check that no other program holds a port that the proxy will need; another nginx is another program.
+
+    Args:
+        rendering: what the proxy will listen on.
+        listeners: who listens now.
+        nginx: the master process of the proxy, None where it is stopped.
 
     Raises:
         RefusedPlan: one does, with its process, unit or container; nothing is stopped for us.
@@ -20,7 +25,7 @@ def refuse_taken_ports(rendering: Rendering, listeners: Sequence[Listener]) -> N
     needed = (*rendering.plain.expectations, *rendering.secure.expectations)
     for listener in listeners:
         # Without root the owner may be hidden; then only the run itself can tell.
-        if listener.process in {"", "nginx"}:
+        if not listener.process or listener.pid == nginx:
             continue
         if any(collides(listener, expectation) for expectation in needed):
             where = str(Address(listener.address, listener.port))

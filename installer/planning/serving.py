@@ -14,7 +14,7 @@ from palpo_installer.changes import AnyOperation, Change, Unchanged
 from palpo_installer.errors import HostError, RefusedPlan
 from palpo_installer.gates import markers
 from palpo_installer.operations.certificates import IssueSelfSigned, OrderCertificate, ProbeChallenge
-from palpo_installer.planning.inputs import AS_IT_SHOULD_BE, Inputs, link, write
+from palpo_installer.planning.inputs import AS_IT_SHOULD_BE, Inputs, link, missing_directories, write
 from palpo_installer.probe import ask
 from palpo_installer.proxies.base import Part, Rendering
 from palpo_installer.proxies.nginx.activation import ActivateNginx, activate_nginx
@@ -133,7 +133,9 @@ class Serving:
             *(link(self.inputs, each.path, each.target) for each in part.links),
         ]
         operations = tuple(each for each in wanted if not isinstance(each, Unchanged))
-        return operations, tuple(each for each in wanted if isinstance(each, Unchanged))
+        # Debian's sites-available may be missing where somebody made sites-enabled by hand.
+        directories = missing_directories(each.path for each in operations)
+        return (*directories, *operations), tuple(each for each in wanted if isinstance(each, Unchanged))
 
     def _is_live(self, part: Part) -> bool:
         """Return whether every socket shows what it should; a hand-edited part shows what its editor wants."""
@@ -161,11 +163,12 @@ class Serving:
         except HostError as error:
             return (str(error),), ()
         names = {name.name: name for name in self.inputs.facts.names}
+        account = store.account(self.inputs.host, self.inputs.layout, directory.url)
         found = [
             finding
             for order in orders
             if order.name in names
-            for finding in preflight(names[order.name], self.inputs.facts.system, directory)
+            for finding in preflight(names[order.name], self.inputs.facts.system, directory, account)
         ]
         blocking = tuple(f"{finding.text}. {finding.next}" for finding in found if finding.blocking)
         other = tuple(f"{finding.text}. {finding.next}" for finding in found if not finding.blocking)

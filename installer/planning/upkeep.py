@@ -7,8 +7,7 @@ from palpo_installer.certificates import renewal
 from palpo_installer.certificates.timer import ActivateTimer
 from palpo_installer.changes import AnyOperation, Change, Unchanged
 from palpo_installer.operations.files import MakeDirectory
-from palpo_installer.operations.paths import state_of
-from palpo_installer.planning.inputs import Inputs, write
+from palpo_installer.planning.inputs import Inputs, look, missing_directories, write
 from palpo_installer.secret import Text
 
 
@@ -24,14 +23,13 @@ def timer(inputs: Inputs) -> tuple[tuple[Change, ...], tuple[Unchanged, ...], tu
         server_name = inputs.answers.names.server_name
         texts = {renewal.cron_path(layout): renewal.cron(layout, inputs.command, server_name)}
     wanted = [write(inputs, path, Text(text), 0o644) for path, text in texts.items()]
-    directories = [MakeDirectory(path.parent, 0o755) for path in texts if not path.parent.is_dir()][:1]
     operations: tuple[AnyOperation, ...] = tuple(each for each in wanted if not isinstance(each, Unchanged))
     unchanged = tuple(each for each in wanted if isinstance(each, Unchanged))
     findings = () if systemd or inputs.host.which("cron") or inputs.host.which("crond") else (NO_CRON,)
     if not operations:
         return (), unchanged, findings
     activation = ActivateTimer("systemd" if systemd else "cron")
-    change = Change("renewal of certificates, twice a day", (*directories, *operations), activation)
+    change = Change("renewal of certificates, twice a day", (*missing_directories(texts), *operations), activation)
     return (change,), unchanged, findings
 
 
@@ -44,6 +42,6 @@ def saved_answers(inputs: Inputs) -> tuple[tuple[Change, ...], tuple[Unchanged, 
     wanted = write(inputs, layout.answers, answers_file.text(inputs.answers), 0o600)
     if isinstance(wanted, Unchanged):
         return (), (wanted,)
-    missing = state_of(layout.etc).kind == "absent"
+    missing = look(layout.etc).kind == "absent"
     directory = (MakeDirectory(layout.etc, 0o700),) if missing else ()
     return (Change("the answers, for the next run", (*directory, wanted)),), ()

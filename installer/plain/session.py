@@ -1,0 +1,167 @@
+"""A visit in plain prompts: what was found, the questions, the review; on a host that is set up, a menu first."""
+
+from __future__ import annotations
+
+import signal
+from types import FrameType
+
+from palpo_installer import detect, terminal
+from palpo_installer.commands.following import join, perform, recover
+from palpo_installer.commands.inspecting import history_lines
+from palpo_installer.engine import lock
+from palpo_installer.engine.history import effective, runs, unfinished
+from palpo_installer.engine.renewal import renew
+from palpo_installer.errors import InstallerError
+from palpo_installer.facts import gather
+from palpo_installer.host import Host
+from palpo_installer.outside import look
+from palpo_installer.plain.asking import Asking
+from palpo_installer.plain.console import Console
+from palpo_installer.plain.reviewing import ENDED_BY_SIGNAL, Review
+from palpo_installer.result import headline, in_words, of_run
+from palpo_installer.session import begin, given
+from palpo_installer.verify import describe
+
+MENU = (
+    "Change the answers, and see what would be changed",
+    "Verify: look at it as clients and other servers do",
+    "Renew the certificates that are due",
+    "Roll back",
+    "History, and how the last run ended",
+    "Leave",
+)
+
+
+def run(host: Host, raw: dict[str, object]) -> int:
+    """Talk to the person in plain prompts, beginning with these answers by key; return the exit code."""
+    seen = terminal.look()
+    visit = Visit(Console(seen.columns, seen.rows), host, raw)
+    former = signal.signal(signal.SIGTERM, _end)
+    try:
+        return visit.run()
+    except (KeyboardInterrupt, EOFError, SystemExit) as ended:
+        visit.console.say()
+        visit.console.say(f"Stopped. {visit.changed}")
+        return ENDED_BY_SIGNAL if isinstance(ended, SystemExit) else 2
+    finally:
+        signal.signal(signal.SIGTERM, former)
+
+
+def _end(_number: int, _frame: FrameType | None) -> None:
+    """End in order, so that a terminal whose echo is off for a secret gets it back."""
+    raise SystemExit(ENDED_BY_SIGNAL)
+
+
+class Visit:
+    """One visit.
+
+    Attributes:
+        changed: what to say when it is broken off.
+    """
+
+    def __init__(self, console: Console, host: Host, raw: dict[str, object]) -> None:
+        self.console = console
+        self.host = host
+        self.raw = raw
+        self.changed = "Nothing was changed."
+
+    def run(self) -> int:
+        """Go through the visit; return the exit code."""
+        say = self.console.say
+        say("palpo-installer puts a Palpo Matrix homeserver behind this host's reverse proxy.")
+        say("Nothing is changed before you have seen every change and said yes.")
+        if not self.host.is_root:
+            say("You are not root: everything can be looked at, and nothing can be changed.")
+            say("To make changes, start it with: sudo palpo-installer")
+        elif not lock.is_free(self.host.layout):
+            say("A run is at work on this host.")
+            return join(self.host, say) if self.console.confirm("Follow it?", default=True) else 0
+        elif unfinished(self.host.layout) and (code := self._take_back()) is not None:
+            return code
+        self._last_run()
+        return self._menu() if self._is_set_up() else self._configure()
+
+    def _take_back(self) -> int | None:
+        """Offer to take back what was cut off; return the exit code where the visit ends with it."""
+        for cut_off in unfinished(self.host.layout):
+            self.console.say(f"Run {cut_off.id}, begun {cut_off.began:%Y-%m-%d %H:%M} UTC, was cut off.")
+        if not self.console.confirm("Take it back now, so that all is as it was before?", default=True):
+            self.console.say("It stays as it is, and nothing else is done before. Later: palpo-installer recover")
+            return 0
+        code = recover(self.host, self.console.say)
+        self.changed = "What was cut off is taken back; nothing else was changed."
+        return None if code == 1 else code
+
+    def _last_run(self) -> None:
+        past = runs(self.host.layout)
+        if past and past[-1].result != "never began":
+            ended = of_run(self.host.layout, past[-1].id)
+            self.console.say()
+            self.console.say(f"Last run: {past[-1].id}, {past[-1].began:%Y-%m-%d %H:%M} UTC. {headline(ended)}")
+            if past[-1].cause:
+                self.console.say(f"The cause: {past[-1].cause}")
+
+    def _is_set_up(self) -> bool:
+        return self.host.status(self.host.layout.answers) is not None or bool(effective(self.host.layout))
+
+    def _menu(self) -> int:
+        """Ask what to do until something ends the visit."""
+        while True:
+            try:
+                match self.console.choose("What do you want to do?", MENU, 0):
+                    case 0:
+                        return self._configure()
+                    case 1:
+                        answers = begin(self.host, given(self.host, None, ())).answers
+                        self.console.say(describe(look(self.host, answers)))
+                    case 2:
+                        return self._renew()
+                    case 3:
+                        if (code := self._roll_back()) is not None:
+                            return code
+                    case 4:
+                        self._history()
+                    case _:
+                        return 0
+            except InstallerError as error:
+                self.console.say(f"! {error}")
+
+    def _configure(self) -> int:
+        """Show what was found, ask, review; return the exit code."""
+        self.console.say()
+        self.console.say("Looking at this host ...")
+        facts = gather(self.host)
+        self.console.heading("What was found")
+        self.console.say(detect.describe(facts))
+        asking = Asking(self.console, self.host, facts, self.raw)
+        while not asking.run():
+            self.console.say("This is the first question.")
+        return Review(self.console, self.host, asking).run()
+
+    def _renew(self) -> int:
+        try:
+            return renew(self.host, self.console.say)
+        except KeyboardInterrupt:
+            self.console.say("Stopped. What was ordered is kept. To go on: palpo-installer renew")
+            return 2
+
+    def _roll_back(self) -> int | None:
+        """Take back a run and all later ones; return the exit code, None where the person thought better of it."""
+        past = list(reversed(effective(self.host.layout)))
+        if not past:
+            self.console.say("Nothing to take back: no run is in force.")
+            return None
+        titles = [f"Run {one.id} of {one.began:%Y-%m-%d %H:%M} UTC" for one in past]
+        chosen = self.console.choose("Back to before which run? Later ones are taken back with it.", titles, 0)
+        affected = ", ".join(one.id for one in past[: chosen + 1])
+        if not self.console.confirm(f"Take back run {affected}?", default=False):
+            return None
+        return perform(self.host, past[chosen].id, "--roll-back", say=self.console.say)
+
+    def _history(self) -> None:
+        past = runs(self.host.layout)
+        for line in history_lines(past):
+            self.console.say(line)
+        if past and past[-1].result != "never began":
+            self.console.say()
+            self.console.say(in_words(of_run(self.host.layout, past[-1].id)))

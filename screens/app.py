@@ -1,0 +1,171 @@
+"""The wizard. It loads Textual and little else: its first frame is there before anything is looked at."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import work
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.message import Message
+
+from palpo_installer.host import Host
+from palpo_installer.screens.found import Found
+from palpo_installer.screens.frame import Help, Step
+
+if TYPE_CHECKING:
+    from palpo_installer.facts import Facts
+    from palpo_installer.facts.names import Name
+    from palpo_installer.screens.fields import Answered
+    from palpo_installer.screens.overview import Past
+
+NOTHING_CHANGED = "Nothing was changed."
+
+
+class Looked(Message):
+    """The host was looked at."""
+
+    def __init__(self, facts: Facts, past: Past) -> None:
+        super().__init__()
+        self.facts = facts
+        self.past = past
+
+
+class Heard(Message):
+    """DNS has answered."""
+
+    def __init__(self, names: tuple[Name, ...]) -> None:
+        super().__init__()
+        self.names = names
+
+
+class TermsRead(Message):
+    """An authority has said where its terms are, or cannot be asked."""
+
+    def __init__(self, directory: str, terms: str) -> None:
+        super().__init__()
+        self.directory = directory
+        self.terms = terms
+
+
+class Wizard(App[int]):
+    """Owns the answers and the facts; screens get values from it and give values back.
+
+    Attributes:
+        host: the machine.
+        given: the answers given so far, as typed, by key.
+        facts: what is on the host, None until it was looked at.
+        past: what earlier runs left.
+        terms: by directory of an authority, what there is to say of its terms of service.
+        code: the exit code, if the person leaves now.
+        farewell: what stays in the scrollback, if the person leaves now.
+    """
+
+    TITLE = "palpo-installer"
+    CSS_PATH = "wizard.tcss"
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+c", "stop", "Stop", show=False, priority=True),
+        Binding("ctrl+q", "leave", "Leave", priority=True),
+        Binding("f1", "help", "Help", priority=True),
+    ]
+
+    def __init__(self, host: Host, raw: dict[str, object]) -> None:
+        super().__init__()
+        self.host = host
+        self.given: dict[str, object] = dict(raw)
+        self.facts: Facts | None = None
+        self.past: Past | None = None
+        self.terms: dict[str, str] = {}
+        self.code = 0
+        self.farewell = NOTHING_CHANGED
+        self.animation_level = "none"
+
+    def on_mount(self) -> None:
+        """Begin."""
+        if not self.is_headless:
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.action_leave)
+        self._walk()
+
+    @work
+    async def _walk(self) -> None:
+        chosen = await self.push_screen_wait(Found(None))
+        from palpo_installer.screens import way  # noqa: PLC0415  # the first frame does not wait for it
+
+        await way.walk(self, chosen)
+        self.action_leave()
+
+    def on_found_shown(self) -> None:
+        """Look at the host, once the first frame is there."""
+        self._look()
+
+    @work(thread=True)
+    def _look(self) -> None:
+        from palpo_installer.screens import conversing  # noqa: PLC0415  # nor for this
+
+        conversing.look_around(self)
+
+    def on_looked(self, event: Looked) -> None:
+        """Show what was found on the host."""
+        from palpo_installer.screens import conversing  # noqa: PLC0415
+
+        self.facts, self.past = event.facts, event.past
+        conversing.show(self)
+
+    def on_heard(self, event: Heard) -> None:
+        """Show what DNS says of names."""
+        from palpo_installer.screens import conversing  # noqa: PLC0415
+
+        conversing.learn(self, event.names)
+
+    def on_terms_read(self, event: TermsRead) -> None:
+        """Show what an authority says of its terms."""
+        from palpo_installer.screens import conversing  # noqa: PLC0415
+
+        self.terms[event.directory] = event.terms
+        conversing.show(self)
+
+    def on_form_opened(self) -> None:
+        """Show what came while the page was being opened."""
+        from palpo_installer.screens import conversing  # noqa: PLC0415
+
+        conversing.show(self)
+
+    def on_answered(self, event: Answered) -> None:
+        """Take an answer and show what follows from it."""
+        from palpo_installer.screens import conversing  # noqa: PLC0415
+
+        conversing.take(self, event.key, event.value)
+
+    def action_leave(self) -> None:
+        """Leave; what the engine does goes on without us."""
+        self.exit(self.code)
+
+    def action_stop(self) -> None:
+        """Ask the engine to take back while it is at work; leave otherwise."""
+        stop = getattr(self.screen, "stop", None)
+        if stop is None or not stop():
+            self.action_leave()
+
+    def action_help(self) -> None:
+        """Show what there is to know on this screen."""
+        if isinstance(self.screen, Step):
+            self.push_screen(Help(self.screen.HELP))
+
+
+def run(host: Host, raw: dict[str, object]) -> int:
+    """Run the wizard to its end and return the exit code.
+
+    Args:
+        host: the machine.
+        raw: the answers given so far, by key, such as those of the last run.
+    """
+    wizard = Wizard(host, raw)
+    code = wizard.run()
+    if code is None:
+        return wizard.return_code or 1
+    sys.stdout.write(f"{wizard.farewell}\n")
+    return code

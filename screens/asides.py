@@ -1,0 +1,141 @@
+"""What is said beside the questions of each page. Pure: from the conversation, the facts and what a CA says."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from palpo_installer import naming
+from palpo_installer.answers import BaseDomain, CertificateFiles, Delegation
+from palpo_installer.conversation import Given, Page, Talk
+from palpo_installer.facts import Facts
+from palpo_installer.facts.names import Name
+from palpo_installer.layout import Layout
+from palpo_installer.questions import Situation
+from palpo_installer.questions.certificates import certificate_names
+from palpo_installer.questions.names import has_own_port
+from palpo_installer.screens.form import Aside
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What an aside is made from, beside the page.
+
+    Attributes:
+        given: the answers given.
+        talk: the conversation that follows from them.
+        facts: what is on the host, with the names that were asked so far.
+        layout: where things are.
+        terms: by directory, what it says of its terms of service.
+    """
+
+    given: Given
+    talk: Talk
+    facts: Facts
+    layout: Layout
+    terms: Mapping[str, str]
+
+    @property
+    def situation(self) -> Situation:
+        """The situation that all usable answers make."""
+        return Situation(self.facts, self.layout, self.talk.answers)
+
+
+def aside(page: Page, seen: Seen) -> Aside:
+    """Return what a page says beside its questions."""
+    match page.name:
+        case "names":
+            return Aside(above=account(seen.situation))
+        case "delegation":
+            return Aside(below="\n".join(consequences(seen.situation)))
+        case "certificates":
+            directory = seen.situation.get("certificates.directory", str) or ""
+            note = seen.terms.get(directory, f"asking {directory} for its terms ..." if directory else "")
+            return Aside(notes={"certificates.agree_terms": note}, rows=rows(seen))
+        case _:
+            return Aside()
+
+
+def account(situation: Situation) -> str:
+    """Return how accounts will be named, for ever."""
+    name = situation.get("names.server_name", str)
+    return f"@you:{name}  for ever" if name else "@you:?  for ever"
+
+
+def named(situation: Situation) -> tuple[str, ...]:
+    """Return the names that DNS must know, as far as they are known themselves."""
+    if situation.get("names.client_host", str) is None:
+        return ()
+    names = (*certificate_names(situation), situation.base)
+    return tuple(name for name in dict.fromkeys(names) if not naming.is_literal(name))
+
+
+def consequences(situation: Situation) -> Iterator[str]:
+    """Yield what the choice of delegation asks for: ports, certificates, DNS."""
+    if situation.get("names.client_host", str) is None:
+        return
+    layout = situation.layout
+    port = situation.get("federation.port", int)
+    ports = [layout.http_port, layout.https_port, *([port] if port and has_own_port(situation) else [])]
+    yield "What this choice asks for"
+    yield f"  Ports open from outside: {', '.join(map(str, dict.fromkeys(ports)))}"
+    yield f"  Certificates on this host for: {', '.join(certificate_names(situation))}"
+    if situation.get("names.base_domain", BaseDomain) is BaseDomain.ELSEWHERE:
+        yield f"  What the website of {situation.base} must answer is printed at the end."
+    yield ""
+    yield "DNS now"
+    known = {name.name: name for name in situation.facts.names}
+    for name in named(situation):
+        yield from (f"  {line}" for line in _addresses(name, known.get(name), situation))
+    if situation.get("federation.delegation", Delegation) is Delegation.SRV and port:
+        yield from (f"  {line}" for line in _services(known.get(situation.base), port, situation))
+
+
+def _addresses(text: str, name: Name | None, situation: Situation) -> Iterator[str]:
+    if name is None:
+        yield f"{text}: asking ..."
+        return
+    if name.problem:
+        yield f"! {text}: {name.problem}"
+        return
+    if name.addresses:
+        own = set(situation.facts.system.addresses)
+        here = any(address in own for address in name.addresses)
+        where = "this host" if here else "another machine, or a router in front of this one"
+        yield f"{text}: {', '.join(name.addresses)} ({where})"
+        return
+    yield f"! {text}: no address yet. Add, at whoever runs the domain:"
+    ours = [ipaddress.ip_address(address) for address in situation.facts.system.addresses]
+    public = [address for address in ours if address.is_global]
+    for address in public:
+        yield f"    {text}. 3600 IN {'A' if address.version == 4 else 'AAAA'} {address}"
+    if not public:
+        yield f"    {text}. 3600 IN A <the public address of this host>"
+
+
+def _services(name: Name | None, port: int, situation: Situation) -> Iterator[str]:
+    host = situation.answer("names.client_host", str)
+    records = {"_matrix-fed": name.federation, "_matrix": name.federation_old} if name else {}
+    for service in ("_matrix-fed", "_matrix"):
+        there = any((each.target, each.port) == (host, port) for each in records.get(service, ()))
+        sign = "there: " if there else "! add: " if name else "asking: "
+        yield f"{sign}{service}._tcp.{situation.base}. 3600 IN SRV 10 0 {port} {host}."
+
+
+def rows(seen: Seen) -> Mapping[str, tuple[str, str]]:
+    """Return chain and key for each name that needs a certificate, as they were typed or found."""
+    situation = seen.situation
+    if situation.get("names.client_host", str) is None:
+        return {}
+    typed = seen.given.get("certificates.files") or situation.get("certificates.files", dict) or {}
+    table = typed if isinstance(typed, Mapping) else {}
+    return {name: _pair(table.get(name)) for name in certificate_names(situation)}
+
+
+def _pair(row: object) -> tuple[str, str]:
+    if isinstance(row, CertificateFiles):
+        return str(row.chain), str(row.key)
+    if isinstance(row, Mapping):
+        return str(row.get("chain", "")), str(row.get("key", ""))
+    return "", ""

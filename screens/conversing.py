@@ -1,0 +1,125 @@
+"""The conversation as the app holds it: takes answers, shows what follows, asks in the background what it needs."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from palpo_installer.conversation import PAGES, Page, changed, talk
+from palpo_installer.facts import Facts, gather
+from palpo_installer.facts import names as dns
+from palpo_installer.facts.names import Name
+from palpo_installer.screens import looking
+from palpo_installer.screens.app import Heard, Looked, TermsRead
+from palpo_installer.screens.asides import Seen, aside, named
+from palpo_installer.screens.form import Form
+from palpo_installer.screens.found import Found
+from palpo_installer.screens.overview import overview
+
+if TYPE_CHECKING:
+    from palpo_installer.screens.app import Wizard
+
+TYPING = 0.4
+"""Seconds without a key after which a name is taken for typed to its end, and DNS is asked."""
+
+
+def look_around(app: Wizard) -> None:
+    """Look at the host, then ask for the names that are known already; takes a moment."""
+    app.post_message(Looked(gather(app.host), looking.look_back(app.host)))
+    given = (str(app.given.get(key, "")) for key in ("names.server_name", "names.client_host"))
+    names = tuple(dict.fromkeys(name for name in given if name))
+    if names:
+        app.post_message(Heard(dns.read(app.host, names)))
+
+
+def learn(app: Wizard, names: tuple[Name, ...]) -> None:
+    """Show what DNS says of names."""
+    app.facts = looking.with_names(facts_of(app), names)
+    show(app)
+
+
+def facts_of(app: Wizard) -> Facts:
+    """Return what is on the host; nothing is asked before it was looked at."""
+    if app.facts is None:
+        raise LookupError("the host was not looked at yet")
+    return app.facts
+
+
+def take(app: Wizard, key: str, value: object) -> None:
+    """Take an answer and show what follows from it."""
+    if isinstance(value, str):
+        app.given = changed(app.given, key, value)
+    else:
+        app.given = {**app.given, key: value}
+    show(app)
+    if key.startswith("names."):
+        app.set_timer(TYPING, partial(ask_names, app, app.given))
+    if key in {"certificates.directory", "certificates.ca_file", "certificates.proxy"}:
+        app.terms.clear()
+        app.set_timer(TYPING, partial(ask_terms, app, app.given))
+
+
+def seen(app: Wizard) -> Seen:
+    """Return the conversation as it stands."""
+    facts, layout = facts_of(app), app.host.layout
+    return Seen(app.given, talk(app.given, facts, layout), facts, layout, app.terms)
+
+
+def form(app: Wizard, page: Page, *, pressing: bool = False) -> Form:
+    """Return the screen of a page, and ask in the background for what it shows."""
+    now = seen(app)
+    if page.name != "names":
+        ask_names(app, app.given)
+    if page.name == "certificates":
+        ask_terms(app, app.given)
+    return Form(page, now.talk, aside(page, now), pressing=pressing)
+
+
+def show(app: Wizard) -> None:
+    """Show what there is now on the screen that is there."""
+    match app.screen:
+        case Form() as form if form.is_mounted:
+            now = seen(app)
+            form.show(now.talk, aside(form.page, now))
+        case Found() as found if found.is_mounted and app.past is not None:
+            found.show(overview(facts_of(app), app.past, app.host.layout))
+        case _:
+            pass
+
+
+def ask_names(app: Wizard, given: dict[str, object]) -> None:
+    """Ask DNS for the names that it was not asked for yet, unless somebody typed on meanwhile."""
+    if given is not app.given:
+        return
+    known = {name.name for name in facts_of(app).names}
+    missing = tuple(name for name in named(seen(app).situation) if name not in known)
+    if missing:
+        app.run_worker(partial(_ask_names, app, missing), thread=True, group="names")
+
+
+def _ask_names(app: Wizard, names: tuple[str, ...]) -> None:
+    app.post_message(Heard(dns.read(app.host, names)))
+
+
+def ask_terms(app: Wizard, given: dict[str, object]) -> None:
+    """Ask the authority for its terms, unless it was asked or somebody typed on meanwhile."""
+    situation = seen(app).situation
+    directory = situation.get("certificates.directory", str)
+    if given is app.given and directory and directory not in app.terms:
+        ca_file, proxy = situation.get("certificates.ca_file", Path), situation.get("certificates.proxy", str)
+        app.run_worker(partial(_ask_terms, app, directory, ca_file, proxy or ""), thread=True, group="terms")
+
+
+def _ask_terms(app: Wizard, directory: str, ca_file: Path | None, proxy: str) -> None:
+    app.post_message(TermsRead(directory, looking.terms_of(directory, ca_file, proxy)))
+
+
+def page_with(key: str) -> int | None:
+    """Return the number of the page that asks a question, None where none does."""
+    pages = (number for number, page in enumerate(PAGES) if _asks(page, key))
+    return next(pages, None)
+
+
+def _asks(page: Page, key: str) -> bool:
+    return any(key == each or key.startswith(f"{each}.") for each in (*page.keys, *page.more))

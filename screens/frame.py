@@ -1,0 +1,117 @@
+"""What every screen shares: where we are, a body that scrolls, the keys, help."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar, TypeVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.screen import ModalScreen, Screen
+from textual.widget import Widget
+from textual.widgets import Footer, Static
+
+Value = TypeVar("Value")
+
+STEPS = ("Found", "Names", "Federation", "Certificates", "Homeserver", "Review", "Apply")
+KEYS = """\
+Keys that are the same everywhere
+  Enter           goes on, to the next question or the next page
+  Tab, Shift+Tab  to the next question, or back to the one before
+  Arrows          choose, or scroll
+  Escape          one page back; nothing that you typed is lost
+  Ctrl+Q, Ctrl+C  leave; until you apply, nothing on this host is changed
+"""
+
+
+class Body(VerticalScroll):
+    """The middle of a screen."""
+
+
+class Step(Screen[Value]):
+    """A screen of the wizard.
+
+    Attributes:
+        STEP: which of the steps it belongs to.
+        HELP: what there is to know on it.
+    """
+
+    STEP: ClassVar[str] = STEPS[0]
+    HELP: ClassVar[str] = ""
+    AUTO_FOCUS: ClassVar[str | None] = "Body"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("question_mark", "app.help", "Help", show=False),
+        Binding("up", "scroll_body(-1)", "Up", show=False),
+        Binding("down", "scroll_body(1)", "Down", show=False),
+        Binding("pageup", "page_body(-1)", "Up", show=False),
+        Binding("pagedown", "page_body(1)", "Scroll", key_display="PgUp/PgDn"),
+    ]
+
+    @property
+    def step(self) -> str:
+        """Which of the steps this is."""
+        return self.STEP
+
+    def compose(self) -> ComposeResult:
+        """Yield the steps, what this screen shows, and the keys."""
+        yield Static(trail(self.step), markup=False, id="trail")
+        with Body(id="body"):
+            yield from self.content()
+        yield from self.below()
+        yield Footer(show_command_palette=False, compact=True)
+
+    def content(self) -> Iterable[Widget]:
+        """Yield what this screen shows."""
+        return ()
+
+    def below(self) -> Iterable[Widget]:
+        """Yield what stays in sight below the part that scrolls."""
+        return ()
+
+    def action_scroll_body(self, lines: int) -> None:
+        """Scroll by lines."""
+        self.query_one(Body).scroll_relative(y=lines, animate=False)
+
+    def action_page_body(self, pages: int) -> None:
+        """Scroll by pages."""
+        body = self.query_one(Body)
+        body.scroll_relative(y=pages * max(1, body.size.height - 2), animate=False)
+
+
+def trail(step: str) -> str:
+    """Return all steps in one line, the current one in brackets."""
+    return "  ".join(f"[{each}]" if each == step else each for each in STEPS)
+
+
+class Help(ModalScreen[None]):
+    """What there is to know on a screen, and the keys."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,enter,f1,q,question_mark", "dismiss", "Close")]
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self._text = text
+
+    def compose(self) -> ComposeResult:
+        """Yield the text in a box."""
+        with VerticalScroll(classes="box"):
+            yield Static(f"{self._text}\n{KEYS}\nEscape closes this.", markup=False)
+
+
+class Sure(ModalScreen[bool]):
+    """A question that is answered with yes or no."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y", "dismiss(True)", "Yes"),
+        Binding("n,escape", "dismiss(False)", "No"),
+    ]
+
+    def __init__(self, question: str) -> None:
+        super().__init__()
+        self._question = question
+
+    def compose(self) -> ComposeResult:
+        """Yield the question."""
+        with VerticalScroll(classes="box"):
+            yield Static(f"{self._question}\n\ny  yes\nn  no", markup=False)

@@ -1,0 +1,130 @@
+"""How far a run is: folded from its events. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from palpo_installer.changes import Plan
+from palpo_installer.engine.events import Event
+from palpo_installer.engine.run import activation
+from palpo_installer.host import Host
+
+SIGNS = {"acting": "now ", "done": "done", "undoing": "back", "undone": "put back", "problem": "FAIL", "": "    "}
+WIDTH = max(map(len, SIGNS.values()))
+
+
+@dataclass(frozen=True)
+class Line:
+    """One operation or activation.
+
+    Attributes:
+        step: its name in the journal.
+        title: what it does.
+        state: the kind of its last event, empty before the first.
+        since: when that state began, ISO 8601, UTC.
+        seconds: how long it took, None while it has not ended.
+    """
+
+    step: str
+    title: str
+    state: str = ""
+    since: str = ""
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A run as it is watched.
+
+    Attributes:
+        lines: its operations, in order; those of earlier runs that are taken back with it below.
+        waiting: what is being waited for, empty for nothing.
+        log: every event in words.
+        ended: the last event, None while it runs.
+        backwards: whether something is being taken back.
+    """
+
+    lines: tuple[Line, ...] = ()
+    waiting: str = ""
+    log: tuple[str, ...] = ()
+    ended: Event | None = None
+    backwards: bool = False
+
+    @property
+    def current(self) -> int:
+        """The number of the line where it is now."""
+        active = [number for number, line in enumerate(self.lines) if line.state in {"acting", "undoing"}]
+        changed = [number for number, line in enumerate(self.lines) if line.state]
+        return (active or changed or [0])[-1]
+
+
+def planned(plan: Plan, host: Host) -> Progress:
+    """Return the progress of a plan of which nothing is done yet."""
+    return Progress(tuple(_steps(plan, host)))
+
+
+def _steps(plan: Plan, host: Host) -> Iterator[Line]:
+    number = 0
+    for place, change in enumerate(plan.changes):
+        for operation in change.operations:
+            yield Line(str(number), operation.describe(host).title)
+            number += 1
+        if change.activation is not None:
+            yield Line(activation(place), change.activation.describe(host).title)
+
+
+def after(progress: Progress, event: Event) -> Progress:
+    """Return the progress after an event."""
+    said = f"{event.at[11:19]}  {event.kind.ljust(9)}  {event.text}".rstrip()
+    progress = replace(progress, log=(*progress.log, said))
+    match event.kind:
+        case "acting" | "undoing":
+            backwards = progress.backwards or event.kind == "undoing"
+            return replace(progress, lines=_begun(progress.lines, event), waiting="", backwards=backwards)
+        case "done" | "undone":
+            return replace(progress, lines=_ended(progress.lines, event), waiting="")
+        case "preparing" | "waiting":
+            return replace(progress, waiting=event.text)
+        case "problem" if event.step:
+            return replace(progress, lines=_ended(progress.lines, event), waiting="")
+        case "ended":
+            return replace(progress, ended=event, waiting="")
+        case _:
+            return progress
+
+
+def _begun(lines: tuple[Line, ...], event: Event) -> tuple[Line, ...]:
+    begun = Line(event.step, event.text, event.kind, event.at)
+    # A rollback takes back several runs, whose steps have the same names.
+    over = {"undone", "problem"}
+    place = next((n for n, line in enumerate(lines) if line.step == event.step and line.state not in over), None)
+    return (*lines, begun) if place is None else (*lines[:place], begun, *lines[place + 1 :])
+
+
+def _ended(lines: tuple[Line, ...], event: Event) -> tuple[Line, ...]:
+    active = {"acting", "undoing"}
+
+    def follow(line: Line) -> Line:
+        if line.step != event.step or line.state not in active:
+            return line
+        return replace(line, state=event.kind, seconds=_between(line.since, event.at), since=event.at)
+
+    return tuple(map(follow, lines))
+
+
+def _between(begin: str, end: str) -> float:
+    return (datetime.fromisoformat(end) - datetime.fromisoformat(begin)).total_seconds()
+
+
+def in_words(progress: Progress, now: str) -> str:
+    """Return a line for each operation: state, seconds, title; ``now`` is the time, ISO 8601, UTC."""
+    return "\n".join(_line(line, now) for line in progress.lines)
+
+
+def _line(line: Line, now: str) -> str:
+    running = line.state in {"acting", "undoing"}
+    seconds = _between(line.since, now) if running else line.seconds
+    time = f"{max(seconds, 0):6.1f} s" if seconds is not None else " " * 8
+    return f"  {SIGNS[line.state].ljust(WIDTH)} {time}  {line.title}"

@@ -1,0 +1,112 @@
+"""The review: what will happen, every change, every difference; and what is done with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widget import Widget
+from textual.widgets import Input, Static
+
+from palpo_installer.screens.fields import entry
+from palpo_installer.screens.frame import Step
+from palpo_installer.screens.prose import Prose
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What the person decided; ``path`` is where a plan is saved to."""
+
+    kind: Literal["apply", "save", "back", "leave"]
+    path: str = ""
+
+
+class SaveAs(ModalScreen[str]):
+    """Asks for the path of a file."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss('')", "Back")]
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self._path = path
+
+    def compose(self) -> ComposeResult:
+        """Yield the question and the line for its answer."""
+        with Vertical(classes="box"):
+            yield Static("Save the plan in this file, to be applied later:\n", markup=False)
+            yield entry(self._path)
+            yield Static("\nEnter saves it and leaves; Escape goes back.", markup=False)
+
+    @on(Input.Submitted)
+    def _submitted(self, event: Input.Submitted) -> None:
+        self.dismiss(event.value.strip())
+
+
+class Review(Step[Decision]):
+    """Shows a plan in words; closes with what is to be done with it."""
+
+    STEP = "Review"
+    HELP = (
+        "This is everything that will be done, in order. Nothing has been changed yet.\n"
+        "In the differences, + is a line that will be there and - one that is there now.\n"
+        "a applies it, s saves it in a file, b goes back to the questions, q leaves.\n"
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("a", "apply", "Apply"),
+        Binding("s", "save", "Save plan"),
+        Binding("b,escape", "decide('back')", "Back", key_display="b"),
+        Binding("q", "decide('leave')", "Leave"),
+    ]
+
+    def __init__(self, text: str, *, hindrance: str = "", complaint: str = "", path: str = "palpo-plan.json") -> None:
+        """Show a review.
+
+        Args:
+            text: the review in words.
+            hindrance: why it cannot be applied, empty when it can.
+            complaint: why the last thing that was asked for did not work.
+            path: where a plan is saved, as an offer.
+        """
+        super().__init__()
+        self._text = text
+        self._hindrance = hindrance
+        self._complaint = complaint
+        self._path = path
+
+    def content(self) -> Iterable[Widget]:
+        """Yield the review."""
+        yield Prose(self._text, id="review")
+
+    def below(self) -> Iterable[Widget]:
+        """Yield what keeps the person from applying, or how to do it."""
+        for line in filter(None, (self._complaint, self._hindrance)):
+            yield Prose(f"! {line}", classes="banner")
+        if not self._hindrance:
+            yield Prose("Read it, then press a to apply it.", classes="banner")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Grey out applying where it is not possible."""
+        return None if action == "apply" and self._hindrance else True
+
+    def action_apply(self) -> None:
+        """Apply the plan."""
+        self.dismiss(Decision("apply"))
+
+    def action_decide(self, kind: Literal["back", "leave"]) -> None:
+        """Do something that needs no more words."""
+        self.dismiss(Decision(kind))
+
+    def action_save(self) -> None:
+        """Ask where to, then save and leave."""
+        self.app.push_screen(SaveAs(str(Path.cwd() / self._path)), self._save)
+
+    def _save(self, path: str | None) -> None:
+        if path:
+            self.dismiss(Decision("save", path))

@@ -1,0 +1,113 @@
+"""Runs as the wizard goes through them: apply, follow, take back, roll back; and how they ended."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from palpo_installer import result
+from palpo_installer.commands.following import last_part, latest
+from palpo_installer.engine import launch
+from palpo_installer.engine.history import past_run, runs
+from palpo_installer.engine.process import STOP
+from palpo_installer.screens import following
+from palpo_installer.screens.apply import Apply, Ended
+from palpo_installer.screens.following import Show, Watched
+from palpo_installer.screens.looking import Made
+from palpo_installer.screens.progress import Progress, planned
+from palpo_installer.screens.result import Outcome
+
+if TYPE_CHECKING:
+    from palpo_installer.screens.app import Wizard
+
+
+async def apply(app: Wizard, made: Made) -> str:
+    """Apply a plan; return what comes next."""
+    host = app.host
+    identity = launch.register(made.plan, made.session.resolved.secrets, host.layout)
+    progress = planned(made.plan, host)
+
+    def follow(show: Show, watched: Watched) -> int | None:
+        return following.perform(host, identity, (), show, watched)
+
+    stop = partial(ask_to_stop, app, identity)
+    return await _watch(app, identity, Apply(f"Run {identity}", progress, follow, stop))
+
+
+async def attach(app: Wizard) -> str:
+    """Follow the run that is at work; return what comes next."""
+    host = app.host
+    identity = latest(host.layout)
+    offset = last_part(host.layout.runs / identity / "events.jsonl")
+
+    def follow(show: Show, watched: Watched) -> int | None:
+        return following.attach(host, identity, offset, show, watched)
+
+    stop = partial(ask_to_stop, app, identity)
+    return await _watch(app, identity, Apply(f"Run {identity}", Progress(), follow, stop))
+
+
+async def recover(app: Wizard) -> str:
+    """Take back what was cut off; return what comes next."""
+    host = app.host
+    identity = next(run.id for run in reversed(runs(host.layout)) if run.result == "interrupted")
+
+    def follow(show: Show, watched: Watched) -> int | None:
+        return following.recover(host, show, watched)
+
+    screen = Apply(f"Taking back run {identity}", Progress(backwards=True), follow, None)
+    return await _watch(app, identity, screen)
+
+
+async def roll_back(app: Wizard, identity: str) -> str:
+    """Take back a run and all later ones; return what comes next."""
+    host = app.host
+
+    def follow(show: Show, watched: Watched) -> int | None:
+        return following.perform(host, identity, ("--roll-back",), show, watched)
+
+    screen = Apply(f"Rolling back run {identity}", Progress(backwards=True), follow, None)
+    return await _watch(app, identity, screen)
+
+
+def ask_to_stop(app: Wizard, identity: str) -> None:
+    """Ask the engine of a run to take back."""
+    (app.host.layout.runs / identity / STOP).touch()
+
+
+async def _watch(app: Wizard, identity: str, screen: Apply) -> str:
+    """Show a run until it has ended, then how; what is left in the scrollback always says where it is."""
+    app.farewell = f"Run {identity} goes on without this screen. To see it: palpo-installer attach"
+    ended = await app.push_screen_wait(screen)
+    ran = past_run(app.host.layout.runs / identity)
+    in_force = ran.result == "applied"
+    text = words(app, identity, ended)
+    app.code, app.farewell = ended.code, farewell(app, identity, ended)
+    following_step = await app.push_screen_wait(Outcome(text, run=identity if in_force else ""))
+    return await roll_back(app, identity) if following_step == "roll-back" else following_step
+
+
+def words(app: Wizard, identity: str, ended: Ended) -> str:
+    """Return how a run ended; the engine's own last words come first where they say more than the record."""
+    layout = app.host.layout
+    text = result.in_words(result.of_run(layout, identity))
+    if ended.code and past_run(layout.runs / identity).result == "applied":
+        text = f"Not rolled back\n  {ended.text}\n\n{text}"
+    kept = result.saved_at(layout, identity)
+    return f"{text}\nThis text is kept in {kept}\n" if app.host.status(kept) is not None else text
+
+
+def farewell(app: Wizard, identity: str, ended: Ended) -> str:
+    """Return what stays in the scrollback."""
+    ran = result.of_run(app.host.layout, identity)
+    lines = [f"Run {identity}: {result.headline(ran)}"]
+    if ended.code and ran.run.result == "applied":
+        lines = [f"Run {identity}: {ended.text}"]
+    elif ran.run.cause:
+        lines.append(f"The cause: {ran.run.cause}")
+    lines += [f"Left as it is: {problem}" for problem in ran.run.problems]
+    kept = result.saved_at(app.host.layout, identity)
+    if ran.run.result == "applied":
+        lines += [f"The result: {kept}"] if app.host.status(kept) is not None else []
+        lines.append(f"To go back: palpo-installer rollback {identity}")
+    return "\n".join(lines)

@@ -1,0 +1,89 @@
+"""A run of a real engine, shown line by line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from palpo_installer.commands.following import perform, recover, show
+from palpo_installer.engine import launch
+from palpo_installer.engine.events import Event
+from palpo_installer.engine.history import runs
+from palpo_installer.host import Host
+from palpo_installer.layout import Layout
+from tests.commands.invoking import as_root
+from tests.engine.runs import left_to_itself, registered, writing
+
+pytestmark = [as_root, left_to_itself]
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Host:
+    """A host's copy."""
+    return Host(Layout(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("event", "line"),
+    [
+        (Event("done", "write /etc/x"), "done  write /etc/x"),
+        (Event("undone", "write /etc/x"), "back  write /etc/x"),
+        (Event("problem", "port 443 is taken"), "FAIL  port 443 is taken"),
+        (Event("waiting", "reloading nginx"), "wait  reloading nginx"),
+        (Event("ended", "Done."), "Done."),
+        (Event("acting", "write /etc/x"), ""),
+        (Event("began", "run 0001"), ""),
+    ],
+)
+def test_each_event_is_one_line(capsys: pytest.CaptureFixture[str], event: Event, line: str) -> None:
+    """What it is stands in words before it, never in colour alone; what only begins is not shown."""
+    show(event)
+    assert capsys.readouterr().out.strip() == line
+
+
+def test_a_run_is_made_and_shown(host: Host, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every file that was written is a line, and the exit code is the engine's."""
+    assert perform(host, registered(tmp_path, ("file", "text"))) == 0
+    said = capsys.readouterr().out
+    assert f"done  write {tmp_path}/file" in said
+    assert said.count("Done.") == 1
+
+
+def test_a_run_that_fails_says_why_and_what_went_back(
+    host: Host, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The problem, each step that is undone, and that everything is as before."""
+    identity = launch.register(writing((tmp_path / "file", "1"), (tmp_path / "none/file", "2")), {}, host.layout)
+    assert perform(host, identity) == 1
+    said = capsys.readouterr().out
+    assert "FAIL " in said
+    assert f"back  write {tmp_path}/file" in said
+    assert said.rstrip().endswith("Not done, and everything is as it was before.")
+
+
+def test_an_engine_that_ends_without_a_word_is_followed_by_another(
+    host: Host, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A plan that no engine can read: it dies at once, that is said, and nothing was begun that must go back."""
+    identity = registered(tmp_path, ("file", "text"))
+    (host.layout.runs / identity / "events.jsonl").mkdir()
+    monkeypatch.setattr(launch, "START_LIMIT", 1.5)
+    monkeypatch.setattr(launch, "_read_from", lambda _path, offset: ((), offset))
+    monkeypatch.setattr(launch, "position", lambda *_: 0)
+    assert perform(host, identity) == 1
+    assert "The engine ended without a word. Taking back what it began." in capsys.readouterr().out
+    assert not (tmp_path / "file").exists()
+
+
+def test_every_run_that_was_cut_off_is_taken_back(host: Host, tmp_path: Path) -> None:
+    """Newest first, and the exit code says that all is as before."""
+    for name in ("one", "two"):
+        assert perform(host, registered(tmp_path, (name, "text"))) == 0
+    for run in runs(host.layout):
+        journal = run.directory / "journal.jsonl"
+        journal.write_bytes(b"".join(journal.read_bytes().splitlines(keepends=True)[:-1]))
+    assert recover(host) == 1
+    assert [run.result for run in runs(host.layout)] == ["taken-back", "taken-back"]
+    assert not (tmp_path / "one").exists()
+    assert not (tmp_path / "two").exists()
