@@ -72,3 +72,6 @@ def main() -> None:
         sys.exit(error.exit_code)
     except BrokenPipeError:
         sys.exit(0)
+    except OSError as error:
+        click.echo(f"palpo-installer: {error.filename or 'this host'}: {error.strerror}", err=True)
+        sys.exit(1)

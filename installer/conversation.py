@@ -14,6 +14,7 @@ from palpo_installer.facts import Facts
 from palpo_installer.layout import Layout
 from palpo_installer.questions import QUESTIONS, Kind, Question, Situation
 from palpo_installer.secret import Secret
+from palpo_installer.validation import shown_size
 
 Given = Mapping[str, object]
 """What a person typed or chose, or a file of answers had, by key; a key that is missing takes the default."""
@@ -162,7 +163,11 @@ def talk(given: Given, facts: Facts, layout: Layout) -> Talk:
 
 def _open(question: Question, value: object) -> str:
     """Return what stands in a field; a secret from a file of answers is plain text, and stays out of sight too."""
-    return "" if question.secret else shown(value)
+    if question.secret:
+        return ""
+    if question.kind is Kind.SIZE and isinstance(value, int):
+        return shown_size(value)
+    return shown(value)
 
 
 def sentence(error: AnswersError, question: Question) -> str:

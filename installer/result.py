@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from palpo_installer.changes import Plan
-from palpo_installer.engine.history import PastRun, past_run
+from palpo_installer.engine.history import PastRun, past_run, plan_of
 from palpo_installer.layout import Layout
 from palpo_installer.serialization import load
 from palpo_installer.verify import Report
@@ -42,7 +42,7 @@ def of_run(layout: Layout, identity: str) -> Result:
     report = directory / "report.json"
     return Result(
         run=past_run(directory),
-        plan=load((directory / "plan.json").read_text(), Plan),
+        plan=plan_of(directory),
         report=load(report.read_text(), Report) if report.exists() else None,
     )
 

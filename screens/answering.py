@@ -13,7 +13,7 @@ from palpo_installer.layout import Layout
 from palpo_installer.proxies.nginx.configuration import Listen, ServerBlock
 from palpo_installer.questions.names import FEDERATION_PORT
 
-NAME_WIDTH = 30
+NAME_WIDTH = 24
 WILDCARDS = {"0.0.0.0": "IPv4", "::": "IPv6"}  # noqa: S104
 
 
@@ -81,5 +81,5 @@ def _where(listens: list[Listen]) -> str:
 def _certificate(site: ServerBlock, certificates: tuple[Certificate, ...]) -> Iterator[str]:
     for path in site.certificates:
         known = next((each for each in certificates if str(each.chain) == path), None)
-        until = f"until {known.not_after:%Y-%m-%d}, by {known.issuer}" if known else "which could not be read"
-        yield f"    certificate {until}: {path}"
+        said = f"until {known.not_after:%Y-%m-%d}, by {known.issuer}" if known else f"not readable: {path}"
+        yield f"    certificate {said}"

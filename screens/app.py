@@ -19,7 +19,7 @@ from palpo_installer.screens.frame import Help, Step
 if TYPE_CHECKING:
     from palpo_installer.facts import Facts
     from palpo_installer.facts.names import Name
-    from palpo_installer.screens.fields import Answered
+    from palpo_installer.screens.fields import Accepted, Answered
     from palpo_installer.screens.overview import Past
 
 NOTHING_CHANGED = "Nothing was changed."
@@ -140,14 +140,20 @@ class Wizard(App[int]):
 
         conversing.take(self, event.key, event.value)
 
+    def on_accepted(self, event: Accepted) -> None:
+        """Go on from a question."""
+        from palpo_installer.screens.form import Form  # noqa: PLC0415
+
+        if isinstance(self.screen, Form):
+            self.screen.go_on(event.key)
+
     def action_leave(self) -> None:
         """Leave; what the engine does goes on without us."""
         self.exit(self.code)
 
     def action_stop(self) -> None:
         """Ask the engine to take back while it is at work; leave otherwise."""
-        stop = getattr(self.screen, "stop", None)
-        if stop is None or not stop():
+        if not any(isinstance(screen, Step) and screen.stop() for screen in reversed(self.screen_stack)):
             self.action_leave()
 
     def action_help(self) -> None:

@@ -17,10 +17,11 @@ from palpo_installer.engine.events import Event
 from palpo_installer.errors import InstallerError
 from palpo_installer.screens.following import Show, Watched
 from palpo_installer.screens.frame import Body, Step
-from palpo_installer.screens.progress import Progress, after, in_words
+from palpo_installer.screens.progress import INDENT, Progress, after, in_words
 from palpo_installer.screens.prose import Prose
 
 STOPPING = "Asked to stop; the engine takes back what it began."
+HINT = "^c takes everything back; ^q leaves this screen, and the run goes on."
 
 
 @dataclass(frozen=True)
@@ -36,13 +37,12 @@ class Apply(Step[Ended]):
 
     STEP = "Apply"
     HELP = (
-        "The engine works by itself; this screen only watches. If the connection is lost, it goes on, and\n"
+        "The engine works by itself; this screen only watches. If the connection is lost, it goes on, and "
         "'palpo-installer attach' shows it again.\n"
         "Ctrl+C asks the engine to take back everything it did in this run. l shows the log.\n"
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("l", "log", "Log"),
-        Binding("ctrl+c", "app.stop", "Take back", key_display="^c"),
     ]
 
     class Happened(Message):
@@ -86,7 +86,7 @@ class Apply(Step[Ended]):
     def content(self) -> Iterable[Widget]:
         """Yield the operations."""
         yield Prose(self._title, id="heading")
-        yield Prose(id="operations")
+        yield Prose(hang=INDENT, id="operations")
         yield Prose(id="log")
 
     def below(self) -> Iterable[Widget]:
@@ -147,7 +147,7 @@ class Apply(Step[Ended]):
         self.query_one("#log", Prose).show("\n".join(f"  {line}" for line in progress.log))
         lines = [STOPPING] if self._stopping else ["Taking back."] if progress.backwards else []
         lines += [f"Waiting for: {progress.waiting}"] if progress.waiting else []
-        self.query_one("#waiting", Prose).show("\n".join(lines) or "At work.")
+        self.query_one("#waiting", Prose).show("\n".join(lines or [HINT if self._ask_to_stop else "At work."]))
         self._keep_in_sight()
 
     def _keep_in_sight(self) -> None:

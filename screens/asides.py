@@ -17,6 +17,9 @@ from palpo_installer.questions.certificates import certificate_names
 from palpo_installer.questions.names import has_own_port
 from palpo_installer.screens.form import Aside
 
+SERVICES = ("_matrix-fed", "_matrix")
+"""The services of SRV records: the one that counts, and the deprecated one that older servers ask for."""
+
 
 @dataclass(frozen=True)
 class Seen:
@@ -109,18 +112,23 @@ def _addresses(text: str, name: Name | None, situation: Situation) -> Iterator[s
     ours = [ipaddress.ip_address(address) for address in situation.facts.system.addresses]
     public = [address for address in ours if address.is_global]
     for address in public:
-        yield f"    {text}. 3600 IN {'A' if address.version == 4 else 'AAAA'} {address}"
+        yield f"    {text}. IN {'A' if address.version == 4 else 'AAAA'} {address}"
     if not public:
-        yield f"    {text}. 3600 IN A <the public address of this host>"
+        yield f"    {text}. IN A <the public address of this host>"
 
 
 def _services(name: Name | None, port: int, situation: Situation) -> Iterator[str]:
     host = situation.answer("names.client_host", str)
-    records = {"_matrix-fed": name.federation, "_matrix": name.federation_old} if name else {}
-    for service in ("_matrix-fed", "_matrix"):
-        there = any((each.target, each.port) == (host, port) for each in records.get(service, ()))
-        sign = "there: " if there else "! add: " if name else "asking: "
-        yield f"{sign}{service}._tcp.{situation.base}. 3600 IN SRV 10 0 {port} {host}."
+    found = {"_matrix-fed": name.federation, "_matrix": name.federation_old} if name else {}
+    there = {service for service, records in found.items() if any((r.target, r.port) == (host, port) for r in records)}
+    groups = {
+        "these records are there": [service for service in SERVICES if service in there],
+        "! records to add" if name else "records that are needed": [each for each in SERVICES if each not in there],
+    }
+    for heading, services in groups.items():
+        if services:
+            yield f"{heading}:"
+            yield from (f"  {service}._tcp.{situation.base}. IN SRV 10 0 {port} {host}." for service in services)
 
 
 def rows(seen: Seen) -> Mapping[str, tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,10 +55,10 @@ def take(app: Wizard, key: str, value: object) -> None:
         app.given = {**app.given, key: value}
     show(app)
     if key.startswith("names."):
-        app.set_timer(TYPING, partial(ask_names, app, app.given))
+        app.set_timer(TYPING, partial(once_typed, app, key, value, ask_names))
     if key in {"certificates.directory", "certificates.ca_file", "certificates.proxy"}:
         app.terms.clear()
-        app.set_timer(TYPING, partial(ask_terms, app, app.given))
+        app.set_timer(TYPING, partial(once_typed, app, key, value, ask_terms))
 
 
 def seen(app: Wizard) -> Seen:
@@ -70,9 +71,9 @@ def form(app: Wizard, page: Page, *, pressing: bool = False) -> Form:
     """Return the screen of a page, and ask in the background for what it shows."""
     now = seen(app)
     if page.name != "names":
-        ask_names(app, app.given)
+        ask_names(app)
     if page.name == "certificates":
-        ask_terms(app, app.given)
+        ask_terms(app)
     return Form(page, now.talk, aside(page, now), pressing=pressing)
 
 
@@ -88,10 +89,14 @@ def show(app: Wizard) -> None:
             pass
 
 
-def ask_names(app: Wizard, given: dict[str, object]) -> None:
-    """Ask DNS for the names that it was not asked for yet, unless somebody typed on meanwhile."""
-    if given is not app.given:
-        return
+def once_typed(app: Wizard, key: str, value: object, ask: Callable[[Wizard], None]) -> None:
+    """Ask, unless somebody typed on meanwhile."""
+    if app.given.get(key, "") == value:
+        ask(app)
+
+
+def ask_names(app: Wizard) -> None:
+    """Ask DNS for the names that it was not asked for yet."""
     known = {name.name for name in facts_of(app).names}
     missing = tuple(name for name in named(seen(app).situation) if name not in known)
     if missing:
@@ -102,11 +107,11 @@ def _ask_names(app: Wizard, names: tuple[str, ...]) -> None:
     app.post_message(Heard(dns.read(app.host, names)))
 
 
-def ask_terms(app: Wizard, given: dict[str, object]) -> None:
-    """Ask the authority for its terms, unless it was asked or somebody typed on meanwhile."""
+def ask_terms(app: Wizard) -> None:
+    """Ask the authority for its terms, unless it was asked."""
     situation = seen(app).situation
     directory = situation.get("certificates.directory", str)
-    if given is app.given and directory and directory not in app.terms:
+    if directory and directory not in app.terms:
         ca_file, proxy = situation.get("certificates.ca_file", Path), situation.get("certificates.proxy", str)
         app.run_worker(partial(_ask_terms, app, directory, ca_file, proxy or ""), thread=True, group="terms")
 

@@ -72,7 +72,7 @@ class QuestionRow(Vertical):
             yield Static(self.question.text, markup=False, classes="text")
         yield self.control_for()
         yield Static("", markup=False, classes="problem")
-        yield Static(self.question.help, markup=False, classes="help")
+        yield Static(self.question.help, markup=False, classes="advice")
         yield Static("", markup=False, classes="note")
 
     def control_for(self) -> Widget:
@@ -86,8 +86,9 @@ class QuestionRow(Vertical):
         return entry(password=question.secret, offered=offered)
 
     def on_descendant_focus(self) -> None:
-        """Point at the question that is being answered."""
+        """Point at the question that is being answered, and show all of it."""
         self.add_class("current")
+        self.call_after_refresh(self.scroll_visible, animate=False)
 
     def on_descendant_blur(self) -> None:
         """Point at another one."""
@@ -104,6 +105,7 @@ class QuestionRow(Vertical):
         self.query_one(".text", Static).update(f"{self.question.text}{_mark(field)}")
         self.query_one(".note", Static).update(note)
         self.query_one(".note", Static).display = bool(note)
+        self.query_one(".advice", Static).display = not note
         self._show_answer(field)
         self._show_problem(asked=field.chosen or self._pressed)
 
@@ -116,7 +118,9 @@ class QuestionRow(Vertical):
             case Input() as line:
                 example = f"for example {self.question.example}" if self.question.example else ""
                 line.placeholder = GIVEN if self.question.secret and field.chosen else field.shown or example
-                if not line.has_focus and not self.question.secret and line.value != field.shown:
+                # What was typed stands there already; only a default follows the answers before it.
+                fresh = not field.chosen or not line.value
+                if fresh and not line.has_focus and not self.question.secret and line.value != field.shown:
                     with line.prevent(Input.Changed):
                         line.value = field.shown
 
@@ -194,7 +198,7 @@ class TableRow(QuestionRow):
         for name, pair in rows.items():
             for part, path in _parts(pair):
                 line = next(line for line in self.query(Input) if line.name == f"{part} {name}")
-                if not line.has_focus and line.value != path:
+                if not line.has_focus and not line.value and path:
                     with line.prevent(Input.Changed):
                         line.value = path
 

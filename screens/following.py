@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 from palpo_installer.engine import launch
 from palpo_installer.engine.events import Event
-from palpo_installer.engine.history import unfinished
 from palpo_installer.host import Host
 
 Show = Callable[[Event], None]
@@ -42,7 +41,7 @@ def attach(host: Host, identity: str, offset: int, show: Show, watched: Watched)
 def recover(host: Host, show: Show, watched: Watched) -> int | None:
     """Take back every run that was cut off; return the exit code: 1 when all is as before."""
     code = 1
-    for run in unfinished(host.layout):
+    for run in launch.cut_off(host.layout):
         offset = launch.position(host.layout, run.id)
         launch.start(host, run.id)
         ended = launch.follow(host.layout, run.id, show, offset, watched=watched)

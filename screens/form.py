@@ -14,7 +14,7 @@ from textual.widgets import Static
 
 from palpo_installer.conversation import Page, Talk
 from palpo_installer.questions import Kind, question_for
-from palpo_installer.screens.fields import Accepted, QuestionRow, TableRow
+from palpo_installer.screens.fields import QuestionRow, TableRow
 from palpo_installer.screens.frame import STEPS, Step
 from palpo_installer.screens.prose import Prose
 
@@ -64,24 +64,27 @@ class Fold(Static, can_focus=True):
 class Form(Step[int]):
     """The questions of one page; closes with 1 to go on and -1 to go back.
 
-    What is typed goes to the app as ``Answered``; the app shows the conversation that follows from it.
+    What is typed goes to the app as ``Answered``; the app shows the conversation that follows from it. So does
+    ``Accepted``, which must find what the answer before it has changed.
     """
 
     class Opened(Message):
         """The page is there."""
 
-    AUTO_FOCUS: ClassVar[str | None] = ""
     HELP = (
-        "Every question has its help below it. What stands in a field with (default) is what will be used if you\n"
+        "Every question has its help below it. What stands in a field with (default) is what will be used if you "
         "just press Enter. A line that begins with ! says why an answer cannot be used.\n"
         "F2 opens the settings that most people leave as they are. F10 goes to the next page.\n"
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Back"),
         Binding("f10", "next", "Next page"),
-        Binding("f2", "fold", "More settings"),
-        Binding("up", "move(-1)", "Up", show=False),
-        Binding("down", "move(1)", "Down", show=False),
+        Binding("f2", "fold", "More settings", priority=True),
+        # With priority they take effect before the next key goes to anybody: who types ahead hits the right field.
+        Binding("tab", "move(1)", "Next question", show=False, priority=True),
+        Binding("shift+tab", "move(-1)", "Question before", show=False, priority=True),
+        Binding("up", "move(-1)", "Question before", show=False),
+        Binding("down", "move(1)", "Next question", show=False),
     ]
 
     def __init__(self, page: Page, talk: Talk, aside: Aside, *, pressing: bool = False) -> None:
@@ -110,7 +113,8 @@ class Form(Step[int]):
     def on_mount(self) -> None:
         """Show the conversation as it stands, and begin at the first question that needs somebody."""
         opened = any(each.chosen or each.problem for each in self._talk.on(self.page.more)) and self._pressing
-        self.set_class(opened, "opened")
+        if opened:
+            self.add_class("opened")
         self.show(self._talk, self._aside)
         rows = self._visible()
         if self._pressing:
@@ -161,11 +165,12 @@ class Form(Step[int]):
 
     def action_fold(self) -> None:
         """Open or close the further settings."""
-        if not self.page.more:
+        if not self.page.more or not self.is_mounted:
             return
         self.toggle_class("opened")
         self.show(self._talk, self._aside)
-        self.set_focus(self.query_one(Fold))
+        further = [row for row in self._visible() if row.question.key in self.page.more]
+        self.set_focus(further[0].answer if further else self.query_one(Fold))
 
     def action_move(self, by: int) -> None:
         """Go to the next question or the one before."""
@@ -178,12 +183,12 @@ class Form(Step[int]):
     def _toggled(self) -> None:
         self.action_fold()
 
-    @on(Accepted)
-    def _accepted(self, event: Accepted) -> None:
+    def go_on(self, key: str) -> None:
+        """Go on from a question to the next one, or to the next page."""
         rows = self._visible()
         # Somebody who types ahead presses Enter again before the next question has the keys.
         current = [place for place, row in enumerate(rows) if row.has_focus_within]
-        here = [*current, *(place for place, row in enumerate(rows) if row.question.key == event.key)][0]
+        here = [*current, *(place for place, row in enumerate(rows) if row.question.key == key)][0]
         if not self.is_current or rows[here].press():
             return
         if here + 1 < len(rows):

@@ -29,7 +29,8 @@ class Found(Step[str]):
 
     STEP = "Found"
     HELP = (
-        "This is what answers on this host now: by port, who holds it, and the sites of the proxy with file and line.\n"
+        "This is what answers on this host now: by port, who holds it, and the sites of the proxy with file and "
+        "line.\n"
         "PageUp and PageDown scroll. The menu below says what can be done; the arrows choose, Enter does it.\n"
     )
 

@@ -12,6 +12,8 @@ from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
 from textual.widgets import Footer, Static
 
+from palpo_installer.screens.prose import Prose
+
 Value = TypeVar("Value")
 
 STEPS = ("Found", "Names", "Federation", "Certificates", "Homeserver", "Review", "Apply")
@@ -25,8 +27,8 @@ Keys that are the same everywhere
 """
 
 
-class Body(VerticalScroll):
-    """The middle of a screen."""
+class Body(VerticalScroll, can_focus=False):
+    """The middle of a screen; the screen itself scrolls it, whatever has the keys."""
 
 
 class Step(Screen[Value]):
@@ -39,7 +41,7 @@ class Step(Screen[Value]):
 
     STEP: ClassVar[str] = STEPS[0]
     HELP: ClassVar[str] = ""
-    AUTO_FOCUS: ClassVar[str | None] = "Body"
+    AUTO_FOCUS: ClassVar[str | None] = ""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark", "app.help", "Help", show=False),
         Binding("up", "scroll_body(-1)", "Up", show=False),
@@ -69,6 +71,10 @@ class Step(Screen[Value]):
         """Yield what stays in sight below the part that scrolls."""
         return ()
 
+    def stop(self) -> bool:
+        """Ask what is at work here to stop; return whether there is anything."""
+        return False
+
     def action_scroll_body(self, lines: int) -> None:
         """Scroll by lines."""
         self.query_one(Body).scroll_relative(y=lines, animate=False)
@@ -96,7 +102,7 @@ class Help(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         """Yield the text in a box."""
         with VerticalScroll(classes="box"):
-            yield Static(f"{self._text}\n{KEYS}\nEscape closes this.", markup=False)
+            yield Prose(f"{self._text}\n{KEYS}\nEscape closes this.")
 
 
 class Sure(ModalScreen[bool]):
@@ -114,4 +120,4 @@ class Sure(ModalScreen[bool]):
     def compose(self) -> ComposeResult:
         """Yield the question."""
         with VerticalScroll(classes="box"):
-            yield Static(f"{self._question}\n\ny  yes\nn  no", markup=False)
+            yield Prose(f"{self._question}\n\n  y  yes\n  n  no")

@@ -50,7 +50,7 @@ def terms_of(directory: str, ca_file: Path | None, proxy: str) -> str:
     try:
         terms = fetch(directory, ca_file, proxy, timeout=PATIENCE).terms_of_service
     except HostError as error:
-        return f"Its terms could not be read: {error}"
+        return f"Its terms could not be read: {error.what}."
     return f"The terms: {terms}" if terms else "This authority has no terms of service to agree to."
 
 

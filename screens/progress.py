@@ -11,8 +11,11 @@ from palpo_installer.engine.events import Event
 from palpo_installer.engine.run import activation
 from palpo_installer.host import Host
 
-SIGNS = {"acting": "now ", "done": "done", "undoing": "back", "undone": "put back", "problem": "FAIL", "": "    "}
-WIDTH = max(map(len, SIGNS.values()))
+SIGNS = {"acting": "now", "done": "done", "undoing": "undo", "undone": "back", "problem": "FAIL", "": ""}
+"""What stands before an operation, by the kind of its last event; ``back`` is as before."""
+
+INDENT = 18
+"""Where a title that is too long for its line goes on."""
 
 
 @dataclass(frozen=True)
@@ -126,5 +129,5 @@ def in_words(progress: Progress, now: str) -> str:
 def _line(line: Line, now: str) -> str:
     running = line.state in {"acting", "undoing"}
     seconds = _between(line.since, now) if running else line.seconds
-    time = f"{max(seconds, 0):6.1f} s" if seconds is not None else " " * 8
-    return f"  {SIGNS[line.state].ljust(WIDTH)} {time}  {line.title}"
+    time = f"{max(seconds, 0):5.1f} s" if seconds is not None else ""
+    return f"  {SIGNS[line.state]:4} {time:7}  {line.title}"

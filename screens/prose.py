@@ -19,9 +19,18 @@ LOUD = ("FAIL", "Not ", "!")
 class Prose(Widget):
     """Plain text; headings stand at the left margin, everything else is indented. Signs stay, colours are extra."""
 
-    def __init__(self, text: str = "", *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
+    def __init__(
+        self,
+        text: str = "",
+        *,
+        hang: int = 0,
+        id: str | None = None,  # noqa: A002  # as every widget
+        classes: str | None = None,
+    ) -> None:
+        """Show a text; a line that is too long goes on in column ``hang``, or a little further in than it began."""
         super().__init__(id=id, classes=classes)
         self._text = text
+        self._hang = hang
 
     def show(self, text: str) -> None:
         """Show another text."""
@@ -36,22 +45,22 @@ class Prose(Widget):
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """Return how many lines it takes."""
-        return sum(1 for _ in lines(self._text, width)) if self._text else 0
+        return sum(1 for _ in lines(self._text, width, self._hang)) if self._text else 0
 
     def render(self) -> Content:
         """Return the lines with their styles."""
-        shown = [Content.styled(line, style) for line, style in lines(self._text, self.content_size.width)]
+        shown = [Content.styled(line, style) for line, style in lines(self._text, self.content_size.width, self._hang)]
         return Content("\n").join(shown)
 
 
-def lines(text: str, width: int) -> Iterator[tuple[str, str]]:
+def lines(text: str, width: int, hang: int = 0) -> Iterator[tuple[str, str]]:
     """Yield each line that is shown, none longer than the width, with its style."""
     in_differences = False
     for line in text.rstrip("\n").split("\n"):
         visible = "".join(character if character.isprintable() else " " for character in line.expandtabs(4))
         in_differences = in_differences or line == DIFFERENCES
         style = _style(visible, in_differences=in_differences)
-        yield from ((part, style) for part in _wrapped(visible, max(width, 20), code=in_differences))
+        yield from ((part, style) for part in _wrapped(visible, max(width, 2 * hang, 20), hang, code=in_differences))
 
 
 def _style(line: str, *, in_differences: bool) -> str:
@@ -64,9 +73,10 @@ def _style(line: str, *, in_differences: bool) -> str:
     return "bold" if line and not line.startswith(" ") and not line.endswith((".", ",")) else ""
 
 
-def _wrapped(line: str, width: int, *, code: bool) -> list[str]:
+def _wrapped(line: str, width: int, hang: int, *, code: bool) -> list[str]:
     if len(line) <= width:
         return [line]
     margin = len(line) - len(line.lstrip())
-    indent = " " * (4 if code else margin + 2 if margin else 0)
+    # A sentence at the left margin is a paragraph.
+    indent = " " * (hang or (4 if code else margin + 2 if margin else 0))
     return textwrap.wrap(line, width, subsequent_indent=indent, drop_whitespace=not code, break_on_hyphens=False)

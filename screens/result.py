@@ -25,7 +25,7 @@ class Outcome(Step[Next]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "roll_back", "Roll back"),
         Binding("enter", "go('start')", "First screen"),
-        Binding("q,escape", "go('leave')", "Leave", key_display="q"),
+        Binding("q,escape", "go('leave')", "Leave", show=False),
     ]
 
     def __init__(self, text: str, *, run: str) -> None:

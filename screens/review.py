@@ -62,7 +62,7 @@ class Review(Step[Decision]):
         Binding("a", "apply", "Apply"),
         Binding("s", "save", "Save plan"),
         Binding("b,escape", "decide('back')", "Back", key_display="b"),
-        Binding("q", "decide('leave')", "Leave"),
+        Binding("q", "decide('leave')", "Leave", show=False),
     ]
 
     def __init__(self, text: str, *, hindrance: str = "", complaint: str = "", path: str = "palpo-plan.json") -> None:

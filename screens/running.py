@@ -94,7 +94,8 @@ def words(app: Wizard, identity: str, ended: Ended) -> str:
     if ended.code and past_run(layout.runs / identity).result == "applied":
         text = f"Not rolled back\n  {ended.text}\n\n{text}"
     kept = result.saved_at(layout, identity)
-    return f"{text}\nThis text is kept in {kept}\n" if app.host.status(kept) is not None else text
+    is_kept = past_run(layout.runs / identity).result == "applied" and app.host.status(kept) is not None
+    return f"{text}\nThis text is kept in {kept}\n" if is_kept else text
 
 
 def farewell(app: Wizard, identity: str, ended: Ended) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -125,6 +126,48 @@ def test_reading_commands_need_no_root() -> None:
     ended = tool("detect", user=NOBODY)
     assert ended.returncode == 0
     assert "Without root" in ended.stdout
+
+
+@pytest.fixture
+def open_root() -> Iterator[Path]:
+    """The files of a recorded host where everybody can look, with a directory of ours that is root's alone."""
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory)
+        path.chmod(0o755)
+        recorded("nginx_stopped", path)
+        (path / "answers.toml").write_text(ANSWERS)
+        (path / "etc/palpo-installer").mkdir(mode=0o700)
+        yield path
+
+
+@as_root
+def test_verify_without_root_ends_in_a_report(open_root: Path) -> None:
+    """What root alone may read is no traceback: it looks from outside, as everybody can."""
+    ended = tool("--root", open_root, "verify", "--answers", open_root / "answers.toml", user=NOBODY)
+    assert (ended.returncode, ended.stderr) == (6, "")
+
+
+@as_root
+@pytest.mark.parametrize("command", ["history", "plan"])
+def test_an_installed_host_is_not_taken_for_a_new_one(open_root: Path, command: str) -> None:
+    """Earlier runs are root's to read: without them our own files would look like somebody else's."""
+    (open_root / "var/lib/palpo-installer").mkdir(parents=True)
+    (open_root / "var/lib/palpo-installer/runs").mkdir(mode=0o700)
+    ended = tool("--root", open_root, command, user=NOBODY)
+    assert ended.returncode == 4
+    assert "can be read by root only" in one_sentence(ended)
+
+
+@as_root
+def test_a_plan_that_would_need_root_says_so(open_root: Path) -> None:
+    """Our own answers and Palpo's file may be closed to us: the path, and what to try."""
+    (open_root / "etc/palpo").mkdir(mode=0o700)
+    (open_root / "etc/palpo/palpo.toml").write_text("")
+    ended = tool("--root", open_root, "plan", "--answers", open_root / "answers.toml", user=NOBODY)
+    assert ended.returncode == 1
+    sentence = one_sentence(ended)
+    assert "Permission denied" in sentence
+    assert sentence.endswith(". Try it as root\n")
 
 
 @as_root

@@ -127,14 +127,18 @@ def applied(tmp_path: Path) -> Inputs:
 
 
 def test_a_hand_edited_file_is_left_alone_and_said_so(applied: Inputs, tmp_path: Path) -> None:
-    """Another answer would change it; the edit stays, the plan says so, and the other files do change."""
+    """The edit stays, the plan says so, and other files change; answers that change it too are refused by its path."""
     edited = tmp_path / "etc/nginx/sites-available/zz-palpo-installer-tls.conf"
     edited.write_text(edited.read_text() + "# mine\n")
-    answers = replace(applied.answers, homeserver=replace(applied.answers.homeserver, max_upload_size=64 << 20))
-    plan = make(replace(again(applied), answers=answers))
+    elsewhere = replace(applied.answers, homeserver=replace(applied.answers.homeserver, storage=tmp_path / "media"))
+    plan = make(replace(again(applied), answers=elsewhere))
     assert [entry.reason for entry in plan.unchanged if entry.subject == str(edited)] == [EDITED]
     assert edited not in written(plan)
     assert tmp_path / "etc/palpo-installer/answers.toml" in written(plan)
+    answers = replace(applied.answers, homeserver=replace(applied.answers.homeserver, max_upload_size=64 << 20))
+    with pytest.raises(RefusedPlan, match="was edited by hand, and these answers change it too") as refused:
+        make(replace(again(applied), answers=answers))
+    assert refused.value.where == str(edited)
 
 
 def test_a_changed_answer_changes_what_depends_on_it_alone(applied: Inputs) -> None:
@@ -150,7 +154,6 @@ def test_a_changed_answer_changes_what_depends_on_it_alone(applied: Inputs) -> N
     [
         "etc/nginx/sites-available/zz-palpo-installer-http.conf",
         "etc/systemd/system/palpo-installer-renew.timer",
-        "etc/palpo-installer/answers.toml",
     ],
 )
 def test_a_file_of_somebody_else_is_not_overwritten(tmp_path: Path, name: str) -> None:
@@ -205,6 +208,20 @@ def test_the_digest_changes_with_what_the_plan_rests_on(tmp_path: Path) -> None:
     answers = replace(inputs.answers, names=replace(inputs.answers.names, client_host="chat.example.com"))
     seen.append(make(replace(again(inputs), answers=answers)).digest)
     assert len(set(seen)) == 5
+
+
+def test_a_plan_rests_on_every_file_that_was_read(applied: Inputs, tmp_path: Path) -> None:
+    """All of nginx's, palpo.toml and the saved answers, each with the hash that the engine compares again."""
+    plan = make(applied)
+    names = {str(file.path.relative_to(tmp_path)): file.sha256 for file in plan.rests_on}
+    assert set(names) >= {
+        "etc/nginx/nginx.conf",
+        "etc/nginx/sites-enabled/default",
+        "etc/nginx/sites-enabled/zz-palpo-installer-tls.conf",
+        "etc/palpo/palpo.toml",
+        "etc/palpo-installer/answers.toml",
+    }
+    assert all(digest == applied.host.digest(tmp_path / name) for name, digest in names.items())
 
 
 def test_secrets_are_references(tmp_path: Path) -> None:

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from palpo_installer.answers import Delegation
-from palpo_installer.engine.journal import Journal, Record
+from palpo_installer.engine.process import Engine
 from palpo_installer.errors import AnswersError
 from palpo_installer.host import Host
 from palpo_installer.layout import Layout
 from palpo_installer.secret import Secret
 from palpo_installer.session import begin, given, inputs_of, own_command
+from tests.engine.runs import registered
 from tests.planning.made import RAW
 from tests.recorded import RecordedHost, recorded
 from tests.situations import DATABASE
@@ -95,13 +96,10 @@ def test_a_name_that_is_none_is_an_error_of_the_answers(host: RecordedHost, valu
 
 def test_the_inputs_of_a_plan_know_what_is_ours(host: RecordedHost) -> None:
     """What the last complete run recorded, the secrets, and the time."""
-    directory = host.layout.runs / "0001"
-    directory.mkdir(parents=True)
-    journal = Journal(directory / "journal.jsonl")
-    journal.append(Record("end", "", {"result": "applied", "ours": {"/etc/x": "abc"}}))
-    journal.close()
+    root = host.layout.root
+    assert Engine(host).carry_on(registered(root, ("file", "text"))) == 0
     inputs = inputs_of(begin(host, RAW))
-    assert inputs.ours == {"/etc/x": "abc"}
+    assert inputs.ours == {str(root / "file"): host.digest(root / "file")}
     assert inputs.secrets == {"homeserver.database_url": Secret(DATABASE)}
     assert inputs.layout == host.layout
     assert abs(inputs.now - datetime.now(UTC)) < timedelta(minutes=1)

@@ -12,7 +12,7 @@ from typing import Literal
 from palpo_installer import services
 from palpo_installer.errors import GateFailed, HostError, NotPutBack
 from palpo_installer.host import Command, Host
-from palpo_installer.operations.base import Description, Json, Workbench
+from palpo_installer.operations.base import Activation, Description, Json, Workbench
 from palpo_installer.serialization import converter
 from palpo_installer.services import QUICK
 
@@ -29,7 +29,7 @@ class Before:
 
 
 @dataclass(frozen=True)
-class ActivateTimer:
+class ActivateTimer(Activation):
     """Makes the renewal timer run.
 
     Attributes:

@@ -10,7 +10,8 @@ from palpo_installer import review, saved_plan
 from palpo_installer.commands.following import carry_out, join, perform
 from palpo_installer.commands.following import recover as recover_runs
 from palpo_installer.commands.options import answers_options, require_root, yes_option
-from palpo_installer.engine.history import effective, unfinished
+from palpo_installer.engine import launch
+from palpo_installer.engine.history import standing
 from palpo_installer.engine.process import Engine, discard_edits, refuse_edits
 from palpo_installer.engine.renewal import renew as renew_certificates
 from palpo_installer.errors import AnswersError
@@ -29,7 +30,7 @@ from palpo_installer.session import Session, begin, given, inputs_of
 def apply(host: Host, file: Path | None, settings: tuple[str, ...], saved: Path | None, *, yes: bool) -> int:
     """Make the changes, prove them, and take them back when anything is not as promised."""
     require_root(host, "apply")
-    if unfinished(host.layout):
+    if launch.cut_off(host.layout):
         click.echo("A run was cut off. It is taken back first.")
         if (code := recover_runs(host)) != 1:
             return code
@@ -64,9 +65,9 @@ def _session(host: Host, file: Path | None, settings: tuple[str, ...], saved: Pa
 def rollback(host: Host, identity: str | None, *, discard: bool, yes: bool) -> int:
     """Take back run ID and all later ones, newest first; without ID the last one."""
     require_root(host, "rollback")
-    if unfinished(host.layout) and (code := recover_runs(host)) != 1:
+    if launch.cut_off(host.layout) and (code := recover_runs(host)) != 1:
         return code
-    candidates = effective(host.layout)
+    candidates = standing(host.layout)
     if not candidates:
         click.echo("Nothing to take back: no run is in force.")
         return 0
@@ -86,7 +87,7 @@ def rollback(host: Host, identity: str | None, *, discard: bool, yes: bool) -> i
 def recover(host: Host) -> int:
     """Take back a run that was cut off."""
     require_root(host, "recover")
-    if not unfinished(host.layout):
+    if not launch.cut_off(host.layout):
         click.echo("Nothing to do: no run was cut off.")
         return 0
     code = recover_runs(host)
@@ -106,7 +107,7 @@ def attach(host: Host) -> int:
 def renew(host: Host) -> int:
     """Renew the certificates that are due, take them up, and prove it; the timer runs this."""
     require_root(host, "renew")
-    if unfinished(host.layout) and (code := recover_runs(host)) != 1:
+    if launch.cut_off(host.layout) and (code := recover_runs(host)) != 1:
         return code
     return renew_certificates(host, click.echo)
 

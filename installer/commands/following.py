@@ -12,7 +12,7 @@ from palpo_installer import result
 from palpo_installer.changes import Plan
 from palpo_installer.engine import launch
 from palpo_installer.engine.events import Event, parse
-from palpo_installer.engine.history import past_run, runs, unfinished
+from palpo_installer.engine.history import past_run, runs
 from palpo_installer.host import Host
 from palpo_installer.layout import Layout
 from palpo_installer.secret import Secret
@@ -61,7 +61,7 @@ def perform(host: Host, identity: str, *arguments: str, say: Say = click.echo) -
 def recover(host: Host, say: Say = click.echo) -> int:
     """Take back every run that was cut off; return the exit code: 1 when all is as before."""
     code = 1
-    for run in unfinished(host.layout):
+    for run in launch.cut_off(host.layout):
         offset = launch.position(host.layout, run.id)
         # Ctrl-C asks for what is being done already.
         with launch.asking_to_stop(host.layout, run.id):
@@ -81,9 +81,9 @@ def join(host: Host, say: Say = click.echo) -> int:
     if not identity:
         say("No runs yet.")
         return 0
-    say(f"Run {identity}")
     offset = last_part(host.layout.runs / identity / "events.jsonl")
     with launch.asking_to_stop(host.layout, identity):
+        say(f"Run {identity}")
         code = launch.follow(host.layout, identity, partial(show, say=say), offset)
     if code is None:
         say(f"Run {identity} was cut off. To take it back: palpo-installer recover")

@@ -9,7 +9,7 @@ import click
 
 from palpo_installer import review, saved_plan, site
 from palpo_installer.commands.options import answers_options, json_option, require_history
-from palpo_installer.errors import HostError
+from palpo_installer.errors import AnswersError, HostError
 from palpo_installer.host import Host
 from palpo_installer.operations.paths import PathState, write_new
 from palpo_installer.plan import make
@@ -44,6 +44,8 @@ def plan(
 @click.pass_obj
 def render(host: Host, file: Path | None, settings: tuple[str, ...], output: Path) -> int:
     """Write the files that would be installed under DIR, and nothing else; secrets stay placeholders."""
+    if output.resolve() == host.layout.root:
+        raise AnswersError("is the host itself", where="--output", next="Name an empty directory")
     inputs = inputs_of(begin(host, given(host, file, settings)))
     serving = Serving(inputs, site.build(inputs.answers, host.layout))
     try:

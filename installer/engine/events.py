@@ -50,4 +50,12 @@ class EventFile:
 def parse(data: bytes) -> tuple[tuple[Event, ...], int]:
     """Return the events of the complete lines in data, and how many bytes they take."""
     end = data.rfind(b"\n") + 1
-    return tuple(Event(**json.loads(line)) for line in data[:end].splitlines()), end
+    return tuple(event for line in data[:end].splitlines() if (event := _event(line)) is not None), end
+
+
+def _event(line: bytes) -> Event | None:
+    """Return the event of a line; what a full disk left of one is none."""
+    try:
+        return Event(**json.loads(line))
+    except (ValueError, TypeError):
+        return None

@@ -7,8 +7,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from palpo_installer.changes import Plan
 from palpo_installer.engine.journal import progress, read
+from palpo_installer.errors import HostError
 from palpo_installer.layout import Layout
+from palpo_installer.operations.base import Json
+from palpo_installer.operations.palpo import ConfigurePalpo
+from palpo_installer.serialization import load
+
+SECRETS = "secrets.json"
+"""The file by which a viewer hands over secrets; the engine deletes it before it does anything."""
 
 KEPT_COPIES = 10
 """For so many runs the earlier bytes are kept."""
@@ -22,7 +30,8 @@ class PastRun:
         id: its number, ``0001`` and up.
         directory: where its plan, journal and copies are.
         began: when, UTC.
-        result: of its end; ``interrupted`` when it has none, ``never began`` when it did nothing.
+        result: of its end; ``interrupted`` when it has none, ``never began`` when it did nothing, ``unreadable``
+            when its journal is damaged or of another version.
         cause: why it was taken back.
         problems: what could not be put back.
         ours: path and hash of everything ours after it, when it was applied.
@@ -50,9 +59,12 @@ def runs(layout: Layout) -> tuple[PastRun, ...]:
 
 def past_run(directory: Path) -> PastRun:
     """Return what is known of one run."""
-    records = read(directory / "journal.jsonl")
-    end = progress(records).end or {}
-    result = str(end.get("result", "interrupted" if records else "never began"))
+    try:
+        records = read(directory / "journal.jsonl")
+        end: Json = progress(records).end or {}
+        result = str(end.get("result", "interrupted" if records else "never began"))
+    except HostError as error:
+        end, result = {"cause": str(error)}, "unreadable"
     problems, ours = end.get("problems", []), end.get("ours", {})
     return PastRun(
         id=directory.name,
@@ -72,8 +84,8 @@ def _plan_or_directory(directory: Path) -> Path:
 
 
 def unfinished(layout: Layout) -> tuple[PastRun, ...]:
-    """Return the runs that were cut off, newest first: the order in which they are taken back."""
-    return tuple(run for run in reversed(runs(layout)) if run.result == "interrupted")
+    """Return the runs that were cut off or could not be put back, newest first: the order of taking them back."""
+    return tuple(run for run in reversed(runs(layout)) if run.result in {"interrupted", "not-put-back"})
 
 
 def effective(layout: Layout) -> tuple[PastRun, ...]:
@@ -81,10 +93,45 @@ def effective(layout: Layout) -> tuple[PastRun, ...]:
     return tuple(run for run in runs(layout) if run.result == "applied")
 
 
+def standing(layout: Layout) -> tuple[PastRun, ...]:
+    """Return the runs whose changes are in force, or partly so, oldest first: those that can be rolled back."""
+    return tuple(run for run in runs(layout) if run.result in {"applied", "not-put-back"})
+
+
 def ours(layout: Layout) -> dict[str, str]:
     """Return what the last complete run recorded as ours: path and hash."""
     complete = effective(layout)
     return complete[-1].ours if complete else {}
+
+
+def plan_of(directory: Path) -> Plan:
+    """Return the plan of a run.
+
+    Raises:
+        HostError: it is damaged, or another version of this tool made it.
+    """
+    path = directory / "plan.json"
+    try:
+        return load(path.read_text(), Plan)
+    except (OSError, ValueError, LookupError, TypeError, ExceptionGroup) as error:
+        raise HostError(
+            "is no plan of this version", where=str(path), next="Use the version that made it to take the run back"
+        ) from error
+
+
+def settled(layout: Layout) -> dict[tuple[str, ...], object]:
+    """Return what the runs in force wrote into palpo.toml: by key the value, or the reference of a secret."""
+    written: dict[tuple[str, ...], object] = {}
+    for run in effective(layout):
+        try:
+            changes = plan_of(run.directory).changes
+        except HostError:
+            # Of another version: then nothing is known of that run, and an edit looks like any other difference.
+            continue
+        for operation in (each for change in changes for each in change.operations):
+            if isinstance(operation, ConfigurePalpo):
+                written |= {setting.key: setting.value for setting in operation.settings}
+    return written
 
 
 def new_run(layout: Layout) -> Path:
@@ -102,7 +149,14 @@ def new_run(layout: Layout) -> Path:
 
 
 def forget_old_copies(layout: Layout) -> None:
-    """Delete the earlier bytes of all but the newest ten runs."""
-    for run in runs(layout)[:-KEPT_COPIES]:
-        if run.reversible and run.result != "interrupted":
+    """Delete the earlier bytes of all but the newest ten runs in force; those of runs taken back are needed no more."""
+    kept = {run.id for run in effective(layout)[-KEPT_COPIES:]} | {run.id for run in unfinished(layout)}
+    for run in runs(layout)[:-1]:
+        if run.reversible and run.id not in kept and run.result != "unreadable":
             shutil.rmtree(run.directory / "copies")
+
+
+def forget_secrets(layout: Layout) -> None:
+    """Delete the secrets that were handed over for runs that never began."""
+    for path in layout.runs.glob(f"*/{SECRETS}"):
+        path.unlink()

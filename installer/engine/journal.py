@@ -12,9 +12,10 @@ references, never contents. Every line is synced before the act that it speaks o
 
 from __future__ import annotations
 
+import errno
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -25,6 +26,7 @@ from palpo_installer.operations.base import Json
 from palpo_installer.operations.paths import fsync_directory
 
 FORMAT = 1
+DAMAGED = "The files as they were are in the directory copies beside it; put them back by hand"
 
 Kind = Literal["prepared", "acting", "done", "undoing", "undone", "end"]
 
@@ -55,21 +57,33 @@ class Journal:
         """Write one record and wait until it is on disk."""
         self._write({"record": record.kind, "step": record.step, "data": record.data})
 
+    def append_all(self, records: Iterable[Record]) -> None:
+        """Write several records, all or none, and wait until they are on disk."""
+        self._write(*({"record": record.kind, "step": record.step, "data": record.data} for record in records))
+
     def close(self) -> None:
         """Close the file."""
         os.close(self._descriptor)
 
-    def _write(self, fields: Json) -> None:
-        line = json.dumps(fields, ensure_ascii=False, separators=(",", ":")) + "\n"
-        os.write(self._descriptor, line.encode())
-        os.fsync(self._descriptor)
+    def _write(self, *lines: Json) -> None:
+        texts = (json.dumps(fields, ensure_ascii=False, separators=(",", ":")) + "\n" for fields in lines)
+        data = "".join(texts).encode()
+        size = os.fstat(self._descriptor).st_size
+        try:
+            # A nearly full disk takes a part without an error.
+            if os.write(self._descriptor, data) != len(data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
+            os.fsync(self._descriptor)
+        except OSError:
+            os.ftruncate(self._descriptor, size)
+            raise
 
 
 def read(path: Path) -> tuple[Record, ...]:
     """Return the records of a journal, none where there is no journal; a torn last line is no record.
 
     Raises:
-        HostError: a version of this tool that we do not know wrote it.
+        HostError: a version of this tool that we do not know wrote it, or it is damaged.
     """
     try:
         data = path.read_bytes()
@@ -81,16 +95,19 @@ def read(path: Path) -> tuple[Record, ...]:
 def _records(data: bytes, path: Path) -> Iterator[Record]:
     complete = data[: data.rfind(b"\n") + 1]
     for number, line in enumerate(complete.splitlines()):
-        fields = json.loads(line)
-        if number == 0:
-            if fields.get("format") != FORMAT:
-                raise HostError(
-                    f"was written by version {fields.get('tool')} of this tool",
-                    where=str(path),
-                    next="Use that version to take the run back",
-                )
-            continue
-        yield Record(fields["record"], fields["step"], fields["data"])
+        try:
+            fields = json.loads(line)
+            if number:
+                yield Record(fields["record"], fields["step"], fields["data"])
+                continue
+        except (ValueError, LookupError, TypeError) as error:
+            raise HostError(f"line {number + 1} is no record", where=str(path), next=DAMAGED) from error
+        if fields.get("format") != FORMAT:
+            raise HostError(
+                f"was written by version {fields.get('tool')} of this tool",
+                where=str(path),
+                next="Use that version to take the run back",
+            )
 
 
 def _drop_torn_line(path: Path) -> None:
@@ -111,12 +128,16 @@ class Progress:
         prepared: by step, the data of its ``prepared`` record.
         begun: the steps that were begun, in order.
         results: by step, the data of its ``done`` record.
+        undone: the steps that were undone and not prepared again.
+        applied: whether the run was complete once, so that taking it back is a rollback.
         end: the data of the last ``end`` record when nothing came after it, else None: the run is open.
     """
 
     prepared: dict[str, Json]
     begun: tuple[str, ...]
     results: dict[str, Json]
+    undone: frozenset[str]
+    applied: bool
     end: Json | None
 
 
@@ -125,5 +146,9 @@ def progress(records: tuple[Record, ...]) -> Progress:
     prepared = {record.step: record.data for record in records if record.kind == "prepared"}
     begun = tuple(dict.fromkeys(record.step for record in records if record.kind == "acting"))
     results = {record.step: record.data for record in records if record.kind == "done"}
+    last_word = {record.step: record.kind for record in records if record.step}
+    undone = frozenset(step for step, kind in last_word.items() if kind == "undone")
+    applied = any(record.kind == "end" and record.data.get("result") == "applied" for record in records)
     last = records[-1] if records else None
-    return Progress(prepared, begun, results, last.data if last and last.kind == "end" else None)
+    end = last.data if last and last.kind == "end" else None
+    return Progress(prepared, begun, results, undone, applied, end)

@@ -16,9 +16,9 @@ from types import FrameType
 from palpo_installer.changes import Plan
 from palpo_installer.engine import lock
 from palpo_installer.engine.events import Event, parse
-from palpo_installer.engine.history import new_run
-from palpo_installer.engine.process import SECRETS, STOP
-from palpo_installer.errors import HostError
+from palpo_installer.engine.history import SECRETS, PastRun, new_run, unfinished
+from palpo_installer.engine.process import STOP
+from palpo_installer.errors import HostError, Locked
 from palpo_installer.host import Command, Host
 from palpo_installer.layout import Layout
 from palpo_installer.operations.paths import PathState, fsync_directory, write_new
@@ -27,6 +27,26 @@ from palpo_installer.serialization import dump
 
 START_LIMIT = 20.0
 """Seconds within which an engine must say its first word."""
+
+
+def cut_off(layout: Layout) -> tuple[PastRun, ...]:
+    """Return the runs that were cut off, newest first: the order of taking them back.
+
+    Raises:
+        Locked: a run is at work now, and looks just like one that was cut off.
+    """
+    require_free(layout)
+    return unfinished(layout)
+
+
+def require_free(layout: Layout) -> None:
+    """Check that no run is at work.
+
+    Raises:
+        Locked: one is.
+    """
+    if not lock.is_free(layout):
+        raise Locked("another run is at work on this host", next="Wait for its end, or see: palpo-installer attach")
 
 
 def register(plan: Plan, secrets: Mapping[str, Secret], layout: Layout) -> str:
@@ -47,7 +67,13 @@ def start(host: Host, identity: str, *arguments: str) -> None:
 
     Raises:
         HostError: neither can be started.
+        Locked: another run is at work; one that looks cut off may be just that.
     """
+    try:
+        require_free(host.layout)
+    except Locked:
+        (host.layout.runs / identity / SECRETS).unlink(missing_ok=True)
+        raise
     root = () if host.layout.root == Path("/") else ("--root", str(host.layout.root))
     argv = (sys.executable, "-m", "palpo_installer", *root, "run", identity, *arguments)
     if not _as_unit(host, identity, argv):

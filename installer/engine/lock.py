@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from palpo_installer.errors import Locked
+from palpo_installer.errors import HostError, Locked
 from palpo_installer.layout import Layout
 
 
@@ -22,14 +22,9 @@ def hold(layout: Layout, purpose: str) -> Iterator[None]:
     make_state_directory(layout)
     descriptor = os.open(layout.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        if not _taken(descriptor):
             holder = os.pread(descriptor, 200, 0).decode(errors="replace").strip() or "another command"
-            raise Locked(
-                f"{holder} is at work on this host",
-                next="Wait for its end, or follow it with: palpo-installer attach",
-            ) from error
+            raise Locked(f"{holder} is at work on this host", next="Wait for its end, or see: palpo-installer attach")
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, purpose.encode(), 0)
         yield
@@ -65,6 +60,13 @@ def is_free(layout: Layout) -> bool:
 
 
 def make_state_directory(layout: Layout) -> None:
-    """Make the directories that runs need; the proxy must be able to reach the webroot in them."""
-    layout.state.mkdir(mode=0o755, parents=True, exist_ok=True)
-    layout.runs.mkdir(mode=0o700, exist_ok=True)
+    """Make the directories that runs need; the proxy must be able to reach the webroot in them.
+
+    Raises:
+        HostError: they cannot be made.
+    """
+    try:
+        layout.state.mkdir(mode=0o755, parents=True, exist_ok=True)
+        layout.runs.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise HostError(f"cannot be made: {error.strerror}", where=str(layout.state)) from error

@@ -7,16 +7,28 @@ import logging
 import os
 import signal
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
 from palpo_installer import result
-from palpo_installer.changes import Plan
+from palpo_installer.certificates.ordering import settle
+from palpo_installer.certificates.process import Watch
 from palpo_installer.engine.events import Event, EventFile
-from palpo_installer.engine.history import PastRun, effective, forget_old_copies, past_run, unfinished
+from palpo_installer.engine.history import (
+    SECRETS,
+    PastRun,
+    forget_old_copies,
+    forget_secrets,
+    past_run,
+    plan_of,
+    standing,
+    unfinished,
+)
 from palpo_installer.engine.lock import hold
-from palpo_installer.engine.run import Outcome, Run, Step
-from palpo_installer.errors import HostError, InstallerError, Interrupted, RefusedPlan
+from palpo_installer.engine.rollback import refuse_edited
+from palpo_installer.engine.run import Outcome, Run, Step, sentence
+from palpo_installer.errors import HostError, InstallerError, Interrupted, Locked, NotPutBack, RefusedPlan
 from palpo_installer.homeserver.keys import signing_key
 from palpo_installer.host import Host
 from palpo_installer.layout import Layout
@@ -24,7 +36,7 @@ from palpo_installer.operations.base import Json, Workbench
 from palpo_installer.operations.paths import PathState, write_new
 from palpo_installer.outside import look
 from palpo_installer.secret import Secret, SecretReference
-from palpo_installer.serialization import dump, load
+from palpo_installer.serialization import dump
 from palpo_installer.session import begin, given
 
 log = logging.getLogger(__name__)
@@ -34,9 +46,6 @@ Edited = Callable[[Workbench, Step, Json], Json]
 
 STOP = "stop"
 """The file in a run's directory by which a viewer asks the engine to take back."""
-
-SECRETS = "secrets.json"
-"""The file by which a viewer hands over secrets; the engine deletes it before it does anything."""
 
 
 class Engine:
@@ -55,49 +64,76 @@ class Engine:
 
     def carry_on(self, identity: str) -> int:
         """Apply a run that has not begun, take back one that was cut off; return the exit code."""
-        directory = self.layout.runs / identity
-        events = EventFile(directory / "events.jsonl")
-        try:
-            with hold(self.layout, f"run {identity}"):
-                events.write(Event("began", f"run {identity}"))
-                for earlier in unfinished(self.layout):
-                    if earlier.id != identity:
-                        self._recover(earlier, events)
-                outcome = self._apply_or_recover(past_run(directory), events)
-                if outcome.result == "applied":
-                    self._report(directory, events)
-                forget_old_copies(self.layout)
-        except InstallerError as error:
-            return _ended(events, str(error), error.exit_code)
-        except Exception as error:  # the outermost boundary of the process
-            log.exception("a defect in palpo-installer")
-            return _ended(events, f"{defect(error)}. What it began is taken back by: palpo-installer recover", 5)
-        return _ended(events, in_words(outcome), outcome.exit_code)
+        events = EventFile(self.layout.runs / identity / "events.jsonl")
+        return self._under_lock(f"run {identity}", identity, events, partial(self._carry_on, identity, events))
 
     def roll_back(self, identity: str, edited: Edited) -> int:
         """Take back a complete run and all later ones, newest first; return the exit code."""
         events = EventFile(self.layout.runs / identity / "events.jsonl")
-        outcome = Outcome("rolled-back")
-        try:
-            with hold(self.layout, f"the rollback of run {identity}"):
-                events.write(Event("began", f"rollback of run {identity}"))
-                for later in reversed([run for run in effective(self.layout) if run.id >= identity]):
-                    if not later.reversible:
-                        where, cure = f"run {later.id}", "Apply the answers that you want instead"
-                        raise RefusedPlan("its copies were deleted after ten later runs", where=where, next=cure)
-                    outcome = self._open(later.directory, events).roll_back(edited)
-                    if outcome.problems:
-                        break
-        except InstallerError as error:
-            return _ended(events, str(error), error.exit_code)
-        return _ended(events, in_words(outcome), outcome.exit_code)
+        work = partial(self._roll_back, identity, edited, events)
+        return self._under_lock(f"the rollback of run {identity}", identity, events, work)
 
-    def _apply_or_recover(self, run: PastRun, events: EventFile) -> Outcome:
-        if run.result == "interrupted":
+    def _under_lock(self, purpose: str, identity: str, events: EventFile, work: Callable[[], Outcome]) -> int:
+        """Do the work as the only one, and tell how it ended."""
+        try:
+            with hold(self.layout, purpose):
+                events.write(Event("began", purpose))
+                try:
+                    outcome = work()
+                    text, code = in_words(outcome), outcome.exit_code
+                except InstallerError as error:
+                    text, code = str(error), error.exit_code
+                except Exception as error:  # the outermost boundary of the process
+                    log.exception("a defect in palpo-installer")
+                    text = f"{defect(error)}. What was begun is taken back by: palpo-installer recover"
+                    code = 5
+                self._forget(events)
+                events.write(Event("ended", text, code=code))
+                return code
+        except Locked as error:
+            # The event file of a run that began belongs to the engine that is at work on it.
+            if past_run(self.layout.runs / identity).result == "never began":
+                (self.layout.runs / identity / SECRETS).unlink(missing_ok=True)
+                events.write(Event("ended", str(error), code=error.exit_code))
+            return error.exit_code
+
+    def _forget(self, events: EventFile) -> None:
+        """Delete what nobody needs any more; what cannot be deleted fails nothing."""
+        try:
+            forget_old_copies(self.layout)
+            forget_secrets(self.layout)
+        except OSError as error:
+            events.write(Event("problem", f"left behind: {sentence(error)}"))
+
+    def _carry_on(self, identity: str, events: EventFile) -> Outcome:
+        for earlier in unfinished(self.layout):
+            if earlier.id != identity and (problems := self._recover(earlier, events).problems):
+                raise NotPutBack(problems[0], next=f"Put this right, then: palpo-installer recover (run {earlier.id})")
+        run = past_run(self.layout.runs / identity)
+        if run.result in {"interrupted", "not-put-back"}:
             return self._recover(run, events)
-        if run.result == "never began":
-            return self._apply(run.directory, events)
-        raise RefusedPlan(f"is complete: {run.result}", where=f"run {run.id}", next="Make a new plan")
+        if run.result != "never began":
+            raise RefusedPlan(f"is complete: {run.result}", where=f"run {identity}", next="Make a new plan")
+        outcome = self._apply(run.directory, events)
+        if outcome.result == "applied":
+            self._report(run.directory, events)
+        return outcome
+
+    def _roll_back(self, identity: str, edited: Edited, events: EventFile) -> Outcome:
+        outcome = Outcome("rolled-back")
+        affected = [run for run in reversed(standing(self.layout)) if run.id >= identity]
+        for run in affected:
+            if not run.reversible:
+                where, cure = f"run {run.id}", "Apply the answers that you want instead"
+                raise RefusedPlan("its copies were deleted after ten later runs", where=where, next=cure)
+        opened = [self._open(run.directory, events) for run in affected]
+        if edited is refuse_edits:
+            refuse_edited(opened)
+        for one in opened:
+            outcome = one.roll_back(edited)
+            if outcome.problems:
+                break
+        return outcome
 
     def _apply(self, directory: Path, events: EventFile) -> Outcome:
         run = self._open(directory, events)
@@ -111,22 +147,25 @@ class Engine:
             return run.take_back("taken-back", defect(error))
 
     def _report(self, directory: Path, events: EventFile) -> None:
-        """Look at the result from outside and keep the report; what it finds fails nothing."""
+        """Look at the result from outside and keep the report; what it finds, or cannot write, fails nothing."""
         events.write(Event("waiting", "looking at the result as clients and other servers do"))
+        private = PathState("file", mode=0o600, uid=os.geteuid(), gid=os.getegid())
         try:
             report = look(self.host, begin(self.host, given(self.host, None, ())).answers)
-        except InstallerError as error:
-            events.write(Event("finding", f"The result could not be looked at: {error}"))
+            write_new(directory / "report.json", dump(report).encode(), private)
+            summary = result.in_words(result.of_run(self.layout, directory.name))
+            write_new(directory / result.FILE, summary.encode(), private)
+        except (InstallerError, OSError) as error:
+            events.write(Event("finding", f"The result could not be looked at, or not kept: {sentence(error)}"))
             return
-        private = PathState("file", mode=0o600, uid=os.geteuid(), gid=os.getegid())
-        write_new(directory / "report.json", dump(report).encode(), private)
-        summary = result.in_words(result.of_run(self.layout, directory.name))
-        write_new(directory / result.FILE, summary.encode(), private)
         for check in report.failures:
             events.write(Event("finding", f"{check.name}, {check.subject}: {check.what} {check.next}"))
 
     def _recover(self, run: PastRun, events: EventFile) -> Outcome:
-        return self._open(run.directory, events).take_back("taken-back", "the run was cut off")
+        opened = self._open(run.directory, events)
+        if opened.progress.applied:
+            return opened.take_back("rolled-back", "")
+        return opened.take_back("taken-back", "the run was cut off")
 
     def _open(self, directory: Path, events: EventFile) -> Run:
         secrets = _take_secrets(directory)
@@ -138,8 +177,8 @@ class Engine:
             report=lambda text: events.write(Event("waiting", text)),
             check=lambda: self._check(directory),
         )
-        plan = load((directory / "plan.json").read_text(), Plan)
-        return Run(plan, directory, bench, events)
+        watch = Watch(bench.report, lambda: None)
+        return Run(plan_of(directory), directory, bench, events, settle=partial(settle, self.layout, watch))
 
     def _resolve(self, reference: SecretReference, delivered: Mapping[str, Secret]) -> Secret:
         match reference.source:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from palpo_installer.changes import Change, Plan
 from palpo_installer.engine.events import Event, EventFile, Kind
-from palpo_installer.engine.journal import Journal, Record, progress, read
+from palpo_installer.engine.journal import Journal, Progress, Record, progress, read
 from palpo_installer.errors import InstallerError, NotPutBack, RefusedPlan
 from palpo_installer.operations.base import Json, Operation, State, Workbench
 
@@ -48,40 +48,48 @@ class Outcome:
         return {"applied": 0, "rolled-back": 0, "taken-back": 1}.get(self.result, 5)
 
 
+def _go_on() -> None:
+    """Let nothing interrupt a taking back."""
+
+
 class Run:
     """The engine's work on one plan. Every act is in the journal before it happens."""
 
-    def __init__(self, plan: Plan, directory: Path, bench: Workbench, events: EventFile) -> None:
+    def __init__(
+        self, plan: Plan, directory: Path, bench: Workbench, events: EventFile, settle: Callable[[], None] = _go_on
+    ) -> None:
         self.plan = plan
         self.bench = bench
         self.path = directory / "journal.jsonl"
         self.journal = Journal(self.path)
         self._events = events
+        self._settle = settle
 
     def apply(self) -> Outcome:
         """Apply the plan; when anything is not as promised, take back what was done."""
+        outcome = Outcome("applied")
         try:
             self._prepare()
             for number, change in enumerate(self.plan.changes):
                 self._act(number, change)
+            self.journal.append(self._end(outcome, self._manifest()))
         except (InstallerError, OSError) as error:
             cause = sentence(error)
             self.say("problem", cause)
             return self.take_back("taken-back", cause)
-        self._finish()
-        outcome = Outcome("applied")
-        self._end(outcome, self._manifest())
+        self.tidy()
         return outcome
 
     def take_back(self, result: str, cause: str) -> Outcome:
         """Undo what was begun, newest first: a change's files, then one activation, then its proof."""
         self.bench = replace(self.bench, check=_go_on)
-        problems: list[str] = []
+        self._wait_for_orders()
+        problems: dict[str, str] = {}
         for number, change in reversed(list(enumerate(self.plan.changes))):
-            problems += self._undo(number, change)
-        problems += self._finish()
-        outcome = Outcome("not-put-back" if problems else result, cause, tuple(problems))
-        self._end(outcome, {})
+            problems |= self._undo(number, change)
+        self.tidy(keep=frozenset(problems))
+        outcome = Outcome("not-put-back" if problems else result, cause, tuple(problems.values()))
+        self._note(self._end(outcome, {}))
         return outcome
 
     def roll_back(self, edited: Callable[[Workbench, Step, Json], Json]) -> Outcome:
@@ -90,19 +98,53 @@ class Run:
         Raises:
             RefusedPlan: by ``edited``; or there is no space. Nothing was touched.
         """
-        done = progress(read(self.path))
-        begun = [step for step in self._steps() if step.name in done.begun]
+        done = self.progress
+        before: dict[str, Json] = {}
         try:
-            for step in begun:
-                before = done.prepared[step.name]
-                if step.operation.observe(self.bench, before) is State.OTHER:
-                    before = edited(self.bench, step, before)
-                    self.journal.append(Record("prepared", step.name, before))
-                step.operation.restage(self.bench, before)
+            for step in self.begun:
+                record = done.prepared[step.name]
+                if step.name not in done.undone and step.operation.observe(self.bench, record) is State.OTHER:
+                    record = edited(self.bench, step, record)
+                before[step.name] = record
+                step.operation.restage(self.bench, record)
+            for number, change in enumerate(self.plan.changes):
+                name = activation(number)
+                if change.activation is not None and name in done.prepared:
+                    before[name] = change.activation.refresh(self.bench, done.prepared[name])
+            # From here on the run is open again, and what is cut off goes on at the next start.
+            self.journal.append_all(Record("prepared", name, record) for name, record in before.items())
         except (InstallerError, OSError) as error:
-            self._finish()
+            self.tidy()
             raise RefusedPlan(sentence(error)) from error
         return self.take_back("rolled-back", "")
+
+    @property
+    def progress(self) -> Progress:
+        """What the journal adds up to now."""
+        return progress(read(self.path))
+
+    @property
+    def begun(self) -> tuple[Step, ...]:
+        """The steps that were begun, in order."""
+        begun = self.progress.begun
+        return tuple(step for step in self._steps() if step.name in begun)
+
+    def tidy(self, keep: frozenset[str] = frozenset()) -> None:
+        """Remove what was staged, but for the steps in ``keep``, which are still to be undone."""
+        done = self.progress
+        for step in self._steps():
+            if step.name in done.prepared and step.name not in keep:
+                try:
+                    step.operation.finish(self.bench, done.prepared[step.name])
+                except OSError as error:
+                    self.say("problem", f"left behind: {sentence(error)}", step.name)
+
+    def _wait_for_orders(self) -> None:
+        """Let an order that outlived its engine come to its end: the proxy must serve its proof until then."""
+        try:
+            self._settle()
+        except InstallerError as error:
+            self.say("problem", sentence(error))
 
     def say(self, kind: Kind, text: str, step: str = "") -> None:
         """Tell whoever watches."""
@@ -132,7 +174,7 @@ class Run:
                 self.journal.append(record)
 
     def _act(self, number: int, change: Change) -> None:
-        prepared = progress(read(self.path)).prepared
+        prepared = self.progress.prepared
         for step in self._steps_of(change):
             title = step.operation.describe(self.bench.host).title
             self._perform(step.name, title, partial(step.operation.act, self.bench, prepared[step.name]))
@@ -149,23 +191,26 @@ class Run:
         self.journal.append(Record("done", step, result or {}))
         self.say("done", title, step)
 
-    def _undo(self, number: int, change: Change) -> list[str]:
-        done = progress(read(self.path))
-        steps = (step for step in self._steps_of(change) if not step.operation.lasting)
-        begun = [step for step in steps if step.name in done.begun]
-        problems = []
+    def _undo(self, number: int, change: Change) -> dict[str, str]:
+        """Take one change back; return what could not be undone, by step."""
+        done = self.progress
+        begun = [step for step in self.begun if step.change is change and not step.operation.lasting]
+        problems: dict[str, str] = {}
         for step in reversed(begun):
+            before = done.prepared[step.name]
+            if step.name in done.undone and step.operation.observe(self.bench, before) is State.OTHER:
+                # It was put back, and somebody has changed it since.
+                continue
             title = step.operation.describe(self.bench.host).title
-            undo = partial(step.operation.undo, self.bench, done.prepared[step.name])
-            problems += self._restore(step.name, title, undo)
+            problems |= self._restore(step.name, title, partial(step.operation.undo, self.bench, before))
         name = activation(number)
         if change.activation is not None and name in done.prepared and (begun or name in done.begun):
             title = change.activation.describe(self.bench.host).title
             restore = partial(change.activation.restore, self.bench, done.prepared[name])
-            problems += self._restore(name, title, restore)
+            problems |= self._restore(name, title, restore)
         return problems
 
-    def _restore(self, step: str, title: str, undo: Callable[[], None]) -> list[str]:
+    def _restore(self, step: str, title: str, undo: Callable[[], None]) -> dict[str, str]:
         self._note(Record("undoing", step))
         self.say("undoing", title, step)
         try:
@@ -173,35 +218,24 @@ class Run:
         except (InstallerError, OSError) as error:
             problem = sentence(error if isinstance(error, InstallerError) else NotPutBack(str(error), where=title))
             self.say("problem", problem, step)
-            return [problem]
+            return {step: problem}
         self._note(Record("undone", step))
         self.say("undone", title, step)
-        return []
-
-    def _finish(self) -> list[str]:
-        done = progress(read(self.path))
-        problems = []
-        for step in self._steps():
-            if step.name in done.prepared:
-                try:
-                    step.operation.finish(self.bench, done.prepared[step.name])
-                except OSError as error:
-                    problems.append(sentence(error))
-        return problems
+        return {}
 
     def _manifest(self) -> Json:
         """Return what is ours after this run: every file with its hash, those of earlier runs included."""
         files = dict(self.plan.ours)
-        for result in progress(read(self.path)).results.values():
+        for result in self.progress.results.values():
             if result.get("kind") in {"file", "link"}:
                 files[str(result["path"])] = str(result["sha256"])
             elif result.get("kind") == "absent":
                 files.pop(str(result["path"]), None)
         return {"ours": files}
 
-    def _end(self, outcome: Outcome, more: Json) -> None:
+    def _end(self, outcome: Outcome, more: Json) -> Record:
         data = {"result": outcome.result, "cause": outcome.cause, "problems": list(outcome.problems), **more}
-        self._note(Record("end", "", data))
+        return Record("end", "", data)
 
     def _note(self, record: Record) -> None:
         """Write a record of taking back; a full disk must not keep us from putting the files back.
@@ -212,10 +246,6 @@ class Run:
             self.journal.append(record)
         except OSError as error:
             self.say("problem", f"the journal cannot be written: {error.strerror}")
-
-
-def _go_on() -> None:
-    """Let nothing interrupt a taking back."""
 
 
 def activation(number: int) -> str:

@@ -30,7 +30,7 @@ IN_A_ROW = 3
 SILENCE = 1.0
 """Seconds to wait for a socket that was silent before: another program's, whose answer is no concern of ours."""
 
-NAMED = 5
+NAMED = 1
 """How many sockets a message names before it counts the others."""
 
 

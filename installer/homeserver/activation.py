@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from palpo_installer import services
@@ -12,7 +12,7 @@ from palpo_installer.answers import Address
 from palpo_installer.errors import GateFailed, HostError, NotPutBack
 from palpo_installer.gates.asking import uninterrupted, until_steady
 from palpo_installer.host import Host
-from palpo_installer.operations.base import Description, Json, Workbench
+from palpo_installer.operations.base import Activation, Description, Json, Workbench
 from palpo_installer.probe import Answer, Question
 from palpo_installer.serialization import converter
 from palpo_installer.services import Service
@@ -39,7 +39,7 @@ class Before:
 
 
 @dataclass(frozen=True)
-class RestartPalpo:
+class RestartPalpo(Activation):
     """Restarts Palpo after its file changed, if it runs; one that is stopped stays stopped.
 
     Attributes:
@@ -116,6 +116,13 @@ class RestartPalpo:
             return "See what Palpo itself says"
         logs = f"{service.runtime} logs {service.container}" if service.container else f"journalctl -u {service.unit}"
         return f"See: {logs}"
+
+    def refresh(self, bench: Workbench, before: Json) -> Json:
+        """Return the record for a rollback: what its owner stopped or started since is not ours to undo."""
+        record = converter.structure(before, Before)
+        running = self.service is not None and services.is_active(bench.host, self.service)
+        plain: Json = converter.unstructure(replace(record, running=running, answered=record.answered and running))
+        return plain
 
     def restore(self, bench: Workbench, before: Json) -> None:
         """Restart with the file that is back, unless Palpo still runs as it did before.

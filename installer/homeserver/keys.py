@@ -99,7 +99,8 @@ def _make(layout: Layout, server_name: str) -> Secret:
     der = Ed25519PrivateKey.generate().private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
     document = base64.b64encode(der).decode("ascii")
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        layout.etc.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, exist_ok=True)
         path.parent.chmod(0o700)
         _write_new(path, f"{document}\n".encode())
     except FileExistsError:

@@ -110,7 +110,10 @@ class Operation(Protocol):
 
 
 class Activation(Protocol):
-    """How one service takes up a change of its files, and the proof that it did."""
+    """How one service takes up a change of its files, and the proof that it did.
+
+    Activations derive from this class.
+    """
 
     def describe(self, host: Host) -> Description:
         """Return how it shows itself; reads only."""
@@ -125,6 +128,10 @@ class Activation(Protocol):
             GateFailed: the service does not answer as promised, with the cause where it can be named.
             Interrupted: the run was asked to stop.
         """
+
+    def refresh(self, bench: Workbench, before: Json) -> Json:
+        """Return the ``before`` for a rollback of a later day: what others changed since is theirs."""
+        return before
 
     def restore(self, bench: Workbench, before: Json) -> None:
         """After the files are back: take them up (or stop what was stopped before) and prove the old answers.

@@ -9,7 +9,7 @@ import shutil
 import stat
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 from palpo_installer.errors import NotPutBack, RefusedPlan
 from palpo_installer.operations.base import Json, State, Workbench
@@ -83,16 +83,25 @@ def write_new(path: Path, data: bytes, state: PathState) -> None:
     """Write a file that only we know yet, with its owner, mode and attributes, and sync it."""
     path.unlink(missing_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        if (os.geteuid(), os.getegid()) != (state.uid, state.gid):
-            os.fchown(descriptor, state.uid, state.gid)
-        file.write(data)
-        file.flush()
-        for attribute in state.attributes:
-            name, _, value = attribute.partition("=")
-            os.setxattr(descriptor, name, bytes.fromhex(value))
-        os.fchmod(descriptor, state.mode)
-        os.fsync(descriptor)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            _fill(file, data, state)
+    except OSError as error:
+        # An error of a write names no file.
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def _fill(file: BinaryIO, data: bytes, state: PathState) -> None:
+    descriptor = file.fileno()
+    if (os.geteuid(), os.getegid()) != (state.uid, state.gid):
+        os.fchown(descriptor, state.uid, state.gid)
+    file.write(data)
+    file.flush()
+    for attribute in state.attributes:
+        name, _, value = attribute.partition("=")
+        os.setxattr(descriptor, name, bytes.fromhex(value))
+    os.fchmod(descriptor, state.mode)
+    os.fsync(descriptor)
 
 
 @dataclass(frozen=True)
@@ -169,9 +178,19 @@ class Replacement:
             write_new(Path(self.kept), path.read_bytes(), self.before)
 
     def restage(self) -> None:
-        """Write the old file beside the path again, from the copy, before a rollback touches anything."""
-        if self.before.kind == "file" and self.observe() is not State.BEFORE and not Path(self.kept).exists():
-            write_new(Path(self.kept), Path(self.copy).read_bytes(), self.before)
+        """See to it that the old file lies beside the path, if need be from the copy.
+
+        What lies there is used only when it is the old file to the last bit: a kill may have left half of it.
+        """
+        if self.before.kind != "file" or self.observe() is State.BEFORE or state_of(Path(self.kept)) == self.before:
+            return
+        write_new(Path(self._half), Path(self.copy).read_bytes(), self.before)
+        Path(self._half).rename(self.kept)
+
+    @property
+    def _half(self) -> str:
+        """Where the old file is written again; it gets its name when it is whole."""
+        return f"{self.kept}.half"
 
     def act(self) -> None:
         """Let the staged file become the path, in one step."""
@@ -208,8 +227,10 @@ class Replacement:
 
     def finish(self) -> None:
         """Remove what was staged."""
-        for name in (self.staged, self.kept):
-            Path(name).unlink(missing_ok=True)
+        for name in (self.staged, self.kept, self._half):
+            # Asking first: a read-only file system refuses also what there is nothing to remove of.
+            if os.path.lexists(name):
+                Path(name).unlink()
 
 
 def _sync_file(path: Path) -> None:

@@ -9,7 +9,7 @@ from palpo_installer import detect, terminal
 from palpo_installer.commands.following import join, perform, recover
 from palpo_installer.commands.inspecting import history_lines
 from palpo_installer.engine import lock
-from palpo_installer.engine.history import effective, runs, unfinished
+from palpo_installer.engine.history import PastRun, runs, standing, unfinished
 from palpo_installer.engine.renewal import renew
 from palpo_installer.errors import InstallerError
 from palpo_installer.facts import gather
@@ -84,7 +84,8 @@ class Visit:
     def _take_back(self) -> int | None:
         """Offer to take back what was cut off; return the exit code where the visit ends with it."""
         for cut_off in unfinished(self.host.layout):
-            self.console.say(f"Run {cut_off.id}, begun {cut_off.began:%Y-%m-%d %H:%M} UTC, was cut off.")
+            what = "was cut off" if cut_off.result == "interrupted" else "could not be put back wholly"
+            self.console.say(f"Run {cut_off.id}, begun {cut_off.began:%Y-%m-%d %H:%M} UTC, {what}.")
         if not self.console.confirm("Take it back now, so that all is as it was before?", default=True):
             self.console.say("It stays as it is, and nothing else is done before. Later: palpo-installer recover")
             return 0
@@ -93,16 +94,22 @@ class Visit:
         return None if code == 1 else code
 
     def _last_run(self) -> None:
-        past = runs(self.host.layout)
-        if past and past[-1].result != "never began":
-            ended = of_run(self.host.layout, past[-1].id)
+        past = [one for one in runs(self.host.layout) if one.result != "never began"]
+        if past:
             self.console.say()
-            self.console.say(f"Last run: {past[-1].id}, {past[-1].began:%Y-%m-%d %H:%M} UTC. {headline(ended)}")
-            if past[-1].cause:
-                self.console.say(f"The cause: {past[-1].cause}")
+            self.console.say(f"Last run: {past[-1].id}, {past[-1].began:%Y-%m-%d %H:%M} UTC")
+            self.console.say(self._ended(past[-1]))
+
+    def _ended(self, one: PastRun) -> str:
+        """Return how a run ended; one of another version keeps that to itself, and nobody from going on."""
+        try:
+            words = headline(of_run(self.host.layout, one.id))
+        except InstallerError as error:
+            return str(error)
+        return f"{words} The cause: {one.cause}" if one.cause else words
 
     def _is_set_up(self) -> bool:
-        return self.host.status(self.host.layout.answers) is not None or bool(effective(self.host.layout))
+        return self.host.status(self.host.layout.answers) is not None or bool(standing(self.host.layout))
 
     def _menu(self) -> int:
         """Ask what to do until something ends the visit."""
@@ -147,7 +154,7 @@ class Visit:
 
     def _roll_back(self) -> int | None:
         """Take back a run and all later ones; return the exit code, None where the person thought better of it."""
-        past = list(reversed(effective(self.host.layout)))
+        past = list(reversed(standing(self.host.layout)))
         if not past:
             self.console.say("Nothing to take back: no run is in force.")
             return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from palpo_installer.answers import Address
 from palpo_installer.changes import AnyOperation, Change, Unchanged
@@ -13,12 +14,15 @@ from palpo_installer.homeserver.activation import RestartPalpo
 from palpo_installer.homeserver.configuration import merge
 from palpo_installer.homeserver.ownership import Owner, owner
 from palpo_installer.homeserver.reading import look_up, values
-from palpo_installer.homeserver.settings import Setting, settings
+from palpo_installer.homeserver.settings import LISTENER, Setting, settings
 from palpo_installer.operations.palpo import ConfigurePalpo
 from palpo_installer.planning.inputs import AS_IT_SHOULD_BE, Inputs, look, missing_directories
 from palpo_installer.secret import SecretReference
 from palpo_installer.services import Service
 from palpo_installer.validation import address
+
+NEVER = object()
+"""Stands for a value that no run ever wrote."""
 
 
 def homeserver(inputs: Inputs) -> tuple[tuple[Change, ...], tuple[Unchanged, ...], tuple[str, ...]]:
@@ -31,7 +35,8 @@ def homeserver(inputs: Inputs) -> tuple[tuple[Change, ...], tuple[Unchanged, ...
     path = inputs.answers.homeserver.config
     now = look(path)
     if now.kind not in {"absent", "file"}:
-        raise RefusedPlan(f"is a {now.kind}", where=str(path), next="Name palpo.toml itself in homeserver.config")
+        kind = "no regular file" if now.kind == "other" else f"a {now.kind}"
+        raise RefusedPlan(f"is {kind}", where=str(path), next="Name palpo.toml itself in homeserver.config")
     existing = inputs.host.read(path)
     wanted = settings(inputs.answers, existing, inputs.layout)
 
@@ -39,8 +44,9 @@ def homeserver(inputs: Inputs) -> tuple[tuple[Change, ...], tuple[Unchanged, ...
         secret = inputs.reveal(reference)
         return reference.placeholder if secret is None else secret.reveal()
 
-    wanted = tuple(setting for setting in wanted if not _is_there(setting, existing, reveal))
-    findings = (*inspection.findings(existing), *_how_it_runs(inputs))
+    edited = tuple(setting for setting in wanted if _was_edited(setting, existing, inputs))
+    wanted = tuple(s for s in wanted if s not in edited and not _is_there(s, existing, reveal))
+    findings = (*inspection.findings(existing), *(_kept(setting, path) for setting in edited), *_how_it_runs(inputs))
     # Only a file that is there is made readable for fewer; its owner is the administrator's choice.
     rights = owner(inputs.facts.palpo) if now.kind == "absent" else Owner(now.uid, now.gid, now.mode & 0o660)
     if merge(existing, wanted, reveal) == existing and rights.mode == now.mode:
@@ -48,6 +54,18 @@ def homeserver(inputs: Inputs) -> tuple[tuple[Change, ...], tuple[Unchanged, ...
     operation = ConfigurePalpo(path, wanted, rights.mode, rights.uid, rights.gid, now.sha256)
     operations: tuple[AnyOperation, ...] = (*missing_directories([path]), operation)
     return (Change("Palpo's configuration", operations, restart(inputs)),), (), findings
+
+
+def _was_edited(setting: Setting, existing: bytes | None, inputs: Inputs) -> bool:
+    """Return whether somebody changed a value that we wrote, while the answer for it is still the same."""
+    if existing is None or setting.key == LISTENER or isinstance(setting.value, SecretReference):
+        return False
+    ours = inputs.settled.get(setting.key, NEVER)
+    return ours == setting.value and look_up(values(existing), setting.key) != setting.value
+
+
+def _kept(setting: Setting, path: Path) -> str:
+    return f"{'.'.join(setting.key)} in {path} was changed by hand, and stays as it is"
 
 
 def _is_there(setting: Setting, existing: bytes | None, reveal: Callable[[SecretReference], str]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from palpo_installer.secret import Secret, SecretReference, Text
 
 AS_IT_SHOULD_BE = "is as it should be"
 AS_ROOT = "Try it as root"
-EDITED = "was edited by hand; your edit stays, and this change is left out"
+EDITED = "was edited by hand; your edit stays"
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,7 @@ class Inputs:
         secrets: the secrets that were given as text, by name.
         command: how the timer starts this tool.
         now: the time, UTC.
+        settled: what earlier runs wrote into palpo.toml, by key.
     """
 
     host: Host
@@ -46,6 +47,7 @@ class Inputs:
     secrets: Mapping[str, Secret]
     command: Path
     now: datetime
+    settled: Mapping[tuple[str, ...], object] = field(default_factory=dict)
 
     @property
     def layout(self) -> Layout:
@@ -95,11 +97,30 @@ def write(inputs: Inputs, path: Path, text: Text, mode: int) -> WriteFile | Unch
         HostError: what is there cannot be read.
     """
     wanted, now = _digest(inputs, text), look(path)
-    if now.kind == "file" and now.sha256 == wanted and now.mode == mode:
-        return Unchanged(str(path), AS_IT_SHOULD_BE)
     if inputs.edited(path) and now.sha256 != wanted:
-        return Unchanged(str(path), EDITED)
-    if now.kind != "absent" and str(path) not in inputs.ours:
+        if wanted == inputs.ours[str(path)]:
+            return Unchanged(str(path), EDITED)
+        raise RefusedPlan(
+            "was edited by hand, and these answers change it too",
+            where=str(path),
+            next="Move your edit into a file of its own, or move this file away: it is then written anew",
+        )
+    if now.kind != "absent" and now.sha256 != wanted and str(path) not in inputs.ours:
+        raise _in_the_way(path)
+    return rewrite(inputs, path, text, mode)
+
+
+def rewrite(inputs: Inputs, path: Path, text: Text, mode: int) -> WriteFile | Unchanged:
+    """Return the operation that gives a file its contents whoever wrote it last, or why nothing has to be done.
+
+    Raises:
+        RefusedPlan: what is no regular file is in the way.
+        HostError: what is there cannot be read.
+    """
+    now = look(path)
+    if now.kind == "file" and now.sha256 == _digest(inputs, text) and now.mode == mode:
+        return Unchanged(str(path), AS_IT_SHOULD_BE)
+    if now.kind not in {"absent", "file"}:
         raise _in_the_way(path)
     return WriteFile(path, text, mode, os.geteuid(), os.getegid(), now.sha256)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -16,12 +17,12 @@ from palpo_installer.gates import markers
 from palpo_installer.operations.certificates import IssueSelfSigned, OrderCertificate, ProbeChallenge
 from palpo_installer.planning.inputs import AS_IT_SHOULD_BE, Inputs, link, missing_directories, write
 from palpo_installer.probe import ask
-from palpo_installer.proxies.base import Part, Rendering
+from palpo_installer.proxies.base import Expectation, Part, Rendering
 from palpo_installer.proxies.nginx.activation import ActivateNginx, activate_nginx
 from palpo_installer.proxies.nginx.configuration import Nginx
 from palpo_installer.proxies.nginx.rendering import render
 from palpo_installer.secret import Text
-from palpo_installer.site import Site
+from palpo_installer.site import MARKER_HEADER, Site
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,8 @@ class Serving:
 
     def renewal(self) -> ActivateNginx:
         """Return how renewed certificates are taken up."""
-        return self._activation(self.rendering.secure, enable=False)
+        part = self.rendering.secure
+        return self._activation(replace(part, expectations=self._on_disk(part)), enable=False)
 
     def _files(self, part: Part) -> tuple[tuple[AnyOperation, ...], tuple[Unchanged, ...]]:
         wanted = [
@@ -138,14 +140,19 @@ class Serving:
         return (*directories, *operations), tuple(each for each in wanted if isinstance(each, Unchanged))
 
     def _is_live(self, part: Part) -> bool:
-        """Return whether every socket shows what it should; a hand-edited part shows what its editor wants."""
-        if any(self.inputs.edited(file.path) for file in part.files):
-            return True
-        host = self.inputs.host
-        leaves = {e.certificate: markers.leaf_of(host, e.certificate) for e in part.expectations if e.certificate}
-        questions = markers.questions(part.expectations)
-        pairs = zip(part.expectations, questions, strict=True)
+        """Return whether every socket shows what the files on disk ask for."""
+        host, expectations = self.inputs.host, self._on_disk(part)
+        leaves = {e.certificate: markers.leaf_of(host, e.certificate) for e in expectations if e.certificate}
+        pairs = zip(expectations, markers.questions(expectations), strict=True)
         return not any(markers.complaint(expectation, ask(question), leaves) for expectation, question in pairs)
+
+    def _on_disk(self, part: Part) -> tuple[Expectation, ...]:
+        """Return what the files on disk ask for: those that were edited by hand keep the marker they had."""
+        edited = [file for file in part.files if self.inputs.edited(file.path)]
+        if not edited:
+            return part.expectations
+        found = re.search(rf"{MARKER_HEADER} ([0-9a-f]+)", self.inputs.host.text(edited[0].path) or "")
+        return tuple(replace(e, marker=found[1] if found else "") for e in part.expectations)
 
     def _activation(self, part: Part, *, enable: bool) -> ActivateNginx:
         parts = (self.rendering.plain, self.rendering.secure)

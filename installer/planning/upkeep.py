@@ -7,7 +7,7 @@ from palpo_installer.certificates import renewal
 from palpo_installer.certificates.timer import ActivateTimer
 from palpo_installer.changes import AnyOperation, Change, Unchanged
 from palpo_installer.operations.files import MakeDirectory
-from palpo_installer.planning.inputs import Inputs, look, missing_directories, write
+from palpo_installer.planning.inputs import Inputs, look, missing_directories, rewrite, write
 from palpo_installer.secret import Text
 
 
@@ -39,7 +39,8 @@ NO_CRON = "Neither systemd nor cron runs on this host: run palpo-installer renew
 def saved_answers(inputs: Inputs) -> tuple[tuple[Change, ...], tuple[Unchanged, ...]]:
     """Return the change that remembers the answers for the next run."""
     layout = inputs.layout
-    wanted = write(inputs, layout.answers, answers_file.text(inputs.answers), 0o600)
+    # What a person wrote into it are the answers now, and come back in it.
+    wanted = rewrite(inputs, layout.answers, answers_file.text(inputs.answers), 0o600)
     if isinstance(wanted, Unchanged):
         return (), (wanted,)
     missing = look(layout.etc).kind == "absent"

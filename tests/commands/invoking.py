@@ -59,8 +59,9 @@ def answers(root: Path, text: str = ANSWERS) -> Path:
 
 
 AS_ANOTHER = """
-import encodings.idna, encodings.utf_8_sig, os, sys
+import codecs, os, sys
 from palpo_installer.cli import main
+list(map(codecs.lookup, ("idna", "utf-8-sig", "unicode-escape")))
 os.setgroups([])
 os.setresgid(*[int(sys.argv[1])] * 3)
 os.setresuid(*[int(sys.argv[1])] * 3)

@@ -15,10 +15,9 @@ from palpo_installer.engine.process import Engine
 from palpo_installer.errors import AnswersError, NeedsRoot, RefusedPlan
 from palpo_installer.host import Host
 from palpo_installer.layout import Layout
-from palpo_installer.plan import make
 from tests.commands.invoking import ANSWERS, answers, as_root, invoke
 from tests.engine.runs import left_to_itself, registered
-from tests.planning.made import carry_out, real_inputs, real_nginx
+from tests.planning.made import applied_nginx
 from tests.recorded import RecordedHost, recorded
 from tests.trees import tree
 
@@ -82,9 +81,7 @@ def test_an_obstacle_ends_it_before_the_question(recording: RecordedHost, tmp_pa
 
 def test_a_host_that_is_as_it_should_be_gets_no_run(tmp_path: Path) -> None:
     """Applying twice is a no-op that says so, with exit code 0 and no question."""
-    with real_nginx(tmp_path) as host:
-        inputs = real_inputs(host)
-        carry_out(make(inputs), inputs)
+    with applied_nginx(tmp_path) as host:
         said = invoke(apply, host)
     assert (said.code, said.error) == (0, None)
     assert said.output.startswith("Nothing to do: ")

@@ -10,6 +10,7 @@ from palpo_installer.commands.following import perform, recover, show
 from palpo_installer.engine import launch
 from palpo_installer.engine.events import Event
 from palpo_installer.engine.history import runs
+from palpo_installer.engine.process import Engine
 from palpo_installer.host import Host
 from palpo_installer.layout import Layout
 from tests.commands.invoking import as_root
@@ -68,7 +69,7 @@ def test_an_engine_that_ends_without_a_word_is_followed_by_another(
     """A plan that no engine can read: it dies at once, that is said, and nothing was begun that must go back."""
     identity = registered(tmp_path, ("file", "text"))
     (host.layout.runs / identity / "events.jsonl").mkdir()
-    monkeypatch.setattr(launch, "START_LIMIT", 1.5)
+    monkeypatch.setattr(launch, "START_LIMIT", 0.5)
     monkeypatch.setattr(launch, "_read_from", lambda _path, offset: ((), offset))
     monkeypatch.setattr(launch, "position", lambda *_: 0)
     assert perform(host, identity) == 1
@@ -79,7 +80,7 @@ def test_an_engine_that_ends_without_a_word_is_followed_by_another(
 def test_every_run_that_was_cut_off_is_taken_back(host: Host, tmp_path: Path) -> None:
     """Newest first, and the exit code says that all is as before."""
     for name in ("one", "two"):
-        assert perform(host, registered(tmp_path, (name, "text"))) == 0
+        assert Engine(host).carry_on(registered(tmp_path, (name, "text"))) == 0
     for run in runs(host.layout):
         journal = run.directory / "journal.jsonl"
         journal.write_bytes(b"".join(journal.read_bytes().splitlines(keepends=True)[:-1]))

@@ -14,7 +14,7 @@ from palpo_installer.plan import make
 from palpo_installer.saved_plan import read
 from palpo_installer.session import begin, given, inputs_of
 from tests.commands.invoking import ANSWERS, answers, invoke
-from tests.planning.made import carry_out, real_inputs, real_nginx
+from tests.planning.made import applied_nginx
 from tests.recorded import RecordedHost, recorded
 from tests.trees import tree
 
@@ -43,9 +43,7 @@ def test_pending_changes_are_exit_3_only_when_asked_for(host: RecordedHost, file
 
 def test_nothing_to_do_is_exit_0(tmp_path: Path) -> None:
     """On a host that is as it should be, by the answers that were saved there."""
-    with real_nginx(tmp_path) as host:
-        inputs = real_inputs(host)
-        carry_out(make(inputs), inputs)
+    with applied_nginx(tmp_path) as host:
         said = invoke(plan, host, "--exit-code")
     assert (said.code, said.error) == (0, None)
     assert said.output.startswith("Nothing to do: ")

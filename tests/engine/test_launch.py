@@ -16,7 +16,7 @@ from palpo_installer.engine import launch
 from palpo_installer.engine.events import Event, EventFile
 from palpo_installer.engine.history import runs
 from palpo_installer.engine.lock import hold
-from palpo_installer.engine.process import SECRETS, STOP
+from palpo_installer.engine.process import STOP
 from palpo_installer.errors import HostError
 from palpo_installer.host import Host
 from palpo_installer.layout import Layout
@@ -37,10 +37,10 @@ def test_a_registered_run_has_its_plan_and_its_secrets_apart(layout: Layout, tmp
     identity = launch.register(plan, {"password": Secret("hunter2")}, layout)
     directory = layout.runs / identity
     assert load((directory / "plan.json").read_text(), Plan) == plan
-    assert json.loads((directory / SECRETS).read_text()) == {"password": "hunter2"}
+    assert json.loads((directory / "secrets.json").read_text()) == {"password": "hunter2"}
     assert "hunter2" not in (directory / "plan.json").read_text()
-    assert {path.name for path in directory.iterdir()} == {"plan.json", SECRETS, "copies"}
-    for path in (directory / "plan.json", directory / SECRETS, directory):
+    assert {path.name for path in directory.iterdir()} == {"plan.json", "secrets.json", "copies"}
+    for path in (directory / "plan.json", directory / "secrets.json", directory):
         assert path.stat().st_mode & 0o077 == 0
     assert not (tmp_path / "file").exists()
     assert [run.result for run in runs(layout)] == ["never began"]
@@ -58,7 +58,7 @@ def test_an_engine_of_its_own_carries_the_run_out(layout: Layout, tmp_path: Path
     assert (tmp_path / "file").read_text() == "text"
     assert [event.kind for event in seen][:2] == ["began", "preparing"]
     assert seen[-1] == Event("ended", "Done.", code=0, at=seen[-1].at)
-    assert not (layout.runs / identity / SECRETS).exists()
+    assert not (layout.runs / identity / "secrets.json").exists()
     assert (layout.runs / identity / "engine.log").read_text() == ""
 
 

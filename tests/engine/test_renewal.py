@@ -16,9 +16,8 @@ from palpo_installer.errors import AnswersError, Locked
 from palpo_installer.gates.markers import leaf_of
 from palpo_installer.host import Host
 from palpo_installer.layout import Layout
-from palpo_installer.plan import make
 from palpo_installer.probe import Question, ask
-from tests.planning.made import OfflineHost, carry_out, real_inputs, real_nginx
+from tests.planning.made import OfflineHost, applied_nginx
 from tests.trees import tree
 
 NAMES = ("matrix.example.com", "example.com")
@@ -27,9 +26,7 @@ NAMES = ("matrix.example.com", "example.com")
 @pytest.fixture
 def host(tmp_path: Path) -> Iterator[Host]:
     """A host on which everything was applied, with nginx at work."""
-    with real_nginx(tmp_path) as host:
-        inputs = real_inputs(host)
-        carry_out(make(inputs), inputs)
+    with applied_nginx(tmp_path) as host:
         yield host
 
 

@@ -27,7 +27,7 @@ def terminal(host: LabHost, argv: Sequence[str]) -> Dialogue:
 
 def has_ended(host: LabHost) -> bool:
     """Whether the journal of the first run has its last record."""
-    return '"record": "end"' in host.read(JOURNAL)
+    return '"record":"end"' in host.read(JOURNAL)
 
 
 def lose(host: LabHost, visit: Dialogue, cut: Callable[[], object]) -> None:

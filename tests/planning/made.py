@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from palpo_installer.changes import Plan
+from palpo_installer.engine import launch
 from palpo_installer.engine.events import EventFile
-from palpo_installer.engine.history import new_run, ours
-from palpo_installer.engine.lock import make_state_directory
+from palpo_installer.engine.history import ours, settled
 from palpo_installer.engine.run import Run
 from palpo_installer.facts import gather
 from palpo_installer.facts.names import RESOLV_CONF, Name
@@ -20,6 +20,7 @@ from palpo_installer.homeserver.keys import signing_key
 from palpo_installer.host import Host
 from palpo_installer.layout import Layout
 from palpo_installer.operations.base import Workbench
+from palpo_installer.plan import make
 from palpo_installer.planning.inputs import Inputs
 from palpo_installer.questions import resolve
 from palpo_installer.secret import Secret, SecretReference
@@ -46,7 +47,16 @@ def inputs_of(host: Host, raw: Mapping[str, object] | None = None, names: tuple[
     facts = replace(facts, system=system, names=names)
     given = {key: value for key, value in {**RAW, **(raw or {})}.items() if value is not None}
     resolved = resolve(given, facts, host.layout)
-    return Inputs(host, facts, resolved.answers, ours(host.layout), resolved.secrets, COMMAND, datetime.now(UTC))
+    return Inputs(
+        host=host,
+        facts=facts,
+        answers=resolved.answers,
+        ours=ours(host.layout),
+        settled=settled(host.layout),
+        secrets=resolved.secrets,
+        command=COMMAND,
+        now=datetime.now(UTC),
+    )
 
 
 def inputs_on(root: Path, raw: Mapping[str, object] | None = None, recording: str = "nginx_stopped") -> Inputs:
@@ -68,8 +78,7 @@ def without_activations(plan: Plan) -> Plan:
 def carry_out(plan: Plan, inputs: Inputs) -> list[str]:
     """Apply a plan as the engine does, and return what it reported while it waited."""
     layout = inputs.layout
-    make_state_directory(layout)
-    directory = new_run(layout)
+    directory = layout.runs / launch.register(plan, {}, layout)
     reports: list[str] = []
 
     def secret(reference: SecretReference) -> Secret:
@@ -106,18 +115,39 @@ http {{
 """
 
 
-@contextmanager
-def real_nginx(root: Path) -> Iterator[Host]:
-    """Run nginx with its configuration below a directory, on free ports of loopback."""
+def configured(root: Path) -> OfflineHost:
+    """Write the configuration of an nginx below a directory, with a neighbour on a free port of loopback."""
     assert shutil.which("nginx", path="/usr/sbin:/usr/bin"), "nginx is missing; apt-get install nginx"
     root.chmod(0o755)
     layout = Layout(root, http_port=free_port(), https_port=free_port(), addresses=("127.0.0.1",))
     configuration = root / "etc/nginx/nginx.conf"
     (configuration.parent / "conf.d").mkdir(parents=True)
     configuration.write_text(NGINX.format(root=root, port=layout.http_port))
-    argv = ("nginx", "-c", str(configuration))
-    with running(argv, {"PATH": "/usr/sbin:/usr/bin"}, layout.http_port):
-        yield OfflineHost(layout)
+    return OfflineHost(layout)
+
+
+@contextmanager
+def serving(host: Host) -> Iterator[Host]:
+    """Run nginx with the configuration that is there."""
+    argv = ("nginx", "-c", str(host.layout.at("/etc/nginx/nginx.conf")))
+    with running(argv, {"PATH": "/usr/sbin:/usr/bin"}, host.layout.http_port):
+        yield host
+
+
+@contextmanager
+def real_nginx(root: Path) -> Iterator[Host]:
+    """Run nginx on a host where nothing was applied yet."""
+    with serving(configured(root)) as host:
+        yield host
+
+
+@contextmanager
+def applied_nginx(root: Path) -> Iterator[Host]:
+    """Run nginx on a host where everything was applied before it started."""
+    inputs = real_inputs(configured(root))
+    carry_out(without_activations(make(inputs)), inputs)
+    with serving(inputs.host) as host:
+        yield host
 
 
 def real_inputs(host: Host, raw: Mapping[str, object] | None = None) -> Inputs:

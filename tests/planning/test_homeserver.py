@@ -79,8 +79,10 @@ def test_applied_twice_is_applied_once(inputs: Inputs) -> None:
     assert unchanged == (Unchanged(str(path), AS_IT_SHOULD_BE),)
 
 
-@pytest.mark.parametrize("kind", ["link", "directory", "other"])
-def test_something_else_in_its_place_is_refused(inputs: Inputs, kind: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "words"), [("link", "is a link"), ("directory", "is a directory"), ("pipe", "is no regular file")]
+)
+def test_something_else_in_its_place_is_refused(inputs: Inputs, kind: str, words: str) -> None:
     """A link could lead anywhere and a rename would replace it: it is named, and nothing is done."""
     path = inputs.answers.homeserver.config
     path.parent.mkdir(parents=True)
@@ -92,9 +94,22 @@ def test_something_else_in_its_place_is_refused(inputs: Inputs, kind: str) -> No
             path.mkdir()
         case _:
             os.mkfifo(path)
-    with pytest.raises(RefusedPlan, match=f"is a {kind}") as refused:
+    with pytest.raises(RefusedPlan, match=words) as refused:
         homeserver(inputs)
     assert refused.value.where == str(path)
+
+
+def test_a_value_that_was_changed_by_hand_stays(inputs: Inputs) -> None:
+    """What we wrote and somebody changed is kept and told, as long as the answer for it is the same."""
+    carry_out(without_activations(Plan((), homeserver(inputs)[0], (), (), ())), inputs)
+    path = inputs.answers.homeserver.config
+    path.write_text(path.read_text().replace("max_upload_size = 16777216", "max_upload_size = 1048576"))
+    changes, _, findings = homeserver(again(inputs))
+    assert changes == ()
+    assert f"max_upload_size in {path} was changed by hand, and stays as it is" in findings
+    answers = replace(inputs.answers, homeserver=replace(inputs.answers.homeserver, max_upload_size=64 << 20))
+    chosen = operation(replace(again(inputs), answers=answers))
+    assert [setting.value for setting in chosen.settings if setting.key == ("max_upload_size",)] == [64 << 20]
 
 
 def test_the_file_of_another_server_is_refused(inputs: Inputs) -> None:

@@ -15,7 +15,7 @@ from palpo_installer.changes import Unchanged
 from palpo_installer.errors import RefusedPlan
 from palpo_installer.homeserver.keys import signing_key
 from palpo_installer.operations.files import MakeLink, WriteFile
-from palpo_installer.planning.inputs import AS_IT_SHOULD_BE, EDITED, Inputs, link, missing_directories, write
+from palpo_installer.planning.inputs import AS_IT_SHOULD_BE, EDITED, Inputs, link, missing_directories, rewrite, write
 from palpo_installer.secret import Secret, SecretReference, Text
 from tests.planning.made import inputs_on
 
@@ -69,13 +69,28 @@ def test_a_mode_that_somebody_opened_is_put_right(inputs: Inputs, path: Path) ->
     assert isinstance(write(ours, path, Text("old"), 0o600), WriteFile)
 
 
-def test_an_edit_stays_unless_it_is_what_is_wanted(inputs: Inputs, path: Path) -> None:
-    """A hand edit is never overwritten; one that says the same as the new answers needs nothing."""
+def test_an_edit_is_never_overwritten(inputs: Inputs, path: Path) -> None:
+    """It stays while the answers do; with others that change the file too, the person must choose."""
     ours = recorded_as_ours(inputs, path)
     path.write_text("by hand")
     assert ours.edited(path)
-    assert write(ours, path, Text("new"), 0o644) == Unchanged(str(path), EDITED)
+    assert write(ours, path, Text("old"), 0o644) == Unchanged(str(path), EDITED)
     assert write(ours, path, Text("by hand"), 0o644) == Unchanged(str(path), AS_IT_SHOULD_BE)
+    with pytest.raises(RefusedPlan, match="was edited by hand, and these answers change it too") as refused:
+        write(ours, path, Text("new"), 0o644)
+    assert refused.value.where == str(path)
+
+
+def test_what_a_person_is_meant_to_edit_is_rewritten(inputs: Inputs, path: Path) -> None:
+    """Whoever wrote it last; only what is no regular file is in the way."""
+    path.write_text("by hand")
+    operation = rewrite(inputs, path, Text("new"), 0o600)
+    assert isinstance(operation, WriteFile)
+    assert operation.planned == inputs.host.digest(path)
+    path.unlink()
+    path.symlink_to("elsewhere")
+    with pytest.raises(RefusedPlan, match="is in the way"):
+        rewrite(inputs, path, Text("new"), 0o600)
 
 
 def test_a_file_of_ours_that_was_deleted_is_no_edit(inputs: Inputs, path: Path) -> None:

@@ -19,12 +19,11 @@ from palpo_installer.errors import RefusedPlan
 from palpo_installer.facts.names import Name
 from palpo_installer.operations.certificates import IssueSelfSigned, OrderCertificate, ProbeChallenge
 from palpo_installer.operations.files import MakeDirectory, MakeLink, WriteFile
-from palpo_installer.plan import make
-from palpo_installer.planning.inputs import Inputs
+from palpo_installer.planning.inputs import EDITED, Inputs
 from palpo_installer.planning.serving import Serving, reused
 from tests.facts.made import certificate
 from tests.lab.pebble import web_certificate
-from tests.planning.made import again, carry_out, inputs_on, real_inputs, real_nginx
+from tests.planning.made import again, applied_nginx, inputs_on, real_inputs
 
 NAMES = ("matrix.example.com", "example.com")
 CA = "ca.example"
@@ -220,22 +219,18 @@ def test_without_nginx_there_is_nothing_to_serve_with(tmp_path: Path) -> None:
 
 
 def test_a_hand_edit_of_a_live_part_is_not_reloaded_over(tmp_path: Path) -> None:
-    """What its editor wants is shown: answers that would change it lead to no change of that part."""
-    with real_nginx(tmp_path) as host:
-        inputs = real_inputs(host)
-        carry_out(make(inputs), inputs)
-        edited = serving(inputs).rendering.plain.files[0].path
+    """What its editor wants is served, or will be: no change of that part, and the TLS half is not touched either."""
+    with applied_nginx(tmp_path) as host:
+        edited = serving(real_inputs(host)).rendering.plain.files[0].path
         edited.write_text(edited.read_text() + "# mine\n")
-        other = serving(real_inputs(host, {"names.client_host": "chat.example.com"}))
-        assert other.plain()[0] == ()
-        assert other.secure(started=False)[0]
+        part = serving(real_inputs(host))
+        assert part.plain()[0] == part.secure(started=False)[0] == ()
+        assert [entry.reason for entry in part.plain()[1]] == [EDITED]
 
 
 def test_a_certificate_that_is_not_shown_is_seen(tmp_path: Path) -> None:
     """The sockets are compared with the files: a newer certificate on disk is one that nginx does not show yet."""
-    with real_nginx(tmp_path) as host:
-        inputs = real_inputs(host)
-        carry_out(make(inputs), inputs)
+    with applied_nginx(tmp_path) as host:
         assert serving(real_inputs(host)).shows_the_certificates()
         authority.issue("example.com", host.layout)
         part = serving(real_inputs(host))

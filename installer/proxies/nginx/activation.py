@@ -17,7 +17,7 @@ from palpo_installer.facts.system import System
 from palpo_installer.gates import markers
 from palpo_installer.gates.neighbours import Neighbour, differences, in_short, observe, of_open_sockets
 from palpo_installer.host import Host
-from palpo_installer.operations.base import Description, Json, Workbench
+from palpo_installer.operations.base import Activation, Description, Json, Workbench
 from palpo_installer.proxies.base import Expectation
 from palpo_installer.proxies.nginx import diagnosis, process
 from palpo_installer.proxies.nginx.configuration import Nginx
@@ -28,7 +28,7 @@ from palpo_installer.services import Service
 
 
 @dataclass(frozen=True)
-class ActivateNginx:
+class ActivateNginx(Activation):
     """Tests nginx's configuration, reloads or starts nginx, and proves what it serves.
 
     Attributes:
@@ -160,6 +160,11 @@ class ActivateNginx:
                 f"other sites answer differently: {in_short(different)}",
                 next="If their files were changed meanwhile, reload nginx first; then try again",
             )
+
+    def refresh(self, bench: Workbench, before: Json) -> Json:
+        """Return the record for a rollback: neighbours are compared with what they are just before it."""
+        plain: Json = converter.unstructure(replace(converter.structure(before, Before), late=True))
+        return plain
 
     def restore(self, bench: Workbench, before: Json) -> None:
         """Take up the files that are back, or stop what was stopped, and prove the old answers.

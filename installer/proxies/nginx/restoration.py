@@ -25,7 +25,7 @@ from palpo_installer.proxies.nginx import diagnosis, process
 from palpo_installer.services import Service
 
 FRESH = 6 * 3600.0
-"""Seconds for which what was seen can be asked back; what is different later was changed by its owner."""
+"""Seconds after which others may have come to rely on an nginx that the run started."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,7 @@ class Before:
         sockets: what the change's own sockets answer, in the order of its expectations.
         neighbours: what the neighbours answer, in their order.
         at: when all this was seen, in seconds since 1970.
+        late: whether it is to come back in a rollback, after others may have changed what is theirs.
     """
 
     service: Service
@@ -53,6 +54,7 @@ class Before:
     sockets: tuple[markers.Former, ...]
     neighbours: tuple[Observation, ...]
     at: float
+    late: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,8 +65,8 @@ class Restoration:
     configuration does not load because of somebody else's error, nginx is left alone: that is no failure as long as
     it still serves what it served before. A wish to stop is not heard.
 
-    In a rollback long after the run, a neighbour that was changed meanwhile is compared with itself only, and
-    an nginx that was stopped then goes on, since other sites may live on it by now.
+    In a rollback a neighbour may have been changed meanwhile, and is compared with itself only. An nginx that was
+    stopped goes on in a rollback long after the run, since other sites may live on it by now.
 
     Attributes:
         before: what is to come back.
@@ -101,20 +103,16 @@ class Restoration:
         if trouble:
             bench.report(f"{trouble}; what nginx serves is what it served before")
 
-    @property
-    def _fresh(self) -> bool:
-        """Whether this belongs to the run that made the change, and not to a rollback long after."""
-        return time.time() - self.before.at < FRESH
-
     def _wanted(self, bench: Workbench) -> tuple[Sequence[markers.Former], Sequence[Observation]]:
         """Return what the sockets and the neighbours shall answer."""
-        if self._fresh:
+        if not self.before.late:
             return self.before.sockets, self.before.neighbours
         return [socket.by_marker for socket in self.before.sockets], of_open_sockets(observe(self.neighbours, bench))
 
     def _stays(self, host: Host) -> bool:
         """Whether nginx shall run afterwards."""
-        return self.before.running or (not self._fresh and services.is_active(host, self.before.service))
+        old = self.before.late and time.time() - self.before.at > FRESH
+        return self.before.running or (old and services.is_active(host, self.before.service))
 
     def _stop(self, bench: Workbench) -> None:
         host, service = bench.host, self.before.service
