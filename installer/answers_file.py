@@ -178,6 +178,8 @@ def _document(content: bytes) -> dict[str, object] | AnswersError:
         last = content.rstrip().count(b"\n") + 1
         line = int(place["line"]) if place and place["line"] else last
         return AnswersError(f"this is no TOML: {PLACE.sub('', str(error)).lower()}", where=f":{line}")
+    except RecursionError:
+        return AnswersError("this is no file of answers: it is nested too deeply", where="")
 
 
 def _flat(parents: tuple[str, ...], table: Mapping[str, object]) -> Iterator[tuple[str, object]]:

@@ -71,7 +71,7 @@ class Dialogue:
         deadline = time.monotonic() + timeout
         while not (found := re.compile(pattern, re.MULTILINE).search(self.said, self._seen)):
             if not self._read(deadline):
-                pytest.fail(f"{pattern} was not printed: {self.said[self._seen :]}")
+                pytest.fail(f"{pattern} was not printed: {self.said[-500:]!r}")
         self._seen = found.end()
         return found
 

@@ -181,11 +181,11 @@ def test_a_refusal_is_exit_1(tmp_path: Path) -> None:
 
 @as_root
 def test_a_run_at_work_is_exit_7(tmp_path: Path) -> None:
-    """The holder of the lock is named."""
+    """Another run is at work: one sentence with how to follow it."""
     with hold(Layout(tmp_path), "run 0042"):
         ended = tool("--root", tmp_path, "renew")
     assert ended.returncode == 7
-    assert "run 0042 is at work on this host" in one_sentence(ended)
+    assert "is at work on this host" in one_sentence(ended)
 
 
 @as_root

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.script_machine import CHECKOUT, SCRIPT, TELLS, Machine, programs, said, wheel
+from tests.terminals import Dialogue
 
 
 @pytest.fixture
@@ -247,11 +248,31 @@ def test_broken_links_are_refused(machine: Machine, tmp_path: Path) -> None:
     assert "not as .zip" in refused.stderr
 
 
-def test_the_checkout_itself(machine: Machine) -> None:
-    """The script beside this pyproject.toml builds and installs this project; its dependencies come from here."""
+@pytest.fixture
+def dependencies(machine: Machine) -> Machine:
+    """The machine with this project's dependencies at hand, and what pip needs for building it."""
     site_packages = next(Path(path) for path in sys.path if path.endswith("site-packages"))
     here = {"PIP_NO_INDEX": "0", "PYTHONPATH": str(site_packages)}
     passed_on = {name: value for name, value in os.environ.items() if name.startswith("PIP_") or "_proxy" in name}
-    done = Machine(machine.directory, passed_on | here).install(None, "--", "--help")
+    return Machine(machine.directory, passed_on | here)
+
+
+def test_the_checkout_itself(dependencies: Machine) -> None:
+    """The script beside this pyproject.toml builds and installs this project; its dependencies come from here."""
+    done = dependencies.install(None, "--", "--help")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("Usage: palpo-installer")
+
+
+def test_in_a_terminal_it_ends_in_the_first_question(dependencies: Machine) -> None:
+    """``sh install.sh``: the wizard where the terminal can do it, and else plain prompts, which say why."""
+    variables = dependencies.variables(None) | {"LC_ALL": "C.UTF-8"}
+    with Dialogue(["sh", str(SCRIPT)], variables | {"TERM": "dumb"}) as visit:
+        visit.expect("Installing palpo-installer:", 10)
+        visit.expect("Plain prompts, since TERM is dumb.", 120)
+        visit.match(r"^Answer.*: \Z")
+        visit.press(b"\x03")
+        assert visit.wait() == 2
+        assert visit.said.endswith("Stopped. Nothing was changed.\n")
+    with Dialogue([str(dependencies.command)], variables | {"TERM": "xterm-256color"}) as visit:
+        visit.expect("\x1b[?1049h")

@@ -81,7 +81,7 @@ def test_no_secret_is_in_a_review(inputs: Inputs) -> None:
     for text in (in_words(plan, inputs.host), as_json(plan, inputs.host)):
         for secret in ("hunter2", DATABASE, "old-password", "old-token"):
             assert secret not in text
-        assert "homeserver.database_url" in text
+        assert "<secret>" in text
     carry_out(without_activations(plan), again(inputs))
     key = (inputs.layout.keys / "example.com").read_text().strip()
     answers = replace(inputs.answers, homeserver=replace(inputs.answers.homeserver, max_upload_size=64 << 20))

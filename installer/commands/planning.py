@@ -43,7 +43,7 @@ def plan(
 @click.option("--output", type=click.Path(path_type=Path), required=True, metavar="DIR", help="Where to write.")
 @click.pass_obj
 def render(host: Host, file: Path | None, settings: tuple[str, ...], output: Path) -> int:
-    """Write the files that would be installed under DIR, and nothing else; secrets stay placeholders."""
+    """Write the files that would be installed under DIR, and nothing else; new secrets stay placeholders."""
     if output.resolve() == host.layout.root:
         raise AnswersError("is the host itself", where="--output", next="Name an empty directory")
     inputs = inputs_of(begin(host, given(host, file, settings)))

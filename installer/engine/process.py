@@ -112,6 +112,8 @@ class Engine:
         run = past_run(self.layout.runs / identity)
         if run.result in {"interrupted", "not-put-back"}:
             return self._recover(run, events)
+        if run.result == "unreadable":
+            raise HostError(run.cause)
         if run.result != "never began":
             raise RefusedPlan(f"is complete: {run.result}", where=f"run {identity}", next="Make a new plan")
         outcome = self._apply(run.directory, events)
@@ -190,7 +192,7 @@ class Engine:
                 data = self.host.read(Path(reference.locator))
                 if data is None:
                     raise HostError("is not there", where=reference.locator)
-                return Secret(data.decode(errors="strict").strip())
+                return Secret(_decoded(data, reference.locator))
             case "signing-key":
                 return signing_key(self.layout, reference.locator)
 
@@ -219,6 +221,13 @@ def in_words(outcome: Outcome) -> str:
         case _:
             left = "\n".join(f"  {problem}" for problem in outcome.problems)
             return f"Not everything could be put back:\n{left}"
+
+
+def _decoded(data: bytes, where: str) -> str:
+    try:
+        return data.decode().strip()
+    except UnicodeDecodeError as error:
+        raise HostError("is no text in UTF-8", where=where, next="Write the secret into it again") from error
 
 
 def _take_secrets(directory: Path) -> dict[str, Secret]:

@@ -30,9 +30,6 @@ IN_A_ROW = 3
 SILENCE = 1.0
 """Seconds to wait for a socket that was silent before: another program's, whose answer is no concern of ours."""
 
-NAMED = 1
-"""How many sockets a message names before it counts the others."""
-
 
 @dataclass(frozen=True)
 class Former:
@@ -150,12 +147,10 @@ def _settle(expectations: Sequence[Expectation], complaints: Mapping[int, str]) 
     if not complaints:
         return
     told = [(expectations[number], text) for number, text in complaints.items()]
-    sentences = [f"{e.name} on {Address(e.address, e.port)}: {text}" for e, text in told[:NAMED]]
-    if len(told) > NAMED:
-        sentences.append(f"and {len(told) - NAMED} more")
-    first = told[0][0]
+    first, text = told[0]
+    others = f"; and {len(told) - 1} more addresses or names are not right" if len(told) > 1 else ""
     raise GateFailed(
-        "; ".join(sentences),
+        f"{first.name}: {text}{others}",
         where=str(Address(first.address, first.port)),
         next=f"See who listens on port {first.port} and what the proxy's error log says, then try again",
     )

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from palpo_installer.errors import NotPutBack, RefusedPlan
+from palpo_installer.homeserver.masking import masked_pair
 from palpo_installer.host import Host
 from palpo_installer.operations.base import Description, Json, Operation, State, Workbench
 from palpo_installer.operations.paths import (
@@ -131,13 +132,13 @@ class WriteFile(ContentOperation):
     planned: str
 
     def describe(self, host: Host) -> Description:
-        """Show the difference, secrets as placeholders."""
+        """Show the difference, with the secrets of a private file masked."""
         old = host.text(self.path) if self.planned else None
         verb = "write" if old is None else "change"
-        # A file with secrets was written by us with the same placeholders; its old values are not shown.
-        shown = "" if old is None or self.text.secrets else old
-        details = (f"mode {self.mode:04o}",)
-        return Description(f"{verb} {self.path}", unified(shown, self.text.shown, self.path), details)
+        before, after = old or "", self.text.shown
+        if not self.mode & 0o077:
+            before, after = masked_pair(before, after)
+        return Description(f"{verb} {self.path}", unified(before, after, self.path), (f"mode {self.mode:04o}",))
 
     def data(self, bench: Workbench) -> bytes:
         """Return the bytes with the secrets in their places."""

@@ -81,10 +81,9 @@ class Console:
             EOFError: there is no more input.
             KeyboardInterrupt: Ctrl-C.
         """
-        *above, last = wrapped(prompt, self.width - 20)
-        for line in above:
-            click.echo(line)
-        return input(f"{last} ").strip()
+        # Python would write a prompt of input() to standard error.
+        click.echo(self._fitted(prompt), nl=False)
+        return input().strip()
 
     def ask_secretly(self, prompt: str) -> str:
         """Return what is typed; it does not appear on the screen.
@@ -93,11 +92,12 @@ class Console:
             EOFError: there is no more input.
             KeyboardInterrupt: Ctrl-C.
         """
-        *above, last = wrapped(prompt, self.width - 20)
-        for line in above:
-            click.echo(line)
-        sys.stdout.flush()
-        return getpass.getpass(f"{last} ").strip()
+        # Printed only once the echo is off, so that nothing typed after it is seen or lost.
+        return getpass.getpass(self._fitted(prompt), sys.stdout).strip()
+
+    def _fitted(self, prompt: str) -> str:
+        """Return a prompt that leaves some room for the answer."""
+        return "\n".join(wrapped(prompt, self.width - 20)) + " "
 
     def choose(self, title: str, options: Sequence[str], default: int | None = None) -> int:
         """Return which of some numbered options is chosen, from 0; ``default`` is taken by Enter."""

@@ -22,6 +22,8 @@ from palpo_installer.result import headline, in_words, of_run
 from palpo_installer.session import begin, given
 from palpo_installer.verify import describe
 
+AT_WORK = "What is at work goes on without this screen. To follow it: palpo-installer attach"
+
 MENU = (
     "Change the answers, and see what would be changed",
     "Verify: look at it as clients and other servers do",
@@ -75,11 +77,15 @@ class Visit:
             say("To make changes, start it with: sudo palpo-installer")
         elif not lock.is_free(self.host.layout):
             say("A run is at work on this host.")
-            return join(self.host, say) if self.console.confirm("Follow it?", default=True) else 0
+            return self._follow() if self.console.confirm("Follow it?", default=True) else 0
         elif unfinished(self.host.layout) and (code := self._take_back()) is not None:
             return code
         self._last_run()
         return self._menu() if self._is_set_up() else self._configure()
+
+    def _follow(self) -> int:
+        self.changed = AT_WORK
+        return join(self.host, self.console.say)
 
     def _take_back(self) -> int | None:
         """Offer to take back what was cut off; return the exit code where the visit ends with it."""
@@ -89,6 +95,7 @@ class Visit:
         if not self.console.confirm("Take it back now, so that all is as it was before?", default=True):
             self.console.say("It stays as it is, and nothing else is done before. Later: palpo-installer recover")
             return 0
+        self.changed = AT_WORK
         code = recover(self.host, self.console.say)
         self.changed = "What was cut off is taken back; nothing else was changed."
         return None if code == 1 else code
@@ -146,11 +153,8 @@ class Visit:
         return Review(self.console, self.host, asking).run()
 
     def _renew(self) -> int:
-        try:
-            return renew(self.host, self.console.say)
-        except KeyboardInterrupt:
-            self.console.say("Stopped. What was ordered is kept. To go on: palpo-installer renew")
-            return 2
+        self.changed = "What was ordered is kept. To go on: palpo-installer renew"
+        return renew(self.host, self.console.say)
 
     def _roll_back(self) -> int | None:
         """Take back a run and all later ones; return the exit code, None where the person thought better of it."""
@@ -163,6 +167,7 @@ class Visit:
         affected = ", ".join(one.id for one in past[: chosen + 1])
         if not self.console.confirm(f"Take back run {affected}?", default=False):
             return None
+        self.changed = AT_WORK
         return perform(self.host, past[chosen].id, "--roll-back", say=self.console.say)
 
     def _history(self) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from palpo_installer.commands.following import perform, recover, show
+from palpo_installer.commands.following import carry_out, join, last_part, latest, perform, recover, show
 from palpo_installer.engine import launch
 from palpo_installer.engine.events import Event
 from palpo_installer.engine.history import runs
@@ -88,3 +88,60 @@ def test_every_run_that_was_cut_off_is_taken_back(host: Host, tmp_path: Path) ->
     assert [run.result for run in runs(host.layout)] == ["taken-back", "taken-back"]
     assert not (tmp_path / "one").exists()
     assert not (tmp_path / "two").exists()
+
+
+def test_what_was_applied_is_told_with_the_way_back(
+    host: Host, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The run, how it ended and how to go back; why nobody could look from outside, where that is so."""
+    assert carry_out(host, writing((tmp_path / "file", "text")), {}) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("Run 0001\n")
+    assert "Done: the changes are made and proven." in said
+    assert "The result could not be looked at" in said
+    assert "To go back: palpo-installer rollback 0001" in said
+
+
+def test_what_was_taken_back_offers_no_way_back(host: Host, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """There is nothing to go back from."""
+    assert carry_out(host, writing((tmp_path / "none/file", "text")), {}) == 1
+    assert "rollback" not in capsys.readouterr().out
+
+
+def test_joining_shows_the_last_thing_that_was_done(
+    host: Host, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """After a rollback of an earlier run that is its end, not the end of the apply in the same file of events."""
+    for text in ("one", "two"):
+        assert perform(host, registered(tmp_path, ("file", text))) == 0
+    assert latest(host.layout) == "0002"
+    assert perform(host, "0001", "--roll-back") == 0
+    assert latest(host.layout) == "0001"
+    capsys.readouterr()
+    assert join(host) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("Run 0001\n")
+    assert "Rolled back." in said
+    assert "Done" not in said
+
+
+def test_joining_a_run_that_was_cut_off_says_what_to_do(
+    host: Host, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its engine died without a word: exit code 1, and the command that takes it back."""
+    identity = registered(tmp_path, ("file", "text"))
+    assert Engine(host).carry_on(identity) == 0
+    for name, left in (("journal.jsonl", -1), ("events.jsonl", -1)):
+        path = host.layout.runs / identity / name
+        path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:left]))
+    assert join(host) == 1
+    assert f"Run {identity} was cut off. To take it back: palpo-installer recover" in capsys.readouterr().out
+
+
+def test_where_the_last_part_begins(tmp_path: Path) -> None:
+    """At the last engine's first word; at the start where there is none, or no file yet."""
+    events = tmp_path / "events.jsonl"
+    assert last_part(events) == 0
+    first = b'{"kind": "began", "text": "run 0001"}\n{"kind": "ended", "text": "Done."}\n'
+    events.write_bytes(first + b'{"kind": "began", "text": "rollback"}\n{"kind": "un')
+    assert last_part(events) == len(first)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
-from tests.commands.invoking import CHECKOUT, answers, as_root, tool
+from tests.commands.invoking import AS_ANOTHER, CHECKOUT, NOBODY, answers, as_root, tool
 from tests.recorded import recorded
 from tests.terminals import Dialogue
 
@@ -107,13 +108,12 @@ def test_bad_answers_to_begin_with_are_one_sentence(root: Path) -> None:
 
 
 @as_root
-def test_earlier_runs_that_only_root_may_read(root: Path) -> None:
+def test_earlier_runs_that_only_root_may_read() -> None:
     """Somebody else would take our own files for another's: exit code 4, and the command with sudo."""
-    (root / "var/lib/palpo-installer/runs").mkdir(parents=True, mode=0o700)
-    nobody = ["setpriv", "--reuid=65534", "--clear-groups"]
-    for directory in [root, *root.parents][:3]:
-        directory.chmod(0o755)
-    command = [*nobody, sys.executable, "-m", "palpo_installer", "--root", str(root), "--plain"]
-    with Dialogue(["sh", "-c", f'cd {CHECKOUT} && exec "$@"', "sh", *command], POOR) as visit:
-        assert visit.wait() == 4
-        assert visit.said.endswith("Try: sudo palpo-installer\n")
+    with tempfile.TemporaryDirectory() as root:
+        Path(root).chmod(0o755)
+        (Path(root) / "var/lib/palpo-installer/runs").mkdir(parents=True, mode=0o700)
+        words = [sys.executable, "-c", AS_ANOTHER, str(NOBODY), "--root", root, "--plain"]
+        with Dialogue(words, POOR | {"PYTHONPATH": str(CHECKOUT)}) as visit:
+            assert visit.wait() == 4
+            assert visit.said.endswith("Try: sudo palpo-installer\n")

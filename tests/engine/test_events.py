@@ -51,6 +51,19 @@ def test_a_line_that_is_still_being_written_waits(tmp_path: Path) -> None:
         assert [each.text for each in (*events, *rest)] == ["one", "two ü"]
 
 
+def test_what_a_full_disk_left_of_a_line_is_no_event(tmp_path: Path) -> None:
+    """The next event may stand behind half of one: it is lost, and those after it are not."""
+    file = EventFile(tmp_path / "events.jsonl")
+    with (tmp_path / "events.jsonl").open("ab") as torn:
+        torn.write(b'{"kind": "wai')
+    file.write(Event("problem", "No space left on device"))
+    file.write(Event("ended", "Not done.", code=1))
+    data = (tmp_path / "events.jsonl").read_bytes()
+    events, taken = parse(data)
+    assert [event.kind for event in events] == ["ended"]
+    assert taken == len(data)
+
+
 def test_a_second_engine_writes_on(tmp_path: Path) -> None:
     """Recovery and rollback add to what the run said before; nobody else may read it."""
     path = tmp_path / "events.jsonl"

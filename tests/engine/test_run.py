@@ -178,7 +178,7 @@ def test_a_rollback_without_space_touches_nothing(tmp_path: Path, monkeypatch: p
     after = tree(etc)
 
     def full(path: Path, *_: object) -> None:
-        if path.name.endswith("2.old"):
+        if path.name.endswith("2.old.half"):
             raise OSError(errno.ENOSPC, "No space left on device", str(path))
         real(path, *_)  # type: ignore[arg-type]
 

@@ -89,7 +89,7 @@ def test_a_reload_that_hangs(booted: BootedHost) -> None:
 
 
 def test_a_port_taken_in_the_meantime_under_systemd(booted: BootedHost) -> None:
-    """systemctl reload says 0, nginx keeps the old configuration: noticed, taken back, the holder named."""
+    """Systemctl reload says 0, nginx keeps the old configuration: noticed, taken back, the holder named."""
     host = booted
     ways.prepare(host, None, "srv")
     before, neighbours = host.snapshot(), ways.neighbour_answers(host)

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from textual import events
 from textual.app import App
 from textual.pilot import Pilot
 from textual.screen import Screen
@@ -15,7 +16,7 @@ from textual.screen import Screen
 from palpo_installer.screens import app
 from palpo_installer.screens.app import Wizard
 from palpo_installer.screens.form import Form
-from tests.recorded import RecordedHost, recorded
+from tests.recorded import RecordedHost
 
 AUTHORITY = "https://127.0.0.1:9/directory"
 """The directory of an authority that is not there."""
@@ -107,12 +108,9 @@ async def on_page(wizard: Wizard, pilot: Pilot[int], name: str) -> None:
 
 
 async def write(pilot: Pilot[Any], words: str) -> None:
-    """Type words, character by character."""
-    names = {" ": "space", "@": "at"}
-    await pilot.press(*(names.get(character, character) for character in words))
+    """Paste words into the line that has the keys."""
+    focused = pilot.app.focused
+    assert focused is not None
+    focused.post_message(events.Paste(words))
     await pilot.pause()
-
-
-def host_of(name: str, root: Path) -> RecordedHost:
-    """Return a recorded host."""
-    return recorded(name, root)
+    await pilot.pause()

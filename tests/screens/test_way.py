@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from textual.pilot import Pilot
+from textual.screen import Screen
 
 from palpo_installer.screens.app import NOTHING_CHANGED, Wizard
+from palpo_installer.screens.fields import QuestionRow
 from palpo_installer.screens.form import Form
 from palpo_installer.screens.reading import Reading
 from palpo_installer.screens.review import Review
@@ -21,49 +26,62 @@ SELF_SIGNED: dict[str, object] = {"certificates.method": "self-signed"}
 async def to_review(wizard: Wizard, pilot: Pilot[int]) -> int:
     """Answer like somebody in a hurry; return how many answers it took."""
     await begin(wizard, pilot)
-    await write(pilot, "example.org")
-    answers = 2
+    await write(pilot, "example.net")
+    answers = 1
     while isinstance(wizard.screen, Form):
-        form = wizard.screen
-        key = next(row.question.key for row in form.query("QuestionRow") if row.has_class("current"))  # type: ignore[attr-defined]
-        if key == "homeserver.database_url":
+        here = (wizard.screen, await current(pilot))
+        if here[1] == "homeserver.database_url":
             await write(pilot, DATABASE)
-        if key == "certificates.agree_terms":
+        if here[1] == "certificates.agree_terms":
             await pilot.press("space")
         await pilot.press("enter")
         answers += 1
-        before = focused(form)
-        await until(
-            pilot, lambda form=form, before=before: wizard.screen is not form or focused(form) != before, "the next"
-        )  # type: ignore[misc]
-        await until(pilot, lambda: not isinstance(wizard.screen, Form) or bool(focused(wizard.screen)), "a question")
+        await until(pilot, partial(has_moved, wizard, *here), f"what follows {here[1]}")
     await until(pilot, lambda: isinstance(wizard.screen, Review | Reading), "the review")
-    return answers - 1
+    return answers
 
 
-def focused(form: Form) -> str:
-    """Return the key of the question that has the keys."""
-    return next((row.question.key for row in form.query("QuestionRow") if row.has_class("current")), "")  # type: ignore[attr-defined]
+async def current(pilot: Pilot[int]) -> str:
+    """Return the key of the question that is asked now."""
+    await until(pilot, lambda: bool(asked(pilot.app.screen)), "a question")
+    return asked(pilot.app.screen)
 
 
-@pytest.mark.parametrize("host", ["alma_conf_d", "debian_sites", "nginx_stopped", "palpo_in_container"])
-@pytest.mark.parametrize("raw", [{}, {"certificates.method": "self-signed"}], ids=["ordered", "self-signed"])
+def asked(screen: Screen[Any]) -> str:
+    """Return the key of the question that the screen points at, empty for none."""
+    return next((row.question.key for row in screen.query(QuestionRow) if row.has_class("current")), "")
+
+
+def has_moved(wizard: Wizard, screen: Form, key: str) -> bool:
+    """Whether another question is asked now, or another screen is there."""
+    return wizard.screen is not screen or asked(screen) not in {"", key}
+
+
+REFUSED = {
+    "alma_conf_d": "Add default_server to its listen directive",
+    "another_on_80": "nginx is not installed on this host",
+    "palpo_in_container": "nginx is not installed on this host",
+}
+"""Why there is no plan on some hosts."""
+
+
+@pytest.mark.parametrize("host", ["debian_sites", "nginx_stopped", *REFUSED])
+@pytest.mark.parametrize("raw", [{}, SELF_SIGNED], ids=["ordered", "self-signed"])
 def test_every_host_gets_to_the_review_with_at_most_twelve_answers(
     host: str, raw: dict[str, object], tmp_path: Path
 ) -> None:
-    """From the first frame to the review it takes at most twelve answers, most of them Enter."""
+    """From the first frame to the review, or to why there is none, it takes at most twelve answers."""
     taken: list[int] = []
-    shown: list[str] = []
 
     async def go(wizard: Wizard, pilot: Pilot[int]) -> None:
         taken.append(await to_review(wizard, pilot))
-        assert isinstance(wizard.screen, Review), text(wizard)
-        shown.append(text(wizard))
+        expected = REFUSED.get(host, "Accounts are named @user:example.net, and that is for ever.")
+        assert expected in re.sub(r"\s+", " ", text(wizard))
+        assert isinstance(wizard.screen, Reading if host in REFUSED else Review)
 
     wizard = drive(recorded(host, tmp_path), {"certificates.directory": AUTHORITY, **raw}, go)
     assert taken[0] <= 12
-    assert "Accounts are named @user:example.org, and that is for ever." in shown[0]
-    assert wizard.given["names.server_name"] == "example.org"
+    assert wizard.given["names.server_name"] == "example.net"
 
 
 def test_back_and_forth_loses_nothing(tmp_path: Path) -> None:
@@ -92,10 +110,10 @@ def test_escape_on_the_first_page_leads_back_to_what_was_found(tmp_path: Path) -
 
     async def go(wizard: Wizard, pilot: Pilot[int]) -> None:
         await begin(wizard, pilot)
-        await write(pilot, "example.org")
+        await write(pilot, "example.net")
         await pilot.press("escape")
         await until(pilot, lambda: "Who answers now" in text(wizard), "what was found")
-        assert wizard.given == {"names.server_name": "example.org"}
+        assert wizard.given == {"names.server_name": "example.net"}
         await until(pilot, lambda: bool(wizard.screen.query("Menu")), "the menu")
         await pilot.press("down", "enter")
 
@@ -112,7 +130,7 @@ def test_leaving_asks_nothing_while_nothing_was_done(key: str, page: str, tmp_pa
     async def go(wizard: Wizard, pilot: Pilot[int]) -> None:
         if page == "names":
             await begin(wizard, pilot)
-            await write(pilot, "example.org")
+            await write(pilot, "example.net")
         await pilot.press(key)
 
     wizard = drive(recorded("debian_sites", tmp_path), {}, go)
@@ -183,7 +201,7 @@ def test_saving_a_plan_leaves_and_says_how_to_apply_it(tmp_path: Path) -> None:
     url.write_text(DATABASE)
     raw: dict[str, object] = {
         **SELF_SIGNED,
-        "names.server_name": "example.org",
+        "names.server_name": "example.net",
         "homeserver.database_url_file": str(url),
     }
 

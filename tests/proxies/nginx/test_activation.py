@@ -114,7 +114,7 @@ def test_a_stopped_unit_is_stopped_disabled_and_not_failed_again(tmp_path: Path)
 def test_a_rollback_long_after_leaves_nginx_running(tmp_path: Path) -> None:
     """It was stopped when the run began; other sites may live on it by now."""
     host = host_that_says(RUNNING)
-    old = before(at=time.time() - FRESH - 1)
+    old = before(at=time.time() - FRESH - 1, late=True)
     ACTIVATION.restore(replace(workbench(tmp_path), host=host), old)
     assert verbs(host)[-1] == "systemctl reload nginx.service"
     assert not any("stop" in command or "disable" in command for command in verbs(host))

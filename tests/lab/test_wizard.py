@@ -1,0 +1,216 @@
+"""The wizard on a throw-away host, by keys in a real terminal: first frame, questions, apply, result, rollback."""
+
+from __future__ import annotations
+
+import re
+import signal
+
+import pytest
+
+from tests.lab import ways
+from tests.lab.hosts import ADDRESS4, ThrowAwayHost
+from tests.lab.running import until
+from tests.lab.screen import Terminal
+from tests.lab.services import Authority
+
+DATABASE = "postgres://palpo:correct-horse-battery-staple@127.0.0.1/palpo"
+SECRET = "correct-horse-battery-staple"
+SMALL, WIDE = (80, 24), (120, 40)
+RUN = "/var/lib/palpo-installer/runs/0001"
+
+
+def answer(terminal: Terminal, authority: Authority | None) -> None:
+    """Answer every page, most questions with Enter, up to the review."""
+    terminal.until("Set up Palpo behind nginx")
+    terminal.press("Enter")
+    terminal.until("[Names]", "> Server name")
+    terminal.type("example.com")
+    terminal.until("@you:example.com", "matrix.example.com")
+    for question in ("> Host that clients", "> Who serves"):
+        terminal.press("Enter")
+        terminal.until(question)
+    terminal.press("Enter")
+    terminal.until("[Federation]", "example.com: 198.18.0.10, fd10::10 (this host)")
+    terminal.press("Enter")
+    terminal.until("[Certificates]", "> Where certificates come from", "could not be read")
+    if authority is None:
+        terminal.press("Down", "Down")
+        terminal.until("(*) an authority of this host")
+    else:
+        use(terminal, authority)
+    terminal.press("F10")
+    terminal.until("[Homeserver]", "> URL of Palpo's PostgreSQL database")
+    terminal.type(DATABASE)
+    terminal.until_holds(lambda shown: "File that holds the URL" not in shown, "the question that is left out")
+    terminal.press("Enter")
+    terminal.until("> Who may make an account")
+    terminal.press("Enter")
+    terminal.until("[Review]", "press a to apply", timeout=60)
+
+
+def use(terminal: Terminal, authority: Authority) -> None:
+    """Choose an authority, read where its terms are, and agree."""
+    terminal.press("F2")
+    terminal.until("> ACME directory")
+    terminal.type(authority.directory)
+    terminal.until(authority.directory)
+    terminal.press("Tab")
+    terminal.type(authority.ca_file)
+    terminal.until(authority.ca_file)
+    terminal.press("F2")
+    terminal.until("[+] More settings")
+    terminal.press("BTab")
+    terminal.until("> Whether you agree", "The terms: ")
+    terminal.press("Space")
+    terminal.until("[x] yes, I agree")
+
+
+def is_whole(shown: str, columns: int) -> None:
+    """Check that a screen has its steps above and its keys below, and nothing beside its edges."""
+    lines = shown.splitlines()
+    assert "[" in lines[0]
+    assert any("Help" in line for line in lines[-3:])
+    assert max(map(len, lines)) <= columns
+
+
+@pytest.mark.parametrize("size", [SMALL, WIDE], ids=["80x24", "120x40"])
+def test_from_the_first_frame_to_the_result_and_back(
+    nginx: ThrowAwayHost, acme: Authority, size: tuple[int, int]
+) -> None:
+    """By keys alone the host is set up and proven, and rolled back byte for byte; nothing secret was on the screen."""
+    before, neighbours = nginx.snapshot(), ways.neighbour_answers(nginx)
+    terminal = Terminal(nginx, *size)
+    terminal.run(nginx.command)
+    is_whole(terminal.until("Who answers now", "neighbour.example.org", "Leave"), size[0])
+    answer(terminal, acme)
+    is_whole(terminal.until("Accounts are named @user:example.com", "Save plan"), size[0])
+    assert nginx.snapshot() == before
+
+    terminal.press("a")
+    terminal.until("[Apply]", "Run 0001", "done")
+    terminal.press("l")
+    terminal.until("acting")
+    result = terminal.until("Done: the changes are made and proven.", "What the outside sees", "Roll back", timeout=120)
+    is_whole(result, size[0])
+    assert ways.served(nginx, ADDRESS4, 443, "matrix.example.com") == ways.on_disk(nginx, "matrix.example.com")
+    assert ways.neighbour_answers(nginx) == neighbours
+    assert "Done: the changes are made and proven." in nginx.read(f"{RUN}/result.txt")
+
+    terminal.press("r")
+    terminal.until("Take back run 0001?")
+    terminal.press("y")
+    is_whole(terminal.until("Rolled back: everything is as it was", "First screen", timeout=60), size[0])
+    assert ways.untouched(before, nginx) == {}
+    assert ways.neighbour_answers(nginx) == neighbours
+    terminal.press("q")
+    said = terminal.until("$ /", "Run 0001: Rolled back")
+    assert SECRET not in said
+
+
+def test_a_second_visit_offers_the_menu_and_rolls_back_from_there(nginx: ThrowAwayHost) -> None:
+    """Reconfiguring finds nothing to do, history and verify are shown, and roll back takes everything back."""
+    ways.prepare(nginx, None, "well-known")
+    before = nginx.snapshot()
+    assert nginx.tool("apply", "--answers", ways.ANSWERS, "--yes").returncode == 0
+    terminal = Terminal(nginx, *SMALL)
+    terminal.run(nginx.command)
+    terminal.until("> Reconfigure", "Verify", "Renew certificates", "Roll back run 0001", "History")
+    terminal.press("Enter")
+    terminal.until("[Names]", "@you:example.com")
+    for step in ("[Federation]", "[Certificates]", "[Homeserver]"):
+        terminal.press("F10")
+        terminal.until(step, "> ")
+    assert SECRET not in terminal.until("given, and not shown")
+    terminal.press("F10")
+    terminal.until("Nothing to do", "There is nothing to apply")
+    for step in ("[Homeserver]", "[Certificates]", "[Federation]", "[Names]", "[Found]"):
+        terminal.press("Escape")
+        terminal.until(step)
+    go(terminal, "Verify")
+    terminal.until("What clients and other servers see", timeout=60)
+    terminal.press("Escape")
+    go(terminal, "History")
+    terminal.until("0001", "applied")
+    terminal.press("Escape")
+    go(terminal, "Roll back run 0001")
+    terminal.until("Take back run 0001?")
+    terminal.press("y")
+    terminal.until("Rolled back: everything is as it was", timeout=60)
+    assert ways.untouched(before, nginx) == {}
+
+
+def go(terminal: Terminal, entry: str) -> None:
+    """Choose an entry of the first screen's menu."""
+    shown = terminal.until("Who answers now", "Leave")
+    while (here := chosen(shown)) != entry:
+        terminal.press("Down")
+        shown = terminal.until_holds(lambda now, here=here: chosen(now) != here, f"what follows {here}")  # type: ignore[misc]
+    terminal.press("Enter")
+
+
+def chosen(shown: str) -> str:
+    """Return the entry of the menu that the screen points at, empty for none."""
+    found = re.search(r"^ > (.*?)  ", shown, re.MULTILINE)
+    return found[1].strip() if found else ""
+
+
+def test_ctrl_c_while_applying_takes_everything_back(nginx: ThrowAwayHost, acme: Authority) -> None:
+    """The engine is asked, says so, takes back, and the scrollback tells how it ended."""
+    before = nginx.snapshot()
+    terminal = Terminal(nginx, *SMALL)
+    terminal.run(nginx.command)
+    answer(terminal, acme)
+    terminal.press("a")
+    terminal.until("done", "order a certificate")
+    terminal.press("C-c")
+    terminal.until("Not done: everything is as it was before.", "stopped on request", timeout=60)
+    assert ways.untouched(before, nginx) == {}
+    terminal.press("q")
+    terminal.until("Run 0001: Not done: everything is as it was before.", "The cause: stopped on request")
+
+
+def test_leaving_the_screen_leaves_the_run_alone(nginx: ThrowAwayHost, acme: Authority) -> None:
+    """SIGTERM while applying restores the terminal and says how to go on watching; the run is applied."""
+    terminal = Terminal(nginx, *SMALL)
+    terminal.run(nginx.command)
+    answer(terminal, acme)
+    terminal.press("a")
+    terminal.until("done", "order a certificate")
+    nginx.output(["pkill", f"-{signal.SIGTERM.value}", "-o", "-f", "-x", " ".join(nginx.command)])
+    terminal.until("$ /", "Run 0001 goes on without this screen. To see it: palpo-installer attach")
+    until(lambda: '"record": "end"' in nginx.read(f"{RUN}/journal.jsonl"), "the end of the run", 60)
+    assert '"applied"' in nginx.read(f"{RUN}/journal.jsonl")
+
+
+def test_a_run_that_was_cut_off_is_offered_to_be_taken_back(nginx: ThrowAwayHost) -> None:
+    """After the engine was killed, the next start shows it first, and one Enter makes the host as it was."""
+    ways.prepare(nginx, None, "well-known")
+    before = nginx.snapshot()
+    script = "palpo_installer run 0001"
+    applying = nginx.start([*nginx.command, "apply", "--answers", ways.ANSWERS, "--yes"])
+    until(lambda: nginx.exists(f"{RUN}/journal.jsonl") and '"done"' in nginx.read(f"{RUN}/journal.jsonl"), "a change")
+    nginx.output(["pkill", "-KILL", "-f", f"palpo_installer apply|{script}"])
+    applying.stop()
+    terminal = Terminal(nginx, *SMALL)
+    terminal.run(nginx.command)
+    terminal.until("Run 0001 was cut off", "> Take back what was begun")
+    terminal.press("Enter")
+    terminal.until("Not done: everything is as it was before.", timeout=60)
+    assert ways.untouched(before, nginx) == {}
+
+
+@pytest.mark.parametrize("environment", [{"NO_COLOR": "1"}, {}], ids=["without colour", "with colour"])
+def test_ctrl_c_before_anything_was_done_leaves_one_line(nginx: ThrowAwayHost, environment: dict[str, str]) -> None:
+    """The terminal is as it was, with one sentence in the scrollback, and nothing on the host has changed."""
+    before = nginx.snapshot()
+    terminal = Terminal(nginx, *SMALL, environment)
+    terminal.run(nginx.command)
+    terminal.until("> Set up Palpo")
+    if environment:
+        assert not re.search(r"\x1b\[[\d;]*[34]8;2;(\d+);(?!\1;\1)", terminal.colours())
+    terminal.press("C-c")
+    terminal.until("Nothing was changed.\n$")
+    terminal.type("echo still there")
+    terminal.press("Enter")
+    terminal.until("\nstill there")
+    assert nginx.snapshot() == before

@@ -1,0 +1,95 @@
+"""The first screen: who answers, and what can be done, from facts and earlier runs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from palpo_installer.engine.history import PastRun
+from palpo_installer.facts import gather
+from palpo_installer.layout import Layout
+from palpo_installer.screens.overview import Past, overview
+from tests.recorded import recorded
+from tests.situations import facts
+
+
+def run(identity: str, result: str) -> PastRun:
+    """Return an earlier run."""
+    return PastRun(
+        identity, Path(identity), datetime(2026, 1, 2, 3, 4, tzinfo=UTC), result, "", (), {}, reversible=True
+    )
+
+
+def entries(past: Past) -> list[str]:
+    """Return what can be done on an empty host."""
+    return [entry.value for entry in overview(facts(), past, Layout()).entries]
+
+
+def test_each_port_has_its_owner_and_each_site_its_file_and_line(tmp_path: Path) -> None:
+    """Name, port, address family, process, site and certificate are there, of every server block."""
+    host = recorded("debian_sites", tmp_path)
+    said = overview(gather(host), Past(), host.layout).text.replace(str(tmp_path), "")
+    assert "  port 80, IPv4 and IPv6: nginx (nginx.service)" in said
+    assert "    any other name          IPv4, IPv6  /etc/nginx/sites-enabled/default:1" in said
+    assert "  port 443, 192.0.2.10: nginx (nginx.service)" in said
+    assert "    shop.example            192.0.2.10:443  /etc/nginx/sites-enabled/shop:1" in said
+    assert "certificate not readable: /etc/ssl/shop.pem" in said
+    assert "  port 8448: nobody" in said
+    assert "and: sshd on 22" in said
+
+
+def test_another_server_on_port_80_is_named(tmp_path: Path) -> None:
+    """Who holds the port stands there, and that nginx is not installed."""
+    host = recorded("another_on_80", tmp_path)
+    said = overview(gather(host), Past(), host.layout).text
+    holder = next(each for each in gather(host).listeners if each.port == 80)
+    assert f"port 80, IPv4: {holder.owner}" in said or f"{holder.owner}" in said.split("port 80")[1].splitlines()[0]
+    assert "nginx is not installed" in said
+
+
+def test_a_stopped_nginx_answers_nothing_but_would(tmp_path: Path) -> None:
+    """Its sites are shown for what they are: not answering now."""
+    host = recorded("nginx_stopped", tmp_path)
+    said = overview(gather(host), Past(), host.layout).text
+    assert "port 80: nobody" in said
+    assert "would answer: " in said
+
+
+def test_a_first_visit_offers_to_set_up() -> None:
+    """Setting up is the usual entry, and leaving the other."""
+    assert entries(Past()) == ["set-up", "leave"]
+
+
+def test_a_later_visit_offers_everything_there_is() -> None:
+    """Reconfigure, verify, renew, roll back and history, once a run is in force."""
+    past = Past((run("0001", "applied"),), answered=True)
+    assert entries(past) == ["set-up", "verify", "renew", "roll-back", "history", "leave"]
+
+
+def test_what_was_rolled_back_is_not_offered_to_be_rolled_back() -> None:
+    """After a rollback there is history, and nothing to take back."""
+    assert entries(Past((run("0001", "rolled-back"),))) == ["set-up", "history", "leave"]
+
+
+def test_a_run_that_was_cut_off_comes_first() -> None:
+    """It is said before everything else, and taking it back is the usual entry; nothing else can be done."""
+    shown = overview(facts(), Past((run("0001", "applied"), run("0002", "interrupted"))), Layout())
+    assert shown.text.startswith("Run 0002 was cut off")
+    assert [entry.value for entry in shown.entries] == ["recover", "leave"]
+
+
+def test_a_run_at_work_can_only_be_followed() -> None:
+    """An unfinished run whose engine lives was not cut off."""
+    shown = overview(facts(), Past((run("0001", "interrupted"),), busy=True), Layout())
+    assert shown.text.startswith("A run is at work now")
+    assert [entry.value for entry in shown.entries] == ["follow", "leave"]
+
+
+def test_without_root_the_command_line_with_sudo_is_told() -> None:
+    """What needs root is not offered, and it is said how to get it."""
+    seen = facts()
+    seen = replace(seen, system=replace(seen.system, root=False))
+    shown = overview(seen, Past(), Layout())
+    assert "sudo palpo-installer" in shown.text
+    assert [entry.value for entry in shown.entries] == ["set-up", "leave"]
