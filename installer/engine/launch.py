@@ -15,7 +15,7 @@ from types import FrameType
 
 from palpo_installer.changes import Plan
 from palpo_installer.engine import lock
-from palpo_installer.engine.events import Event, parse
+from palpo_installer.engine.events import Event, EventFile, parse
 from palpo_installer.engine.history import SECRETS, PastRun, new_run, unfinished
 from palpo_installer.engine.process import STOP
 from palpo_installer.errors import HostError, Locked
@@ -120,8 +120,12 @@ def position(layout: Layout, identity: str) -> int:
 def asking_to_stop(layout: Layout, identity: str) -> Iterator[None]:
     """Let Ctrl-C ask the engine to take back, from before it starts until it has ended."""
 
+    directory = layout.runs / identity
+
     def ask(_number: int, _frame: FrameType | None) -> None:
-        (layout.runs / identity / STOP).touch()
+        if not (directory / STOP).exists():
+            (directory / STOP).touch()
+            EventFile(directory / "events.jsonl").write(Event("waiting", "asked to take everything back"))
 
     former = signal.signal(signal.SIGINT, ask)
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from palpo_installer.certificates import directory
 from palpo_installer.conversation import PAGES, Field, Page, Talk, talk
@@ -186,9 +187,9 @@ class Asking:
     def _terms_at(self, url: str, conversation: Talk) -> str:
         ca_file = conversation.answers.get("certificates.ca_file")
         proxy = str(conversation.answers.get("certificates.proxy", ""))
-        path = ca_file if isinstance(ca_file, type(self.host.layout.root)) else None
         try:
-            terms = directory.fetch(url, path, proxy, TERMS_LIMIT).terms_of_service
+            own = ca_file if isinstance(ca_file, Path) else None
+            terms = directory.fetch(url, own, proxy, TERMS_LIMIT).terms_of_service
         except HostError as error:
             return f"Its terms of service are not known now: {error}"
         return f"Its terms of service: {terms}" if terms else "It has no terms of service."

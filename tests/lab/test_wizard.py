@@ -178,7 +178,7 @@ def test_leaving_the_screen_leaves_the_run_alone(nginx: ThrowAwayHost, acme: Aut
     terminal.until("done", "order a certificate")
     nginx.output(["pkill", f"-{signal.SIGTERM.value}", "-o", "-f", "-x", " ".join(nginx.command)])
     terminal.until("$ /", "Run 0001 goes on without this screen. To see it: palpo-installer attach")
-    until(lambda: '"record": "end"' in nginx.read(f"{RUN}/journal.jsonl"), "the end of the run", 60)
+    until(lambda: '"record":"end"' in nginx.read(f"{RUN}/journal.jsonl"), "the end of the run", 60)
     assert '"applied"' in nginx.read(f"{RUN}/journal.jsonl")
 
 
