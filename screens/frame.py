@@ -22,12 +22,13 @@ Keys that are the same everywhere
   Enter           goes on, to the next question or the next page
   Tab, Shift+Tab  to the next question, or back to the one before
   Arrows          choose, or scroll
+  PgUp, PgDn      scroll; so do Home and End
   Escape          one page back; nothing that you typed is lost
   Ctrl+Q, Ctrl+C  leave; until you apply, nothing on this host is changed
 """
 
 
-class Body(VerticalScroll, can_focus=False):
+class Body(VerticalScroll, can_focus=False, inherit_bindings=False):
     """The middle of a screen; the screen itself scrolls it, whatever has the keys."""
 
 
@@ -47,7 +48,9 @@ class Step(Screen[Value]):
         Binding("up", "scroll_body(-1)", "Up", show=False),
         Binding("down", "scroll_body(1)", "Down", show=False),
         Binding("pageup", "page_body(-1)", "Up", show=False),
-        Binding("pagedown", "page_body(1)", "Scroll", key_display="PgUp/PgDn"),
+        Binding("home", "page_body(-1000)", "To the top", show=False),
+        Binding("end", "page_body(1000)", "To the end", show=False),
+        Binding("pagedown", "page_body(1)", "Scroll", key_display="PgDn"),
     ]
 
     @property
