@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from typing import TYPE_CHECKING, ClassVar
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
 
 from textual import work
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.message import Message
+from textual.screen import Screen
 
 from palpo_installer.host import Host
 from palpo_installer.screens.found import Found
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from palpo_installer.facts.names import Name
     from palpo_installer.screens.fields import Accepted, Answered
     from palpo_installer.screens.overview import Past
+
+Value = TypeVar("Value")
 
 NOTHING_CHANGED = "Nothing was changed."
 
@@ -83,6 +87,7 @@ class Wizard(App[int]):
         self.code = 0
         self.farewell = NOTHING_CHANGED
         self.animation_level = "none"
+        self._curtain = ExitStack()
 
     def on_mount(self) -> None:
         """Begin."""
@@ -90,9 +95,21 @@ class Wizard(App[int]):
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.action_leave)
         self._walk()
 
+    async def ask(self, screen: Screen[Value]) -> Value:
+        """Show a screen and return what it closes with; it stays in sight until the next one is there."""
+        closed: asyncio.Future[Value | None] = asyncio.get_running_loop().create_future()
+
+        def close(value: Value | None) -> None:
+            self._curtain.enter_context(self.batch_update())
+            closed.set_result(value)
+
+        await self.push_screen(screen, close)
+        self._curtain.close()
+        return cast("Value", await closed)
+
     @work
     async def _walk(self) -> None:
-        chosen = await self.push_screen_wait(Found(None))
+        chosen = await self.ask(Found(None))
         from palpo_installer.screens import way  # noqa: PLC0415  # the first frame does not wait for it
 
         await way.walk(self, chosen)
@@ -113,6 +130,7 @@ class Wizard(App[int]):
         from palpo_installer.screens import conversing  # noqa: PLC0415
 
         self.facts, self.past = event.facts, event.past
+        self.given = conversing.concealed(self.given)
         conversing.show(self)
 
     def on_heard(self, event: Heard) -> None:

@@ -7,16 +7,18 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from palpo_installer.conversation import PAGES, Page, changed, talk
+from palpo_installer.conversation import PAGES, Given, Page, changed, talk
 from palpo_installer.facts import Facts, gather
 from palpo_installer.facts import names as dns
 from palpo_installer.facts.names import Name
+from palpo_installer.questions import SECRET_KEYS
 from palpo_installer.screens import looking
 from palpo_installer.screens.app import Heard, Looked, TermsRead
 from palpo_installer.screens.asides import Seen, aside, named
 from palpo_installer.screens.form import Form
 from palpo_installer.screens.found import Found
 from palpo_installer.screens.overview import overview
+from palpo_installer.secret import Secret
 
 if TYPE_CHECKING:
     from palpo_installer.screens.app import Wizard
@@ -50,7 +52,7 @@ def facts_of(app: Wizard) -> Facts:
 def take(app: Wizard, key: str, value: object) -> None:
     """Take an answer and show what follows from it."""
     if isinstance(value, str):
-        app.given = changed(app.given, key, value)
+        app.given = concealed(changed(app.given, key, value))
     else:
         app.given = {**app.given, key: value}
     show(app)
@@ -59,6 +61,13 @@ def take(app: Wizard, key: str, value: object) -> None:
     if key in {"certificates.directory", "certificates.ca_file", "certificates.proxy"}:
         app.terms.clear()
         app.set_timer(TYPING, partial(once_typed, app, key, value, ask_terms))
+
+
+def concealed(given: Given) -> dict[str, object]:
+    """Return answers whose secrets show themselves to nobody, a traceback included."""
+    return {
+        key: Secret(value) if key in SECRET_KEYS and isinstance(value, str) else value for key, value in given.items()
+    }
 
 
 def seen(app: Wizard) -> Seen:

@@ -24,7 +24,7 @@ Keys that are the same everywhere
   Arrows          choose, or scroll
   PgUp, PgDn      scroll; so do Home and End
   Escape          one page back; nothing that you typed is lost
-  Ctrl+Q, Ctrl+C  leave; until you apply, nothing on this host is changed
+  Ctrl+Q, Ctrl+C  leave; before you apply, nothing is changed
 """
 
 

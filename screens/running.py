@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 from palpo_installer import result
 from palpo_installer.commands.following import last_part, latest
 from palpo_installer.engine import launch
-from palpo_installer.engine.history import past_run, runs
+from palpo_installer.engine.history import PastRun, past_run, runs
 from palpo_installer.engine.process import STOP
 from palpo_installer.screens import following
 from palpo_installer.screens.apply import Apply, Ended
 from palpo_installer.screens.following import Show, Watched
 from palpo_installer.screens.looking import Made
 from palpo_installer.screens.progress import Progress, planned
+from palpo_installer.screens.reading import Reading
 from palpo_installer.screens.result import Outcome
 
 if TYPE_CHECKING:
@@ -24,7 +25,11 @@ if TYPE_CHECKING:
 async def apply(app: Wizard, made: Made) -> str:
     """Apply a plan; return what comes next."""
     host = app.host
-    identity = launch.register(made.plan, made.session.resolved.secrets, host.layout)
+    try:
+        identity = launch.register(made.plan, made.session.resolved.secrets, host.layout)
+    except OSError as error:
+        await app.ask(Reading(f"The run cannot begin\n  {error.filename}: {error.strerror}", "Apply"))
+        return "start"
     progress = planned(made.plan, host)
 
     def follow(show: Show, watched: Watched) -> int | None:
@@ -78,31 +83,36 @@ def ask_to_stop(app: Wizard, identity: str) -> None:
 async def _watch(app: Wizard, identity: str, screen: Apply) -> str:
     """Show a run until it has ended, then how; what is left in the scrollback always says where it is."""
     app.farewell = f"Run {identity} goes on without this screen. To see it: palpo-installer attach"
-    ended = await app.push_screen_wait(screen)
+    ended = await app.ask(screen)
     ran = past_run(app.host.layout.runs / identity)
     in_force = ran.result == "applied"
     text = words(app, identity, ended)
     app.code, app.farewell = ended.code, farewell(app, identity, ended)
-    following_step = await app.push_screen_wait(Outcome(text, run=identity if in_force else ""))
+    following_step = await app.ask(Outcome(text, run=identity if in_force else ""))
     return await roll_back(app, identity) if following_step == "roll-back" else following_step
 
 
 def words(app: Wizard, identity: str, ended: Ended) -> str:
     """Return how a run ended; the engine's own last words come first where they say more than the record."""
     layout = app.host.layout
-    text = result.in_words(result.of_run(layout, identity))
-    if ended.code and past_run(layout.runs / identity).result == "applied":
-        text = f"Not rolled back\n  {ended.text}\n\n{text}"
+    ran, text = past_run(layout.runs / identity), result.in_words(result.of_run(layout, identity))
+    if is_refused(ran, ended):
+        text = f"Not done\n  {ended.text}\n" + (f"\nAs before\n{text}" if ran.result == "applied" else "")
     kept = result.saved_at(layout, identity)
-    is_kept = past_run(layout.runs / identity).result == "applied" and app.host.status(kept) is not None
+    is_kept = ran.result == "applied" and app.host.status(kept) is not None
     return f"{text}\nThis text is kept in {kept}\n" if is_kept else text
+
+
+def is_refused(ran: PastRun, ended: Ended) -> bool:
+    """Return whether the engine refused to begin, so that its last words say what the record does not."""
+    return ended.code != 0 and ran.result not in {"taken-back", "not-put-back"}
 
 
 def farewell(app: Wizard, identity: str, ended: Ended) -> str:
     """Return what stays in the scrollback."""
     ran = result.of_run(app.host.layout, identity)
     lines = [f"Run {identity}: {result.headline(ran)}"]
-    if ended.code and ran.run.result == "applied":
+    if is_refused(ran.run, ended):
         lines = [f"Run {identity}: {ended.text}"]
     elif ran.run.cause:
         lines.append(f"The cause: {ran.run.cause}")

@@ -38,7 +38,7 @@ ERRANDS: Mapping[str, tuple[str, Callable[[Host], str]]] = {
 async def walk(app: Wizard, chosen: str) -> None:
     """Do what was chosen on the first screen, and come back to it, until the person leaves."""
     while chosen != "leave" and await _do(app, chosen) != "leave":
-        chosen = await app.push_screen_wait(Found(None))
+        chosen = await app.ask(Found(None))
 
 
 async def _do(app: Wizard, chosen: str) -> str:
@@ -50,14 +50,14 @@ async def _do(app: Wizard, chosen: str) -> str:
 
 async def _roll_back_last(app: Wizard) -> str:
     last = looking.look_back(app.host).in_force[-1].id
-    sure = await app.push_screen_wait(Sure(f"Take back run {last}? Everything will be as it was before it."))
+    sure = await app.ask(Sure(f"Take back run {last}? Everything will be as it was before it."))
     return await roll_back(app, last) if sure else "start"
 
 
 async def _read(app: Wizard, what: str, errand: Callable[[Host], str]) -> str:
-    said = await app.push_screen_wait(Waiting("Found", what, partial(errand, app.host)))
+    said = await app.ask(Waiting("Found", what, partial(errand, app.host)))
     if said is not None:
-        await app.push_screen_wait(Reading(str(said)))
+        await app.ask(Reading(str(said)))
     return "start"
 
 
@@ -66,11 +66,11 @@ async def set_up(app: Wizard) -> str:
     step, pressing = 0, False
     while step >= 0:
         if step < len(PAGES):
-            step += await app.push_screen_wait(conversing.form(app, PAGES[step], pressing=pressing))
+            step += await app.ask(conversing.form(app, PAGES[step], pressing=pressing))
             pressing = False
             continue
         given = applying(app.given, conversing.seen(app).talk)
-        made = await app.push_screen_wait(Waiting("Review", PLANNING, partial(looking.make_plan, app.host, given)))
+        made = await app.ask(Waiting("Review", PLANNING, partial(looking.make_plan, app.host, given)))
         match made:
             case Made():
                 decision = await decide(app, made)
@@ -80,7 +80,7 @@ async def set_up(app: Wizard) -> str:
                     return "leave"
                 step -= 1
             case InstallerError():
-                await app.push_screen_wait(Reading(f"No plan can be made\n  {made}", "Review"))
+                await app.ask(Reading(f"No plan can be made\n  {made}", "Review"))
                 page = conversing.page_with(made.where) if isinstance(made, AnswersError) else None
                 step, pressing = (step - 1, False) if page is None else (page, True)
             case _:
@@ -93,7 +93,7 @@ async def decide(app: Wizard, made: Made) -> Decision:
     complaint = ""
     while True:
         screen = Review(made.text, hindrance=hindrance(app, made), complaint=complaint)
-        decision = await app.push_screen_wait(screen)
+        decision = await app.ask(screen)
         if decision.kind != "save":
             return decision
         complaint = _save(app, made, Path(decision.path))

@@ -169,6 +169,20 @@ def test_ctrl_c_while_applying_takes_everything_back(nginx: ThrowAwayHost, acme:
     terminal.until("Run 0001: Not done: everything is as it was before.", "The cause: stopped on request")
 
 
+def test_a_host_that_changed_since_the_review_is_refused(nginx: ThrowAwayHost) -> None:
+    """What was shown is what is done: after an edit of another site the engine says so and nothing is changed."""
+    terminal = Terminal(nginx, *SMALL)
+    terminal.run(nginx.command)
+    answer(terminal, None)
+    nginx.output(["sh", "-c", "echo '# edited' >>/etc/nginx/sites-available/neighbour"])
+    before = nginx.snapshot()
+    terminal.press("a")
+    terminal.until("Not done", "changed since the plan was made", "First screen")
+    assert ways.untouched(before, nginx) == {}
+    terminal.press("q")
+    terminal.until("Run 0001:", "changed since the plan was made", "\n$")
+
+
 def test_leaving_the_screen_leaves_the_run_alone(nginx: ThrowAwayHost, acme: Authority) -> None:
     """SIGTERM while applying restores the terminal and says how to go on watching; the run is applied."""
     terminal = Terminal(nginx, *SMALL)

@@ -166,6 +166,7 @@ def test_a_secret_is_never_on_the_screen(tmp_path: Path) -> None:
         await write(pilot, "hunter2")
         await until(pilot, lambda: bool(problem(wizard, "homeserver.database_url")), "the problem")
         assert "hunter2" not in text(wizard)
+        assert "hunter2" not in repr(wizard.given)
 
     drive(recorded("debian_sites", tmp_path), dict(NAMED), go)
 
