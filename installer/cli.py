@@ -2,22 +2,55 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from pathlib import Path
 
 import click
 
 from palpo_installer import __version__
-from palpo_installer.commands import applying, inspecting, planning
 from palpo_installer.commands.options import answers_options
 from palpo_installer.commands.starting import start
 from palpo_installer.errors import InstallerError
 from palpo_installer.host import Host
 from palpo_installer.layout import Layout
 
+MODULES = {
+    "detect": "inspecting",
+    "plan": "planning",
+    "render": "planning",
+    "apply": "applying",
+    "attach": "applying",
+    "verify": "inspecting",
+    "renew": "applying",
+    "history": "inspecting",
+    "rollback": "applying",
+    "recover": "applying",
+    "run": "applying",
+}
+"""In which module of ``palpo_installer.commands`` each command is, in the order of the help."""
+
+
+class Commands(click.Group):
+    """The commands, each loaded when it is asked for: the wizard's first frame waits for none of them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names."""
+        return list(MODULES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command by its name, None where there is none of that name."""
+        if cmd_name not in MODULES:
+            return None
+        module = importlib.import_module(f"palpo_installer.commands.{MODULES[cmd_name]}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
 
 @click.group(
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}, invoke_without_command=True
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    invoke_without_command=True,
 )
 @click.version_option(__version__, prog_name="palpo-installer")
 @click.option("--root", type=click.Path(path_type=Path), default=Path("/"), metavar="DIR", help="A host's copy.")
@@ -39,22 +72,6 @@ def commands(context: click.Context, root: Path, file: Path | None, settings: tu
     if plain or file or settings:
         raise click.UsageError("--plain goes without a command; --answers and --set go behind it.", context)
     return 0
-
-
-for command in (
-    inspecting.detect,
-    planning.plan,
-    planning.render,
-    applying.apply,
-    applying.attach,
-    inspecting.verify,
-    applying.renew,
-    inspecting.history,
-    applying.rollback,
-    applying.recover,
-    applying.run,
-):
-    commands.add_command(command)
 
 
 def main() -> None:

@@ -87,8 +87,8 @@ def elsewhere(inputs: Inputs) -> Iterator[str]:
     """Yield what must be done on other machines."""
     names, federation = inputs.answers.names, inputs.answers.federation
     if federation.delegation is Delegation.SRV:
-        for service in ("_matrix-fed", "_matrix"):
-            record = f"{service}._tcp.{names.base}. IN SRV 10 0 {federation.port} {names.client_host}."
+        for service in site.SERVICES:
+            record = site.service_record(service, names.base, names.client_host, federation.port)
             yield f"This DNS record must be there: {record}"
     if names.base_domain is BaseDomain.ELSEWHERE:
         for route in site.discovery_routes(inputs.answers, inputs.layout):

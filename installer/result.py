@@ -11,7 +11,7 @@ from palpo_installer.engine.history import PastRun, past_run, plan_of
 from palpo_installer.layout import Layout
 from palpo_installer.serialization import load
 from palpo_installer.verify import Report
-from palpo_installer.verify.report import Check
+from palpo_installer.verify.report import WORDS, Check
 
 FILE = "result.txt"
 
@@ -95,7 +95,7 @@ def _lines(result: Result) -> Iterator[str]:
 
 
 def _seen(report: Report) -> Iterator[str]:
-    counts = ", ".join(f"{number} {word}" for word, number in sorted((r.value, n) for r, n in report.counts.items()))
+    counts = ", ".join(f"{report.counts[each]} {word}" for each, word in WORDS.items() if report.counts[each])
     yield f"{len(report.checks)} checks: {counts}"
     for check in report.failures:
         yield f"FAIL {check.name}, {check.subject}: {check.what}"

@@ -187,6 +187,9 @@ REGISTER = Limit("register", per_minute=10, burst=10)
 PASSWORD = Limit("password", per_minute=5, burst=5)
 
 ADMIN_PATHS = ("/_palpo/admin", "/_synapse/admin", "/_palpo/mas", "/_synapse/mas")
+SERVICES = ("_matrix-fed", "_matrix")
+"""The service names that other servers ask for, the deprecated one last: older servers know only that."""
+
 FEDERATION_PATHS = ("/_matrix/federation", "/_matrix/key", "/_matrix/policy")
 MEDIA_PATHS = ("/_matrix/media", "/_matrix/client/v1/media", "/_matrix/federation/v1/media")
 
@@ -275,6 +278,11 @@ def discovery_routes(answers: Answers, layout: Layout) -> tuple[Route, ...]:
     if answers.well_known.support:
         routes.append(FixedJson("/.well-known/matrix/support", compact(support(answers.well_known.support)), 86400))
     return tuple(routes)
+
+
+def service_record(service: str, base: str, host: str, port: int) -> str:
+    """Return the line of a zone that leads other servers from a base domain to a host and port (RFC 2782)."""
+    return f"{service}._tcp.{base}. IN SRV 10 0 {port} {host}."
 
 
 def delegated(answers: Answers, layout: Layout) -> dict[str, object]:

@@ -16,9 +16,7 @@ from palpo_installer.questions import Situation
 from palpo_installer.questions.certificates import certificate_names
 from palpo_installer.questions.names import has_own_port
 from palpo_installer.screens.form import Aside
-
-SERVICES = ("_matrix-fed", "_matrix")
-"""The services of SRV records: the one that counts, and the deprecated one that older servers ask for."""
+from palpo_installer.site import SERVICES, service_record
 
 
 @dataclass(frozen=True)
@@ -128,7 +126,7 @@ def _services(name: Name | None, port: int, situation: Situation) -> Iterator[st
     for heading, services in groups.items():
         if services:
             yield f"{heading}:"
-            yield from (f"  {service}._tcp.{situation.base}. IN SRV 10 0 {port} {host}." for service in services)
+            yield from (f"  {service_record(service, situation.base, host, port)}" for service in services)
 
 
 def rows(seen: Seen) -> Mapping[str, tuple[str, str]]:

@@ -7,11 +7,11 @@ from pathlib import Path
 import click
 
 from palpo_installer import review, saved_plan
-from palpo_installer.commands.following import carry_out, join, perform
+from palpo_installer.commands.following import carry_out, join, perform, recover_files
 from palpo_installer.commands.following import recover as recover_runs
 from palpo_installer.commands.options import answers_options, require_root, yes_option
 from palpo_installer.engine import launch
-from palpo_installer.engine.history import standing
+from palpo_installer.engine.history import forget_signs, standing
 from palpo_installer.engine.process import Engine, discard_edits, refuse_edits
 from palpo_installer.engine.renewal import renew as renew_certificates
 from palpo_installer.errors import AnswersError
@@ -83,14 +83,17 @@ def rollback(host: Host, identity: str | None, *, discard: bool, yes: bool) -> i
 
 
 @click.command()
+@click.option("--files-only", "early", is_flag=True, help="Put back only the files: for a host that is just booting.")
 @click.pass_obj
-def recover(host: Host) -> int:
+def recover(host: Host, *, early: bool) -> int:
     """Take back a run that was cut off."""
     require_root(host, "recover")
-    if not launch.cut_off(host.layout):
+    cut_off = launch.cut_off(host.layout)
+    forget_signs(host.layout)
+    if not cut_off:
         click.echo("Nothing to do: no run was cut off.")
         return 0
-    code = recover_runs(host)
+    code = recover_files(host) if early else recover_runs(host)
     return 0 if code == 1 else code
 
 

@@ -13,6 +13,7 @@ from palpo_installer.changes import Plan
 from palpo_installer.engine import launch
 from palpo_installer.engine.events import Event, parse
 from palpo_installer.engine.history import past_run, runs
+from palpo_installer.engine.process import Engine
 from palpo_installer.host import Host
 from palpo_installer.layout import Layout
 from palpo_installer.secret import Secret
@@ -73,6 +74,17 @@ def recover(host: Host, say: Say = click.echo) -> int:
             return 5
         code = max(code, ended)
     return code
+
+
+def recover_files(host: Host, say: Say = click.echo) -> int:
+    """Put back the files of every run that was cut off, before services start; return the highest exit code."""
+    codes = [0]
+    for run in launch.cut_off(host.layout):
+        if run.result == "interrupted":
+            offset = launch.position(host.layout, run.id)
+            codes.append(Engine(host).put_files_back(run.id))
+            launch.follow(host.layout, run.id, partial(show, say=say), offset)
+    return max(codes)
 
 
 def join(host: Host, say: Say = click.echo) -> int:

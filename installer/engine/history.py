@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from palpo_installer.changes import Plan
-from palpo_installer.engine.journal import progress, read
+from palpo_installer.engine.journal import OPEN, progress, read
 from palpo_installer.errors import HostError
 from palpo_installer.layout import Layout
 from palpo_installer.operations.base import Json
@@ -160,3 +160,10 @@ def forget_secrets(layout: Layout) -> None:
     """Delete the secrets that were handed over for runs that never began."""
     for path in layout.runs.glob(f"*/{SECRETS}"):
         path.unlink()
+
+
+def forget_signs(layout: Layout) -> None:
+    """Delete the signs of open runs that a kill or a full disk left where no run is open."""
+    for run in runs(layout):
+        if run.result != "interrupted":
+            (run.directory / OPEN).unlink(missing_ok=True)

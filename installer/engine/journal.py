@@ -26,6 +26,9 @@ from palpo_installer.operations.base import Json
 from palpo_installer.operations.paths import fsync_directory
 
 FORMAT = 1
+OPEN = "open"
+"""The file beside a journal that has no end yet: by it a boot sees, without reading, that there is something to do."""
+
 DAMAGED = "The files as they were are in the directory copies beside it; put them back by hand"
 
 Kind = Literal["prepared", "acting", "done", "undoing", "undone", "end"]
@@ -55,11 +58,18 @@ class Journal:
 
     def append(self, record: Record) -> None:
         """Write one record and wait until it is on disk."""
-        self._write({"record": record.kind, "step": record.step, "data": record.data})
+        self.append_all((record,))
 
     def append_all(self, records: Iterable[Record]) -> None:
         """Write several records, all or none, and wait until they are on disk."""
+        records, sign = tuple(records), self.path.with_name(OPEN)
+        # There before the first record and gone after the last: it may lie there too long, never too short.
+        if not sign.exists():
+            sign.touch(mode=0o600)
+            fsync_directory(sign.parent)
         self._write(*({"record": record.kind, "step": record.step, "data": record.data} for record in records))
+        if any(record.kind == "end" for record in records):
+            sign.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Close the file."""

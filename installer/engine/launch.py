@@ -119,7 +119,6 @@ def position(layout: Layout, identity: str) -> int:
 @contextmanager
 def asking_to_stop(layout: Layout, identity: str) -> Iterator[None]:
     """Let Ctrl-C ask the engine to take back, from before it starts until it has ended."""
-
     directory = layout.runs / identity
 
     def ask(_number: int, _frame: FrameType | None) -> None:

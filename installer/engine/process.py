@@ -67,6 +67,13 @@ class Engine:
         events = EventFile(self.layout.runs / identity / "events.jsonl")
         return self._under_lock(f"run {identity}", identity, events, partial(self._carry_on, identity, events))
 
+    def put_files_back(self, identity: str) -> int:
+        """Put back the files of a run that was cut off, before any service runs; return the exit code."""
+        directory = self.layout.runs / identity
+        events = EventFile(directory / "events.jsonl")
+        purpose = f"putting back the files of run {identity}"
+        return self._under_lock(purpose, identity, events, lambda: self._open(directory, events).put_files_back())
+
     def roll_back(self, identity: str, edited: Edited) -> int:
         """Take back a complete run and all later ones, newest first; return the exit code."""
         events = EventFile(self.layout.runs / identity / "events.jsonl")
@@ -133,7 +140,7 @@ class Engine:
             refuse_edited(opened)
         for one in opened:
             outcome = one.roll_back(edited)
-            if outcome.problems:
+            if outcome.result != "rolled-back":
                 break
         return outcome
 
@@ -218,6 +225,8 @@ def in_words(outcome: Outcome) -> str:
             return "Rolled back."
         case "taken-back":
             return "Not done, and everything is as it was before."
+        case "files-back":
+            return "The files are as they were before; services take them up when this host has started again."
         case _:
             left = "\n".join(f"  {problem}" for problem in outcome.problems)
             return f"Not everything could be put back:\n{left}"

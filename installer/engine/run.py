@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from palpo_installer.changes import Change, Plan
+from palpo_installer.engine.boot import is_going_down
 from palpo_installer.engine.events import Event, EventFile, Kind
 from palpo_installer.engine.journal import Journal, Progress, Record, progress, read
 from palpo_installer.errors import InstallerError, NotPutBack, RefusedPlan
@@ -33,7 +34,8 @@ class Outcome:
     """How a run ended.
 
     Attributes:
-        result: ``applied``, ``taken-back`` (as before), ``rolled-back`` (later, on request) or ``not-put-back``.
+        result: ``applied``, ``taken-back`` (as before), ``rolled-back`` (later, on request), ``not-put-back``, or
+            ``files-back``: the host goes down or is not up yet, and the run stays open for the services.
         cause: why it was taken back, empty for ``applied``.
         problems: what could not be put back, one sentence each.
     """
@@ -45,7 +47,7 @@ class Outcome:
     @property
     def exit_code(self) -> int:
         """The exit code of the command that made the run."""
-        return {"applied": 0, "rolled-back": 0, "taken-back": 1}.get(self.result, 5)
+        return {"applied": 0, "rolled-back": 0, "taken-back": 1, "files-back": 1}.get(self.result, 5)
 
 
 def _go_on() -> None:
@@ -81,16 +83,37 @@ class Run:
         return outcome
 
     def take_back(self, result: str, cause: str) -> Outcome:
-        """Undo what was begun, newest first: a change's files, then one activation, then its proof."""
+        """Undo what was begun, newest first: a change's files, then one activation, then its proof.
+
+        A host that goes down starts and reloads nothing: then the files go back, and the run stays open.
+        """
         self.bench = replace(self.bench, check=_go_on)
-        self._wait_for_orders()
-        problems: dict[str, str] = {}
+        if not is_going_down(self.bench.host):
+            self._wait_for_orders()
+        files: dict[str, str] = {}
+        services: dict[str, str] = {}
         for number, change in reversed(list(enumerate(self.plan.changes))):
-            problems |= self._undo(number, change)
+            files |= self._undo(change)
+            if not is_going_down(self.bench.host):
+                services |= self._deactivate(number, change)
+        if is_going_down(self.bench.host):
+            return self._stay_open(cause, files)
+        problems = files | services
         self.tidy(keep=frozenset(problems))
         outcome = Outcome("not-put-back" if problems else result, cause, tuple(problems.values()))
         self._note(self._end(outcome, {}))
         return outcome
+
+    def put_files_back(self) -> Outcome:
+        """Put the files back while no service runs yet; the run stays open, for ``take_back`` to do the rest."""
+        problems: dict[str, str] = {}
+        for change in reversed(self.plan.changes):
+            problems |= self._undo(change)
+        return self._stay_open("the run was cut off", problems)
+
+    @staticmethod
+    def _stay_open(cause: str, problems: Mapping[str, str]) -> Outcome:
+        return Outcome("not-put-back" if problems else "files-back", cause, tuple(problems.values()))
 
     def roll_back(self, edited: Callable[[Workbench, Step, Json], Json]) -> Outcome:
         """Undo a complete run; ``edited`` says what to do about a step that somebody changed since.
@@ -191,24 +214,32 @@ class Run:
         self.journal.append(Record("done", step, result or {}))
         self.say("done", title, step)
 
-    def _undo(self, number: int, change: Change) -> dict[str, str]:
-        """Take one change back; return what could not be undone, by step."""
+    def _undo(self, change: Change) -> dict[str, str]:
+        """Take the operations of one change back; return what could not be undone, by step."""
         done = self.progress
-        begun = [step for step in self.begun if step.change is change and not step.operation.lasting]
         problems: dict[str, str] = {}
-        for step in reversed(begun):
+        for step in reversed(self._begun_of(change)):
             before = done.prepared[step.name]
             if step.name in done.undone and step.operation.observe(self.bench, before) is State.OTHER:
                 # It was put back, and somebody has changed it since.
                 continue
             title = step.operation.describe(self.bench.host).title
             problems |= self._restore(step.name, title, partial(step.operation.undo, self.bench, before))
-        name = activation(number)
-        if change.activation is not None and name in done.prepared and (begun or name in done.begun):
-            title = change.activation.describe(self.bench.host).title
-            restore = partial(change.activation.restore, self.bench, done.prepared[name])
-            problems |= self._restore(name, title, restore)
         return problems
+
+    def _deactivate(self, number: int, change: Change) -> dict[str, str]:
+        """Let the service of one change take up the files that are back; return what it could not, by step."""
+        done, name = self.progress, activation(number)
+        if change.activation is None or name not in done.prepared:
+            return {}
+        if name not in done.begun and not self._begun_of(change):
+            return {}
+        title = change.activation.describe(self.bench.host).title
+        return self._restore(name, title, partial(change.activation.restore, self.bench, done.prepared[name]))
+
+    def _begun_of(self, change: Change) -> tuple[Step, ...]:
+        """The steps of a change that were begun and can be undone, in order."""
+        return tuple(step for step in self.begun if step.change is change and not step.operation.lasting)
 
     def _restore(self, step: str, title: str, undo: Callable[[], None]) -> dict[str, str]:
         self._note(Record("undoing", step))

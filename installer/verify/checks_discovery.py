@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from palpo_installer.answers import Delegation
-from palpo_installer.site import compact, delegated
+from palpo_installer.site import compact, delegated, service_record
 from palpo_installer.verify.checks_well_known import Document, unreachable
 from palpo_installer.verify.fetching import Fetcher
 from palpo_installer.verify.report import Check, Result, cannot_tell, failed, passed
@@ -149,7 +149,7 @@ def _wanted_records(view: View, name: str, resolution: Resolution) -> Check:
             continue
         shown = ", ".join(f"{host}:{port}" if host else "nowhere (.)" for host, port in sorted(ends))
         problems.append(f"{prefix}.{name} leads to {shown}" if ends else f"{prefix}.{name} is missing")
-        lines.append(f"{prefix}.{name}. 3600 IN SRV 10 0 {wanted[1]} {wanted[0]}.")
+        lines.append(service_record(prefix.removesuffix("._tcp"), name, *wanted))
     if lines:
         cure = "\n".join(["Publish in DNS, and nothing else under these names:", *lines])
         return failed(RECORDS, name, f"{'; '.join(problems)}.", cure)

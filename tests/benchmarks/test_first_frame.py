@@ -18,11 +18,10 @@ class Empty(App[None]):
 Empty().run()
 """
 WIZARD = """\
-from pathlib import Path
-from palpo_installer.host import Host
-from palpo_installer.layout import Layout
-from palpo_installer.screens.app import run
-run(Host(Layout(root=Path({root!r}))), {{}})
+import sys
+from palpo_installer.cli import main
+sys.argv = ["palpo-installer", "--root", {root!r}]
+main()
 """
 ROUNDS = 7
 LIMIT = 1.3

@@ -60,7 +60,9 @@ def answers(root: Path, text: str = ANSWERS) -> Path:
 
 AS_ANOTHER = """
 import codecs, os, sys
-from palpo_installer.cli import main
+from palpo_installer.cli import commands, main
+for name in commands.list_commands(None):
+    commands.get_command(None, name)
 list(map(codecs.lookup, ("idna", "utf-8-sig", "unicode-escape")))
 os.setgroups([])
 os.setresgid(*[int(sys.argv[1])] * 3)

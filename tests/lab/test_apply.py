@@ -99,7 +99,7 @@ def test_no_secret_is_left_where_others_can_read_it(nginx: ThrowAwayHost, acme: 
         for said in (plan, applied, rendered, shown):
             assert secret not in said.stdout + said.stderr
         allowed = {ways.ANSWERS, "/etc/palpo/palpo.toml", "/etc/palpo-installer/answers.toml"}
-        allowed.add("/etc/palpo-installer/keys/example.com")
+        allowed |= {"/etc/palpo-installer/keys/example.com", "/root/rendered/etc/palpo/palpo.toml"}
         found = set(ways.finds(host, secret, ["/root", "/etc", "/var", "/run", "/tmp"]))
         assert found <= allowed
         readable = host.output(["find", *found, "-perm", "/0077"])

@@ -11,6 +11,8 @@ from palpo_installer.errors import GateFailed, HostError, NotPutBack
 from palpo_installer.gates import markers
 from palpo_installer.gates.asking import uninterrupted
 from palpo_installer.gates.neighbours import (
+    NOTHING,
+    REFUSED,
     Neighbour,
     Observation,
     differences,
@@ -107,7 +109,11 @@ class Restoration:
         """Return what the sockets and the neighbours shall answer."""
         if not self.before.late:
             return self.before.sockets, self.before.neighbours
-        return [socket.by_marker for socket in self.before.sockets], of_open_sockets(observe(self.neighbours, bench))
+        now = of_open_sockets(observe(self.neighbours, bench))
+        # What refused before the run was opened by it, and is to refuse again.
+        pairs = zip(self.before.neighbours, now, strict=True)
+        neighbours = [NOTHING if then.outcome == REFUSED else seen for then, seen in pairs]
+        return [socket.by_marker for socket in self.before.sockets], neighbours
 
     def _stays(self, host: Host) -> bool:
         """Whether nginx shall run afterwards."""
