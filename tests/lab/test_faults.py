@@ -111,8 +111,15 @@ def test_killed_with_an_order_under_way(nginx: ThrowAwayHost, acme: Authority) -
     assert ways.ledger_orders(host) == 2
 
 
-@pytest.mark.parametrize("error", ["ENOSPC", "EACCES"])
-@pytest.mark.parametrize("when", ["before", pytest.param("after", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("error", "when"),
+    [
+        ("ENOSPC", "before"),
+        pytest.param("ENOSPC", "after", marks=pytest.mark.slow),
+        pytest.param("EACCES", "before", marks=pytest.mark.slow),
+        pytest.param("EACCES", "after", marks=pytest.mark.slow),
+    ],
+)
 def test_an_error_at_every_act(nginx: ThrowAwayHost, error: str, when: str) -> None:
     """ENOSPC or EACCES at each act, before or after its work: taken back at once, with the reason."""
     host = nginx

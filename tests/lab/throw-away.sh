@@ -9,9 +9,9 @@
 set -eu
 
 over() { # over DIRECTORY NAME: shows a copy of the directory, whose changes stay in memory
-    mkdir -p "$scratch/changes/$2" "$scratch/work/$2"
+    mkdir -p "$scratch/changes/$2" "$scratch/overlaid/$2"
     mount -t overlay overlay "$root$1" \
-        -o "lowerdir=$1,upperdir=$scratch/changes/$2,workdir=$scratch/work/$2,redirect_dir=on"
+        -o "lowerdir=$1,upperdir=$scratch/changes/$2,workdir=$scratch/overlaid/$2,redirect_dir=on"
 }
 
 keep() { # keep DIRECTORY
