@@ -1,18 +1,28 @@
 #!/bin/sh
 # Installs palpo-installer, or a newer one in its place, and starts it.
 #
-#   sh install.sh                          from a checkout
-#   curl -fsSL ADDRESS/install.sh | sh     as root; see PALPO_INSTALLER_SOURCE
+#   sh install.sh                          from a checkout, or a downloaded one of a release
+#   curl -fsSL ADDRESS/install.sh | sh     as root
+#   wget -qO- ADDRESS/install.sh | sh
 #
-# Everything is in functions and the last line calls them: a download that broke off does nothing.
+# All of it is one group, from here to the brace at the end: a download that broke off is a syntax error, and
+# nothing of it runs.
+{
 set -u
 umask 022
+
+# A release writes these two: where it is served, and the SHA-256 and name of each bundle. Empty in a checkout.
+RELEASED_AT=''
+BUNDLES=''
+URL=${PALPO_INSTALLER_URL:-$RELEASED_AT}
+URL=${URL%/}
 
 PREFIX=${PALPO_INSTALLER_PREFIX:-/opt/palpo-installer}
 BIN=${PALPO_INSTALLER_BIN:-/usr/local/bin}
 # What pip installs: a directory, a wheel, a .tar.gz (never a .zip: it loses the links), or the https address of
-# one, best with #sha256=... A release writes its own address here; empty means the checkout around this script.
+# one, best with #sha256=... Empty means the checkout around this script, or what the release brings.
 SOURCE=${PALPO_INSTALLER_SOURCE:-}
+UNITS=/etc/systemd/system
 
 usage() {
     cat <<'USAGE'
@@ -27,7 +37,8 @@ Installs palpo-installer into a virtual environment of its own and starts it, wi
   -h, --help          this text
 
 Environment:
-  PALPO_INSTALLER_SOURCE   directory, wheel, .tar.gz or https address to install from
+  PALPO_INSTALLER_URL      where a release is served, if not where it was made for
+  PALPO_INSTALLER_SOURCE   directory, wheel, .tar.gz or https address to install from instead
   PALPO_INSTALLER_PREFIX   where to install, /opt/palpo-installer by default
   PALPO_INSTALLER_BIN      where the command goes, /usr/local/bin by default
 
@@ -66,6 +77,7 @@ main() {
             announce
             build
             activate
+            watch_over_boots
             hand_over "$@"
             ;;
     esac
@@ -107,24 +119,26 @@ writable() {
 elevate() {
     if writable "$PREFIX" && writable "$BIN"; then return; fi
     [ "$(id -u)" -ne 0 ] || fail 1 "$PREFIX or $BIN cannot be written, not even by root."
-    is_a_file || fail 4 "writes to $PREFIX and $BIN, so it needs root: curl -fsSL ADDRESS/install.sh | sudo sh"
+    is_a_file ||
+        fail 4 "writes to $PREFIX and $BIN, so it needs root: curl -fsSL ${URL:-ADDRESS}/install.sh | sudo sh"
     for helper in sudo doas; do
         command -v "$helper" >/dev/null 2>&1 || continue
         say "Writing to $PREFIX and $BIN needs root; asking $helper for it."
         terminal || helper="$helper -n"
         # shellcheck disable=SC2086 # the option is a word of its own
         exec $helper env "PALPO_INSTALLER_PREFIX=$PREFIX" "PALPO_INSTALLER_BIN=$BIN" \
-            "PALPO_INSTALLER_SOURCE=$SOURCE" sh "$0" "$@"
+            "PALPO_INSTALLER_SOURCE=$SOURCE" "PALPO_INSTALLER_URL=$URL" sh "$0" "$@"
     done
     fail 4 "writes to $PREFIX and $BIN, so it needs root, and there is neither sudo nor doas: run it as root."
 }
 
+# Sets SOURCE, or leaves it empty for what the release brings.
 find_source() {
-    here=''
+    here='' bundle=''
     ! is_a_file || here=$(cd "$(dirname "$0")" && pwd)
     [ -n "$SOURCE" ] || [ -z "$here" ] || [ ! -f "$here/pyproject.toml" ] || SOURCE=$here
     case $SOURCE in
-        '') fail 2 "does not lie in a checkout: PALPO_INSTALLER_SOURCE must name what to install." ;;
+        '') check_release; return ;;
         https://*) return ;;
         *://*) fail 2 "installs from https addresses only, not from $SOURCE" ;;
     esac
@@ -132,6 +146,16 @@ find_source() {
     # Links that became text files build a package with parts missing, without a word.
     [ ! -d "$SOURCE" ] || [ -d "$SOURCE/palpo_installer/screens" ] ||
         fail 2 "the links in $SOURCE are broken; get it by git clone or as .tar.gz, not as .zip."
+}
+
+check_release() {
+    [ -n "$BUNDLES" ] ||
+        fail 2 "does not lie in a checkout and is no release: PALPO_INSTALLER_SOURCE must name what to install."
+    case $URL in
+        *@*) ;;
+        https://* | http://localhost[:/]* | http://127.0.0.1[:/]* | 'http://[::1]'[:/]*) return ;;
+    esac
+    fail 2 "fetches from https addresses only, or from this machine itself, not from $URL"
 }
 
 # A program of that name that is not ours stays.
@@ -142,9 +166,11 @@ check_command() {
 
 is_ours() { [ "$(readlink "$1")" = "$PREFIX/current/bin/palpo-installer" ]; }
 
-# Sets python, and in pip how it gets its pip.
+# Sets python, and in pip how it gets its pip, or in bundle what the release brings for it.
 find_python() {
+    unserved=''
     choose_python && return
+    [ -z "$unserved" ] || fail 2 "this release brings nothing for$unserved. A checkout of the source installs there."
     offer_packages
     choose_python || fail 2 "still finds no Python 3.11 or newer that can make a virtual environment."
 }
@@ -153,8 +179,21 @@ choose_python() {
     for python in python3.13 python3.12 python3.11 python3 python3.14; do
         ask_python 'import sys; sys.exit(sys.version_info < (3, 11))' || continue
         ask_python 'import venv' || continue
-        pip=$(way_to_pip) && return
+        if [ -z "$SOURCE" ]; then choose_bundle && return; else pip=$(way_to_pip) && return; fi
     done
+    return 1
+}
+
+# A Python's C interface is named by version, machine and C library; so are the bundles.
+choose_bundle() {
+    interface=$("$python" -c 'import sysconfig; print(sysconfig.get_config_var("SOABI"))' </dev/null)
+    for word in $BUNDLES; do
+        case $word in
+            *"-$interface.tar.gz") bundle=$word; return ;;
+            *) sum=$word ;;
+        esac
+    done
+    unserved="$unserved $interface"
     return 1
 }
 
@@ -202,10 +241,11 @@ agreed() {
 
 announce() {
     say "Installing palpo-installer:"
-    say "  from     $SOURCE"
+    say "  from     ${SOURCE:-$URL/$bundle}"
     say "  with     $("$python" --version 2>&1 </dev/null) ($(command -v "$python"))"
     say "  into     $PREFIX, a virtual environment of its own"
     say "  command  $BIN/palpo-installer"
+    ! boots || say "  units    $UNITS/palpo-installer-recover*.service, for a boot after a power cut"
     [ ! -L "$PREFIX/current" ] || say "The installed one stays in use until the new one has proven that it starts."
     say "Nothing else on this machine changes. This takes about half a minute."
 }
@@ -218,6 +258,32 @@ run_pip() {
     esac </dev/null
 }
 
+# Gets the bundle, and compares its sum before anything in it is used.
+fetch() {
+    wheels=$environment/wheels
+    say "Fetching $URL/$bundle"
+    download "$URL/$bundle" "$environment/bundle" 2>>"$log" || abandon "$URL/$bundle could not be fetched"
+    [ "$(sum_of "$environment/bundle")" = "$sum" ] ||
+        abandon "$URL/$bundle is damaged, or not what this release was made of: its SHA-256 is not $sum"
+    "$python" -m tarfile --extract "$environment/bundle" "$wheels" </dev/null >>"$log" 2>&1 ||
+        abandon "$bundle could not be unpacked"
+    rm "$environment/bundle"
+    pip=$(echo "$wheels"/pip-*.whl)
+}
+
+# download ADDRESS FILE
+download() {
+    if command -v curl >/dev/null 2>&1
+    then curl --fail --silent --show-error --location --proto "=${1%%:*}" --retry 2 --output "$2" "$1" </dev/null
+    else wget -q -O "$2" "$1" </dev/null
+    fi
+}
+
+sum_of() {
+    "$python" -c 'import hashlib, sys
+print(hashlib.sha256(open(sys.argv[1], "rb").read()).hexdigest())' "$1" </dev/null
+}
+
 # Builds a new environment beside the one in use; removed again unless it is complete.
 build() {
     environment=$PREFIX/$(date -u +%Y%m%dT%H%M%SZ)-$$
@@ -226,10 +292,14 @@ build() {
     trap 'exit 1' HUP INT TERM
     mkdir -p "$environment" || fail 1 "$environment cannot be made."
     without=''
+    [ -n "$SOURCE" ] || fetch
     [ "$pip" = own ] || without=--without-pip
-    "$python" -m venv $without "$environment" </dev/null >"$log" 2>&1 || abandon "the environment could not be made"
-    run_pip install --disable-pip-version-check --no-input --prefer-binary "$SOURCE" >>"$log" 2>&1 ||
-        abandon "pip could not install it"
+    "$python" -m venv $without "$environment" </dev/null >>"$log" 2>&1 || abandon "the environment could not be made"
+    if [ -n "$SOURCE" ]; then set -- --prefer-binary "$SOURCE"
+    else set -- --isolated --no-index --find-links "$wheels" --require-hashes --requirement "$wheels/requirements.txt"
+    fi
+    run_pip install --disable-pip-version-check --no-input "$@" >>"$log" 2>&1 || abandon "pip could not install it"
+    [ -n "$SOURCE" ] || rm -rf "$wheels"
     "$environment/bin/palpo-installer" --help </dev/null >/dev/null 2>>"$log" || abandon "it does not start"
     : >"$environment/complete"
 }
@@ -263,6 +333,26 @@ activate() {
     done
 }
 
+# Whether this is the host's own installation, where systemd can start it at boot.
+boots() { [ "$PREFIX $BIN" = '/opt/palpo-installer /usr/local/bin' ] && [ -d /run/systemd/system ]; }
+
+# A run that a reboot or a power cut ended is taken back at boot: its files before any service starts.
+watch_over_boots() {
+    boots || return 0
+    if "$PREFIX/current/bin/python" -I -m palpo_installer.engine.boot "$UNITS" "$BIN/palpo-installer" </dev/null &&
+        systemctl daemon-reload &&
+        systemctl --quiet enable palpo-installer-recover.service palpo-installer-recover-rest.service
+    then return; fi
+    say "A boot does not take back a run that was cut off; after one, run: palpo-installer recover"
+}
+
+forget_boots() {
+    [ -e "$UNITS/palpo-installer-recover.service" ] && boots || return 0
+    systemctl --quiet disable palpo-installer-recover.service palpo-installer-recover-rest.service
+    rm -f "$UNITS/palpo-installer-recover.service" "$UNITS/palpo-installer-recover-rest.service"
+    systemctl daemon-reload
+}
+
 hand_over() {
     tool=$BIN/palpo-installer
     case $action in
@@ -279,11 +369,15 @@ hand_over() {
 }
 
 uninstall() {
-    for user in /etc/systemd/system/palpo-installer*.timer /etc/cron.d/palpo-installer*; do
+    for user in "$UNITS"/palpo-installer*.timer /etc/cron.d/palpo-installer*; do
         [ ! -e "$user" ] || fail 1 "$user still renews certificates with it. First run: palpo-installer uninstall"
+    done
+    for run in /var/lib/palpo-installer/runs/*/open; do
+        [ ! -e "$run" ] || fail 1 "a run was cut off, and must be taken back first: palpo-installer recover"
     done
     [ -L "$PREFIX/current" ] || is_ours "$BIN/palpo-installer" || { say "palpo-installer is not installed."; return; }
     say "Removing palpo-installer from $PREFIX and $BIN."
+    forget_boots
     ! is_ours "$BIN/palpo-installer" || rm -f "$BIN/palpo-installer"
     for environment in "$PREFIX"/*Z-*; do
         [ ! -f "$environment/pyvenv.cfg" ] || rm -rf "$environment"
@@ -296,3 +390,5 @@ uninstall() {
 }
 
 main "$@"
+exit
+}

@@ -19,10 +19,12 @@ MODULES = {
     "detect": "inspecting",
     "plan": "planning",
     "render": "planning",
+    "rehearse": "rehearsing",
     "apply": "applying",
     "attach": "applying",
     "verify": "inspecting",
     "renew": "applying",
+    "demo": "demonstrating",
     "history": "inspecting",
     "rollback": "applying",
     "recover": "applying",
@@ -63,10 +65,10 @@ def commands(context: click.Context, root: Path, file: Path | None, settings: tu
     Without a command it asks, shows every change, and makes them when you say yes.
 
     Exit codes: 0 done or nothing to do; 1 failed, everything was put back; 2 bad usage or answers; 3 changes are
-    pending (plan --exit-code); 4 needs root; 5 something could not be put back; 6 a check failed (verify); 7 another
-    run is at work.
+    pending (plan --exit-code); 4 needs root; 5 something could not be put back; 6 a check failed (verify,
+    rehearse); 7 another run is at work.
     """
-    context.obj = Host(Layout(root=root.resolve()))
+    context.obj = Host(Layout.below(root.resolve()))
     if context.invoked_subcommand is None:
         return start(context.obj, file, settings, plainly=plain)
     if plain or file or settings:

@@ -65,8 +65,11 @@ class Host:
 
     @property
     def is_root(self) -> bool:
-        """Whether we may see and change everything."""
-        return os.geteuid() == 0
+        """Whether we may see and change everything: as root, or where it is a private copy of our own."""
+        if os.geteuid() == 0:
+            return True
+        status = self.status(self.layout.root) if self.layout.private else None
+        return status is not None and status.st_uid == os.geteuid()
 
     def read(self, path: Path) -> bytes | None:
         """Return a regular file's bytes, None where there is no file.

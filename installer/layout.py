@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
+
+from palpo_installer.errors import HostError
+
+FILE = "layout.json"
+"""What a private copy of a host has in its root beside the host's own files."""
 
 
 @dataclass(frozen=True)
@@ -18,12 +24,42 @@ class Layout:
         http_port: the port of plain HTTP, which the certificate authority asks.
         https_port: the port of HTTPS that clients and, by well-known, other servers use.
         addresses: what new sockets are bound to, wildcards of both families on a host.
+        private: whether the root holds a host that lives by itself, as the demonstration's does. Of this machine's
+            processes and sockets only those count that were started with its files; every name leads to its
+            addresses and no name server is asked; no service manager is told anything.
     """
 
     root: Path = Path("/")
     http_port: int = 80
     https_port: int = 443
     addresses: tuple[str, ...] = ("0.0.0.0", "::")  # noqa: S104
+    private: bool = False
+
+    @classmethod
+    def below(cls, root: Path) -> Layout:
+        """Return the layout of a directory: that of the private copy it holds, else that of a host.
+
+        Raises:
+            HostError: its ``layout.json`` cannot be used.
+        """
+        path = root / FILE
+        if root == Path("/") or not path.exists():
+            return cls(root)
+        try:
+            said = json.loads(path.read_text())
+            ports, addresses = (int(said["http_port"]), int(said["https_port"])), tuple(map(str, said["addresses"]))
+        except (OSError, ValueError, LookupError, TypeError) as error:
+            raise HostError(f"is no layout of a host's copy: {error}", where=str(path)) from error
+        return cls(root, *ports, addresses, private=True)
+
+    def save(self) -> None:
+        """Write the ``layout.json`` of a private copy, by which every command with ``--root`` finds its ports."""
+        said = {"http_port": self.http_port, "https_port": self.https_port, "addresses": self.addresses}
+        (self.root / FILE).write_text(json.dumps(said, indent=1) + "\n")
+
+    def arguments(self) -> tuple[str, ...]:
+        """Return what a command needs to work on the same host."""
+        return () if self.root == Path("/") else ("--root", str(self.root))
 
     def at(self, absolute: str | Path) -> Path:
         """Return the place of a host's absolute path under this layout."""

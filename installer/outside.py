@@ -8,7 +8,7 @@ from palpo_installer import site
 from palpo_installer.answers import Answers, Method
 from palpo_installer.certificates import store
 from palpo_installer.certificates.authority import authority_files
-from palpo_installer.facts.names import Name, look_up, system_resolver
+from palpo_installer.facts.names import asking
 from palpo_installer.host import Host
 from palpo_installer.verify import Report, trusting, verify
 
@@ -29,9 +29,4 @@ def look(host: Host, answers: Answers, authority: Path | None = None) -> Report:
     local = authority_files(host.layout).chain
     if authority is None and answers.certificates.method is Method.SELF_SIGNED and host.status(local):
         authority = local
-    resolver = system_resolver(host)
-
-    def lookup(name: str) -> Name:
-        return look_up(name, resolver)
-
-    return verify(answers, built, host, lookup, trusting(authority), chains=chains)
+    return verify(answers, built, host, asking(host), trusting(authority), chains=chains)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psutil
@@ -70,10 +70,21 @@ class Process:
 
 
 def read(host: Host) -> tuple[Process, ...]:
-    """Return the processes we may see, kernel threads left out, by number."""
+    """Return the processes we may see, kernel threads left out, by number; of a private copy only its own."""
     here = place(host.text(PROC / "self/cgroup") or "").container
     pids = sorted(int(name) for name in host.names(PROC) if name.isdigit())
-    return tuple(process for pid in pids if (process := _read_one(host, pid, here)) is not None)
+    found = tuple(process for pid in pids if (process := _read_one(host, pid, here)) is not None)
+    return of_copy(found, host.layout.root) if host.layout.private else found
+
+
+def of_copy(processes: tuple[Process, ...], root: Path) -> tuple[Process, ...]:
+    """Return the processes of a host's private copy: those started with its files, and their children.
+
+    Whatever unit or container of this machine they were started from is no business of the copy's.
+    """
+    named = re.compile(rf"{re.escape(str(root))}(?![\w.-])")
+    own = {each.pid for each in processes if named.search(each.title)}
+    return tuple(replace(each, unit="", container="") for each in processes if own & {each.pid, each.parent})
 
 
 def _read_one(host: Host, pid: int, here: str) -> Process | None:

@@ -24,11 +24,18 @@ class Result:
         run: the run.
         plan: what it was to do.
         report: what the outside saw afterwards, None where nobody looked.
+        options: what a command needs to work on the same host.
     """
 
     run: PastRun
     plan: Plan
     report: Report | None
+    options: tuple[str, ...] = ()
+
+    @property
+    def command(self) -> str:
+        """How the tool is called for this host."""
+        return " ".join(("palpo-installer", *self.options))
 
     @property
     def findings(self) -> tuple[Check, ...]:
@@ -44,6 +51,7 @@ def of_run(layout: Layout, identity: str) -> Result:
         run=past_run(directory),
         plan=plan_of(directory),
         report=load(report.read_text(), Report) if report.exists() else None,
+        options=layout.arguments(),
     )
 
 
@@ -90,8 +98,8 @@ def _lines(result: Result) -> Iterator[str]:
         yield "Still to know, or to do elsewhere"
         yield from (f"  {finding}" for finding in result.plan.findings)
     yield ""
-    yield f"To go back: palpo-installer rollback {run.id}"
-    yield "To look again: palpo-installer verify"
+    yield f"To go back: {result.command} rollback {run.id}"
+    yield f"To look again: {result.command} verify"
 
 
 def _seen(report: Report) -> Iterator[str]:

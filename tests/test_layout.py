@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from palpo_installer.errors import HostError
 from palpo_installer.layout import Layout
 
 PLACES = {
@@ -49,3 +50,22 @@ def test_a_host_has_the_usual_ports_on_every_address() -> None:
     """80 for the authority's question, 443 for everyone else, both families."""
     assert (Layout().http_port, Layout().https_port) == (80, 443)
     assert Layout().addresses == ("0.0.0.0", "::")
+
+
+def test_a_private_copy_says_its_ports_itself(tmp_path: Path) -> None:
+    """What is saved is what every command with --root finds; a directory without it is an ordinary host's."""
+    copy = Layout(tmp_path, 10080, 10443, ("127.0.0.1", "::1"), private=True)
+    assert Layout.below(tmp_path) == Layout(tmp_path)
+    copy.save()
+    assert Layout.below(tmp_path) == copy
+    assert (copy.arguments(), Layout().arguments()) == (("--root", str(tmp_path)), ())
+    assert Layout.below(Path("/")) == Layout()
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"http_port": "x", "https_port": 1, "addresses": []}', "\udcff"])
+def test_a_broken_layout_is_named(tmp_path: Path, text: str) -> None:
+    """With other ports the wrong host would be changed: nothing is guessed."""
+    (tmp_path / "layout.json").write_bytes(text.encode(errors="surrogateescape"))
+    with pytest.raises(HostError, match="no layout of a host's copy") as raised:
+        Layout.below(tmp_path)
+    assert raised.value.where == str(tmp_path / "layout.json")

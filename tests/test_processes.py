@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from palpo_installer.host import Host
-from palpo_installer.processes import Place, consult, place, read
+from palpo_installer.processes import Place, Process, consult, of_copy, place, read
 from tests.recorded import RecordedHost, Recording, Running
 
 ID = "3f" * 32
@@ -82,6 +82,26 @@ def test_our_own_container_is_taken_from_our_own_control_group(tmp_path: Path) -
     processes = (Running(20, "nginx", ("nginx",), cgroup=(f"{ours}/system.slice/nginx.service",)),)
     (found,) = read(RecordedHost(Recording(files, processes=processes), tmp_path))
     assert (found.unit, found.container) == ("nginx.service", "")
+
+
+def test_a_private_copy_has_its_own_processes_only() -> None:
+    """Those started with its files and their children count, and belong to no unit; a longer name is another's."""
+    root = Path("/tmp/copy")
+    titles = {
+        2: f"nginx: master process nginx -c {root}/etc/nginx.conf",
+        3: "nginx: worker process",
+        4: "nginx: master process nginx -c /etc/nginx.conf",
+        5: f"python -m palpo_installer --root {root} run 0001",
+        6: f"python -m palpo_installer --root {root}-2 run 0001",
+    }
+    parents = {3: 2}
+    everything = tuple(
+        Process(pid, "x", tuple(title.split()), "", 1.0, parents.get(pid, 1), "cron.service", "web")
+        for pid, title in titles.items()
+    )
+    found = of_copy(everything, root)
+    assert [each.pid for each in found] == [2, 3, 5]
+    assert {(each.unit, each.container) for each in found} == {("", "")}
 
 
 def test_this_machine_shows_the_process_that_asks() -> None:

@@ -88,8 +88,7 @@ PATH={SEARCH_PATH}
 
 
 def _command(layout: Layout, command: Path) -> tuple[str, ...]:
-    elsewhere = () if layout.root == Path("/") else ("--root", str(layout.root))
-    return (str(command), *elsewhere, "renew")
+    return (str(command), *layout.arguments(), "renew")
 
 
 def _quoted(word: str) -> str:

@@ -74,8 +74,7 @@ def start(host: Host, identity: str, *arguments: str) -> None:
     except Locked:
         (host.layout.runs / identity / SECRETS).unlink(missing_ok=True)
         raise
-    root = () if host.layout.root == Path("/") else ("--root", str(host.layout.root))
-    argv = (sys.executable, "-m", "palpo_installer", *root, "run", identity, *arguments)
+    argv = (sys.executable, "-m", "palpo_installer", *host.layout.arguments(), "run", identity, *arguments)
     if not _as_unit(host, identity, argv):
         _as_session(host, identity, argv)
 

@@ -60,6 +60,9 @@ def read(
     except HostError as error:
         note(f"{error.what[:1].upper()}{error.what[1:]}.")
         return ()
+    if host.layout.private:
+        own = {process.pid for process in processes}
+        sockets = tuple(socket for socket in sockets if socket.pid in own)
     both = _both_families(host, note) if any(socket.address == "::" for socket in sockets) else {}
     return parse(_with_elders(host, sockets, processes), both, processes, containers)
 

@@ -7,8 +7,10 @@ import io
 import ipaddress
 import re
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import dns.exception
@@ -18,6 +20,7 @@ import idna
 from dns.resolver import Answer, Resolver
 
 from palpo_installer.host import Host
+from palpo_installer.layout import Layout
 
 RESOLV_CONF = Path("/etc/resolv.conf")
 UPLINKS = Path("/run/systemd/resolve/resolv.conf")
@@ -70,9 +73,22 @@ def read(host: Host, names: tuple[str, ...], resolver: Resolver | None = None) -
     """
     if not names:
         return ()
-    whom = resolver or system_resolver(host)
+    ask = asking(host) if resolver is None else partial(look_up, resolver=resolver)
     with ThreadPoolExecutor(max_workers=min(8, len(names))) as pool:
-        return tuple(pool.map(lambda name: look_up(name, whom), names))
+        return tuple(pool.map(ask, names))
+
+
+def asking(host: Host) -> Callable[[str], Name]:
+    """Return what says what DNS says of a name: this machine's name servers, or a private copy itself."""
+    if host.layout.private:
+        return partial(within, host.layout)
+    return partial(look_up, resolver=system_resolver(host))
+
+
+def within(layout: Layout, name: str) -> Name:
+    """Return where a name leads in a host's private copy: to itself, whatever the name, and nobody is asked."""
+    form = _form(name)
+    return form if isinstance(form, Name) else Name(form, layout.addresses, "", (), (), (), "")
 
 
 def system_resolver(host: Host) -> Resolver:
@@ -90,20 +106,28 @@ def system_resolver(host: Host) -> Resolver:
 
 def look_up(name: str, resolver: Resolver) -> Name:
     """Ask for a name's addresses, SRV records and CAA set; a port behind the name is left out."""
+    ascii_name = _form(name)
+    if isinstance(ascii_name, Name):
+        return ascii_name
+    if not resolver.nameservers:
+        return Name(ascii_name, (), "", (), (), (), f"no name server is configured in {RESOLV_CONF}")
+    try:
+        return _records(ascii_name, dns.name.from_text(ascii_name), _Lookup(resolver, time.monotonic() + LIFETIME))
+    except dns.exception.DNSException as error:
+        return Name(ascii_name, (), "", (), (), (), problem(error, resolver))
+
+
+def _form(name: str) -> str | Name:
+    """Return the ASCII form to ask for, or at once what there is to say of an address, or of what is no host name."""
     name = WITHOUT_PORT.sub("", name)
     if _is_address(name):
         return Name(name, (name.strip("[]"),), "", (), (), (), "")
     try:
-        ascii_name = idna.encode(name.rstrip("."), uts46=True).decode()
-        asked = dns.name.from_text(ascii_name)
+        form = idna.encode(name.rstrip("."), uts46=True).decode()
+        dns.name.from_text(form)
     except (idna.IDNAError, dns.exception.DNSException) as error:
         return Name(name, (), "", (), (), (), f"is no host name: {error}")
-    if not resolver.nameservers:
-        return Name(ascii_name, (), "", (), (), (), f"no name server is configured in {RESOLV_CONF}")
-    try:
-        return _records(ascii_name, asked, _Lookup(resolver, time.monotonic() + LIFETIME))
-    except dns.exception.DNSException as error:
-        return Name(ascii_name, (), "", (), (), (), problem(error, resolver))
+    return form
 
 
 def _records(text: str, name: dns.name.Name, lookup: _Lookup) -> Name:

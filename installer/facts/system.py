@@ -48,8 +48,9 @@ def read(host: Host, processes: tuple[Process, ...]) -> System:
     """Return what the host is.
 
     The distribution and the init system are those under the layout; the kernel's doings (SELinux, packet
-    filters, addresses) are those of this machine.
+    filters, addresses) are those of this machine. A private copy has the addresses of its layout and no packet filter.
     """
+    layout = host.layout
     release = parse_release(host.text(host.layout.at("/etc/os-release")) or _vendor_release(host))
     return System(
         distribution=release.get("ID", "linux"),
@@ -57,12 +58,16 @@ def read(host: Host, processes: tuple[Process, ...]) -> System:
         name=release.get("PRETTY_NAME", release.get("NAME", "an unknown Linux")),
         init=_init(host),
         selinux=parse_selinux(host.text(Path("/sys/fs/selinux/enforce"))),
-        firewalls=firewalls.read(host, processes),
-        addresses=parse_addresses(_interface_addresses()),
-        # The kernel has this file for as long as it knows the family at all.
-        ipv6=host.status(Path("/proc/net/if_inet6")) is not None,
+        firewalls=() if layout.private else firewalls.read(host, processes),
+        addresses=parse_addresses(layout.addresses if layout.private else _interface_addresses()),
+        ipv6=any(":" in each for each in layout.addresses) if layout.private else _has_ipv6(host),
         root=host.is_root,
     )
+
+
+def _has_ipv6(host: Host) -> bool:
+    """Return whether the kernel knows the family: it has this file for as long as it does."""
+    return host.status(Path("/proc/net/if_inet6")) is not None
 
 
 def _vendor_release(host: Host) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import grp
+import os
 import pwd
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ from palpo_installer.facts.palpo import Palpo
 
 @dataclass(frozen=True)
 class Owner:
-    """Owner and mode of a file; root's are 0."""
+    """Owner and mode of a file."""
 
     uid: int
     gid: int
@@ -20,7 +21,7 @@ class Owner:
 
 
 def owner(palpo: Palpo) -> Owner:
-    """Return who owns a new palpo.toml: Palpo's user, or root with its group, or root; never readable by all.
+    """Return who owns a new palpo.toml: Palpo's user, or we with its group, or we; never readable by all.
 
     Accounts are looked up on this host; numbers stand for themselves, as those of containers do.
 
@@ -28,7 +29,7 @@ def owner(palpo: Palpo) -> Owner:
         RefusedPlan: Palpo runs as an account that this host does not know, so it could not read the file.
     """
     group = _group(palpo.group) if palpo.group else None
-    uid, own_group = _user(palpo.user) if palpo.user else (0, 0)
+    uid, own_group = _user(palpo.user) if palpo.user else (os.geteuid(), os.getegid())
     if uid == 0 and group:
         return Owner(0, group, 0o640)
     return Owner(uid, own_group if group is None else group, 0o600)

@@ -6,6 +6,7 @@ from palpo_installer import answers_file
 from palpo_installer.certificates import renewal
 from palpo_installer.certificates.timer import ActivateTimer
 from palpo_installer.changes import AnyOperation, Change, Unchanged
+from palpo_installer.host import Host
 from palpo_installer.operations.files import MakeDirectory
 from palpo_installer.planning.inputs import Inputs, look, missing_directories, rewrite, write
 from palpo_installer.secret import Text
@@ -25,12 +26,19 @@ def timer(inputs: Inputs) -> tuple[tuple[Change, ...], tuple[Unchanged, ...], tu
     wanted = [write(inputs, path, Text(text), 0o644) for path, text in texts.items()]
     operations: tuple[AnyOperation, ...] = tuple(each for each in wanted if not isinstance(each, Unchanged))
     unchanged = tuple(each for each in wanted if isinstance(each, Unchanged))
-    findings = () if systemd or inputs.host.which("cron") or inputs.host.which("crond") else (NO_CRON,)
+    findings = () if systemd or _has_cron(inputs.host) else (NO_CRON,)
     if not operations:
         return (), unchanged, findings
     activation = ActivateTimer("systemd" if systemd else "cron")
     change = Change("renewal of certificates, twice a day", (*missing_directories(texts), *operations), activation)
     return (change,), unchanged, findings
+
+
+def _has_cron(host: Host) -> bool:
+    """Return whether cron is there: its program, or in a private copy, which has none of its own, its directory."""
+    if host.layout.private:
+        return host.status(host.layout.cron) is not None
+    return host.which("cron") is not None or host.which("crond") is not None
 
 
 NO_CRON = "Neither systemd nor cron runs on this host: run palpo-installer renew twice a day yourself"

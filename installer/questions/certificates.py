@@ -32,6 +32,8 @@ def _method_default(situation: Situation) -> object:
 
 def _method_settled(value: object, situation: Situation) -> object:
     literals = _literals(situation)
+    if value in ACME and situation.layout.private:
+        raise AnswersError("no authority can ask a host that lives on loopback", next="Choose self-signed or files")
     if value in ACME and literals:
         raise AnswersError(f"{value} gives no certificate for the address {literals[0]}", next="Choose files")
     return value

@@ -11,6 +11,7 @@ import pytest
 from palpo_installer.commands.applying import apply, attach, recover, renew, rollback, run
 from palpo_installer.commands.planning import plan
 from palpo_installer.engine.history import runs
+from palpo_installer.engine.journal import OPEN
 from palpo_installer.engine.process import Engine
 from palpo_installer.errors import AnswersError, NeedsRoot, RefusedPlan
 from palpo_installer.host import Host
@@ -157,6 +158,37 @@ def test_a_run_that_was_cut_off_is_recovered(host: Host, tmp_path: Path) -> None
     assert (tmp_path / "file").read_text() == "one"
     assert results(host) == ["applied", "taken-back"]
     assert invoke(recover, host).output == "Nothing to do: no run was cut off.\n"
+
+
+def cut_off(host: Host, identity: str) -> Path:
+    """Let a run look as if it was cut off, and return its sign."""
+    journal = host.layout.runs / identity / "journal.jsonl"
+    journal.write_bytes(b"".join(journal.read_bytes().splitlines(keepends=True)[:-1]))
+    journal.with_name(OPEN).touch()
+    return journal.with_name(OPEN)
+
+
+@left_to_itself
+def test_a_boot_puts_files_back_and_leaves_the_rest(host: Host, tmp_path: Path) -> None:
+    """``--files-only`` works in its own process, says what it did, and the run stays open for the next recover."""
+    sign = cut_off(host, "0002")
+    said = invoke(recover, host, "--files-only")
+    assert said.code == 0
+    assert "The files are as they were before" in said.output
+    assert (tmp_path / "file").read_text() == "one"
+    assert results(host) == ["applied", "interrupted"]
+    assert sign.exists()
+    assert invoke(recover, host).code == 0
+    assert results(host) == ["applied", "taken-back"]
+    assert not sign.exists()
+
+
+def test_a_sign_that_was_left_is_removed(host: Host) -> None:
+    """A power cut between the end of a run and the removal of its sign costs one boot a look, and no more."""
+    (host.layout.runs / "0002" / OPEN).touch()
+    assert "Nothing to do" in invoke(recover, host, "--files-only").output
+    assert not (host.layout.runs / "0002" / OPEN).exists()
+    assert results(host) == ["applied", "applied"]
 
 
 def test_attaching_shows_how_the_last_run_ended(host: Host, tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ def test_what_was_applied_is_told_with_the_way_back(
     assert said.startswith("Run 0001\n")
     assert "Done: the changes are made and proven." in said
     assert "The result could not be looked at" in said
-    assert "To go back: palpo-installer rollback 0001" in said
+    assert f"To go back: palpo-installer --root {host.layout.root} rollback 0001" in said
 
 
 def test_what_was_taken_back_offers_no_way_back(host: Host, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

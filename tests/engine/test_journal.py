@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from palpo_installer.engine.journal import Journal, Record, progress, read
+from palpo_installer.engine.journal import OPEN, Journal, Record, progress, read
 from palpo_installer.errors import HostError
 
 
@@ -67,3 +67,19 @@ def test_the_latest_preparation_of_a_step_counts() -> None:
     records = (Record("prepared", "0", {"n": 1}), Record("acting", "0"), Record("prepared", "0", {"n": 2}))
     assert progress(records).prepared == {"0": {"n": 2}}
     assert progress(records).begun == ("0",)
+
+
+def test_a_sign_lies_beside_an_open_journal(tmp_path: Path) -> None:
+    """From before the first record until after the end, and again when a rollback goes on: a boot looks for it."""
+    path, sign = tmp_path / "journal.jsonl", tmp_path / OPEN
+    end = Record("end", "", {"result": "applied"})
+    written(path, Record("acting", "0"))
+    assert sign.exists()
+    written(path, end)
+    assert not sign.exists()
+    journal = Journal(path)
+    journal.append_all([Record("prepared", "0"), Record("prepared", "1")])
+    assert sign.exists()
+    journal.append(end)
+    assert not sign.exists()
+    journal.close()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -14,6 +15,7 @@ from palpo_installer.facts import listeners
 from palpo_installer.facts.containers import Container
 from palpo_installer.facts.listeners import parse, parse_both_families
 from palpo_installer.host import Host, Socket
+from palpo_installer.layout import Layout
 from palpo_installer.processes import Process
 from tests.recorded import RecordedHost, Recording, Running
 
@@ -135,3 +137,12 @@ def test_real_sockets_of_this_process_are_found(bound: tuple[int, int, int]) -> 
     assert [mine[port].address for port in bound] == ["127.0.0.1", "::", "::"]
     assert [mine[port].both_families for port in bound] == [False, False, True]
     assert all("py" in mine[port].process for port in bound)
+
+
+def test_a_private_copy_sees_its_own_sockets_only(bound: tuple[int, int, int], tmp_path: Path) -> None:
+    """What others on this machine listen on, and we ourselves, is not the copy's."""
+    host = Host(Layout(tmp_path, private=True))
+    everything = processes.read(Host())
+    assert listeners.read(host, processes.read(host), (), lambda _: None) == ()
+    ours = tuple(each for each in everything if each.pid == os.getpid())
+    assert {each.port for each in listeners.read(host, ours, (), lambda _: None)} >= set(bound)

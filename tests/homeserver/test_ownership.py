@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import grp
+import os
 import pwd
 
 import pytest
@@ -23,7 +24,7 @@ def running_as(user: str, group: str) -> Palpo:
 @pytest.mark.parametrize(
     ("user", "group", "expected"),
     [
-        ("", "", Owner(0, 0, 0o600)),
+        ("", "", Owner(os.geteuid(), os.getegid(), 0o600)),
         ("root", "", Owner(0, 0, 0o600)),
         ("nobody", "", Owner(NOBODY.pw_uid, NOBODY.pw_gid, 0o600)),
         ("nobody", "daemon", Owner(NOBODY.pw_uid, DAEMON, 0o600)),

@@ -15,14 +15,21 @@ from tests.lab.hosts import CHECKOUT, LabHost, ThrowAwayHost
 from tests.lab.running import require_programs, until
 
 WHEELS = "/srv/wheels"
-INSTALLED = ("opt/palpo-installer", "usr/local/bin/palpo-installer")
+UNITS = ("palpo-installer-recover.service", "palpo-installer-recover-rest.service")
+INSTALLED = (
+    "opt/palpo-installer",
+    "usr/local/bin/palpo-installer",
+    *(f"etc/systemd/system/{unit}" for unit in UNITS),
+    f"etc/systemd/system/basic.target.wants/{UNITS[0]}",
+    f"etc/systemd/system/multi-user.target.wants/{UNITS[1]}",
+)
 
 
 class BootedHost(LabHost):
     """A Debian host under systemd, with the network and the names of a throw-away host.
 
     What is written lives through reboots and is gone at the end. The checkout is seen read-only, at its
-    own place; the wheels for installing it without a network are in /srv/wheels.
+    own place; the wheels for installing it without a network are in /srv/wheels, unless it is another tree.
 
     Attributes:
         outside: the throw-away host around it, for what should not run under systemd: names, pebble.
@@ -31,14 +38,13 @@ class BootedHost(LabHost):
     python = "/usr/bin/python3"
     command = ("/usr/local/bin/palpo-installer",)
 
-    def __init__(self, *layers: Path) -> None:
+    def __init__(self, *layers: Path, tree: Path | None = None) -> None:
         super().__init__()
         require_programs("systemd-nspawn")
-        tree = trees.debian()
-        wheels = trees.wheelhouse(tree)
-        self._layers = [*layers, tree]
-        self._binds = [f"--bind-ro={CHECKOUT}", f"--bind-ro={wheels}:{WHEELS}"]
-        self.outside = ThrowAwayHost(keep=[*self._layers, wheels])
+        wheels = [] if tree else [trees.wheelhouse(trees.debian())]
+        self._layers = [*layers, tree or trees.debian()]
+        self._binds = [f"--bind-ro={CHECKOUT}", *(f"--bind-ro={directory}:{WHEELS}" for directory in wheels)]
+        self.outside = ThrowAwayHost(keep=[*self._layers, *wheels])
         self._groups = _control_groups(f"palpo-lab-{self.outside.pid}")
         self._pid = 0
         with ExitStack() as undo:

@@ -3,6 +3,8 @@
 ``register ANSWERS``: make a run of the plan for these answers and print its id.
 ``count ID``: print how many records its journal would have when all goes well.
 ``kill ID N``: carry it on, and die by SIGKILL right after the N-th record is on disk.
+``hold ID N``: carry it on, and after the N-th record make the file /run/held and wait for SIGTERM.
+``hold-back ID N``: roll it back, and wait in the same way.
 ``fail ID STEP before|after ERRNO``: carry it on; the act of a step raises, before or after it did its work.
 """
 
@@ -12,19 +14,22 @@ import errno
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 from palpo_installer.changes import Plan
 from palpo_installer.engine import launch
 from palpo_installer.engine.journal import Journal, Record
-from palpo_installer.engine.process import Engine
+from palpo_installer.engine.process import Engine, refuse_edits
 from palpo_installer.engine.run import Run
 from palpo_installer.host import Host
 from palpo_installer.operations.base import Json
 from palpo_installer.plan import make
 from palpo_installer.serialization import load
 from palpo_installer.session import begin, given, inputs_of
+
+HELD = Path("/run/held")
 
 
 def register(answers: str) -> str:
@@ -56,6 +61,22 @@ def kill_after(last: int) -> None:
     Journal.append = append_and_die  # type: ignore[method-assign, assignment]
 
 
+def hold_after(last: int, engine: Engine) -> None:
+    """Let the engine wait, after a number of records, until it is told to end."""
+    append, written = Journal.append, 0
+
+    def append_and_wait(journal: Journal, record: Record) -> None:
+        nonlocal written
+        append(journal, record)
+        written += 1
+        if written == last:
+            HELD.touch()
+            while not engine._terminated:
+                time.sleep(0.02)
+
+    Journal.append = append_and_wait  # type: ignore[method-assign, assignment]
+
+
 def fail_at(step: str, when: str, error: int) -> None:
     """Let the act of a step raise."""
     perform = Run._perform
@@ -75,6 +96,8 @@ def fail_at(step: str, when: str, error: int) -> None:
 
 def main() -> int:
     """Do what the arguments say."""
+    engine = Engine(Host())
+    engine.listen_to_signals()
     match sys.argv[1:]:
         case ["register", answers]:
             print(register(answers))  # noqa: T201
@@ -84,11 +107,16 @@ def main() -> int:
             return 0
         case ["kill", identity, last]:
             kill_after(int(last))
+        case ["hold", identity, last]:
+            hold_after(int(last), engine)
+        case ["hold-back", identity, last]:
+            hold_after(int(last), engine)
+            return engine.roll_back(identity, refuse_edits)
         case ["fail", identity, step, when, name]:
             fail_at(step, when, getattr(errno, name))
         case _:
             return 2
-    return Engine(Host()).carry_on(identity)
+    return engine.carry_on(identity)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from tests.lab import names, services
-from tests.lab.booted import WHEELS, BootedHost, install
+from tests.lab.booted import UNITS, WHEELS, BootedHost, install
 from tests.lab.hosts import ADDRESS4, CHECKOUT, ThrowAwayHost
 from tests.lab.running import ENVIRONMENT, require_root, until
 from tests.lab.snapshots import differences
@@ -244,7 +244,8 @@ def test_install_script_on_a_booted_host() -> None:
         assert installed.returncode == 0, installed.stderr
         assert "Usage:" in host.output(["palpo-installer", "--help"])
         assert host.read("/opt/palpo-installer/current/install.log").count(WHEELS)
-        assert not differences(before, host.snapshot(without=["/var/lib/systemd"]))
+        changed = differences(before, host.snapshot(without=["/var/lib/systemd"]))
+        assert {path.rpartition("/")[2] for path in changed} - {"basic.target.wants"} == set(UNITS)
         uninstall = ["sh", f"{CHECKOUT}/install.sh", "--uninstall"]
         host.write("/etc/systemd/system/palpo-installer-renew.timer", "")
         refused = host.run(uninstall)
@@ -255,6 +256,8 @@ def test_install_script_on_a_booted_host() -> None:
         removed = host.run(uninstall)
         assert (removed.returncode, "Left as it is: /etc/palpo-installer" in removed.stderr) == (0, True)
         assert host.exists("/etc/palpo-installer/answers.toml")
+        left = differences(before, host.snapshot(without=["/var/lib/systemd"]))
+        assert all(path.startswith("/etc/palpo-installer") for path in left)
         assert not host.exists("/opt/palpo-installer")
         assert not host.exists("/usr/local/bin/palpo-installer")
     finally:

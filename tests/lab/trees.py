@@ -7,6 +7,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import sys
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -24,11 +25,14 @@ PACKAGES = (
     "curl",
     "iproute2",
     "nginx",
+    "opendoas",
     "openssh-server",
     "openssl",
     "procps",
     "python3",
     "python3-venv",
+    "sudo",
+    "wget",
 )
 # Each would wait for a network, for the hour, or for a terminal that is not there.
 MASKED = (
@@ -100,20 +104,21 @@ def _forget_old(kind: str, now: float) -> None:
             shutil.rmtree(old)
 
 
-def debian(packages: Sequence[str] = PACKAGES) -> Path:
+def debian(suite: str = SUITE, packages: Sequence[str] = PACKAGES) -> Path:
     """Return a Debian tree with these packages, which boots within a second."""
     require_programs("mmdebstrap", "systemd-nspawn")
-    return kept("debian", repr((SUITE, packages, MASKED, FILES)), lambda directory: _make_tree(directory, packages))
+    key = repr((suite, packages, MASKED, FILES))
+    return kept("debian", key, lambda directory: _make_tree(directory, suite, packages))
 
 
-def _make_tree(directory: Path, packages: Sequence[str]) -> None:
+def _make_tree(directory: Path, suite: str, packages: Sequence[str]) -> None:
     # Where this machine is a Debian of that suite its own sources serve, else mmdebstrap's default.
     listed = ["apt-get", "indextargets", "--format", "deb $(REPO_URI) $(RELEASE) $(COMPONENT)"]
-    sources = _output([*listed, "Created-By: Packages", "Origin: Debian", f"Codename: {SUITE}"])
-    updates = _output([*listed, "Created-By: Packages", "Origin: Debian", f"Codename: {SUITE}-security"])
+    sources = _output([*listed, "Created-By: Packages", "Origin: Debian", f"Codename: {suite}"])
+    updates = _output([*listed, "Created-By: Packages", "Origin: Debian", f"Codename: {suite}-security"])
     mirror = ["-"] if sources else []
     include = f"--include={','.join(packages)}"
-    command = ["mmdebstrap", "--quiet", "--variant=minbase", include, SUITE, str(directory), *mirror]
+    command = ["mmdebstrap", "--quiet", "--variant=minbase", include, suite, str(directory), *mirror]
     _output(command, sources + updates)
     for path, text in FILES.items():
         (directory / path).unlink(missing_ok=True)
@@ -140,6 +145,14 @@ def _make_wheels(directory: Path, tree: Path, needed: Sequence[str]) -> None:
     script = 'python3 -m venv /tmp/pip && exec /tmp/pip/bin/pip wheel --quiet --wheel-dir /wheels "$@"'
     flags = ["--quiet", "--register=no", "--keep-unit", "--volatile=overlay", "--resolv-conf=replace-host"]
     _output(["systemd-nspawn", *flags, f"--directory={tree}", *binds, *environment, "sh", "-c", script, "sh", *needed])
+
+
+def release(address: str, interfaces: Sequence[str]) -> Path:
+    """Return what ``.ci/release`` makes of this checkout, to be served at an address, for these Pythons."""
+    key = repr((source_digest(), (CHECKOUT / ".ci/release").read_text(), address, interfaces))
+    wanted = [f"--for={interface}" for interface in interfaces]
+    command = [sys.executable, str(CHECKOUT / ".ci/release"), "--url", address, *wanted]
+    return kept("release", key, lambda directory: print(_output([*command, str(directory)])))  # noqa: T201
 
 
 def source_digest() -> str:

@@ -19,10 +19,11 @@ UNIT = "nginx.service"
 
 @dataclass(frozen=True)
 class Started:
-    """How a master process was started: ``-c`` and ``-p``, empty where it was not given."""
+    """How a master process was started: ``-c``, ``-p`` and ``-e``, empty where it was not given."""
 
     configuration: str
     prefix: str
+    error_log: str = ""
 
 
 def read(
@@ -105,7 +106,7 @@ def parse_title(title: str) -> Started:
             if letter in values:
                 values[letter] = flags[position:] or (words.pop(0) if words else "")
                 break
-    return Started(values["c"], values["p"])
+    return Started(values["c"], values["p"], values["e"])
 
 
 def _binary(host: Host, master: Process | None) -> Path | None:

@@ -12,7 +12,7 @@ from palpo_installer import services
 from palpo_installer.errors import HostError
 from palpo_installer.host import Host
 from palpo_installer.proxies.nginx.configuration import Nginx
-from palpo_installer.proxies.nginx.discovery import MASTER, parse_title
+from palpo_installer.proxies.nginx.discovery import MASTER, Started, parse_title
 from palpo_installer.services import Service
 
 
@@ -28,7 +28,7 @@ def service_of(nginx: Nginx) -> Service:
 
 
 def as_running(host: Host, service: Service) -> Service:
-    """Return the service with the manager and the prefix that its master process has now."""
+    """Return the service with the manager, the prefix and the first error log that its master process has now."""
     found = services.as_running(host, service)
     pid = services.main_process(host, found)
     process = None if pid is None else host.process(pid)
@@ -36,8 +36,10 @@ def as_running(host: Host, service: Service) -> Service:
         title = " ".join(process.cmdline()) if process is not None else ""
     except psutil.Error:
         title = ""
-    prefix = parse_title(title).prefix if title.startswith(MASTER) else ""
-    return replace(found, argv=(*found.argv, "-p", prefix)) if prefix else found
+    started = parse_title(title) if title.startswith(MASTER) else Started("", "")
+    given = {"-p": started.prefix, "-e": started.error_log}
+    words = (word for option, value in given.items() if value for word in (option, value))
+    return replace(found, argv=(*found.argv, *words))
 
 
 def trouble(host: Host, service: Service) -> str:

@@ -17,7 +17,6 @@ from palpo_installer.proxies.nginx import locations
 from palpo_installer.proxies.nginx.configuration import Nginx
 from palpo_installer.proxies.nginx.listens import (
     HTTP2_DIRECTIVE,
-    WILDCARDS,
     Listening,
     Neighbours,
     family,
@@ -122,7 +121,9 @@ def render(
     return Rendering(
         plain=part(PLAIN, "nginx-http.conf.j2", placement, plain, site, nginx, system),
         secure=part(SECURE, "nginx-tls.conf.j2", placement, secure, site, nginx, system),
-        findings=tuple(finding for port, tls in site.ports for finding in findings(sockets[port], nginx, tls=tls)),
+        findings=tuple(
+            finding for port, tls in site.ports for finding in findings(sockets[port], layout.addresses, nginx, tls=tls)
+        ),
     )
 
 
@@ -224,11 +225,12 @@ def expectations(servers: Iterable[Server], marker: str, system: System) -> Iter
             yield Expectation(address, host.port, host.tls, host.name, marker, chain, socket.proxy_protocol)
 
 
-def findings(sockets: Sequence[Listening], nginx: Nginx, *, tls: bool) -> Iterable[str]:
-    """Return what a person should know about the sockets of a port."""
+def findings(sockets: Sequence[Listening], addresses: Sequence[str], nginx: Nginx, *, tls: bool) -> Iterable[str]:
+    """Return what a person should know about the sockets of a port; ``addresses`` are those that were to be had."""
     for version in (4, 6):
         shared = [socket for socket in sockets if socket.shared and family(socket.address) == version]
-        if shared and not any(socket.takes(WILDCARDS[version]) for socket in sockets):
+        wanted = [address for address in addresses if family(address) == version]
+        if shared and not any(socket.takes(address) for socket in sockets for address in wanted):
             yield (
                 f"Port {shared[0].port} is served on {', '.join(socket.address for socket in shared)} only, as for "
                 "the sites that are there: nginx cannot open it on all addresses while these are open"

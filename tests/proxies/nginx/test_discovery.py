@@ -24,7 +24,7 @@ VERSION = Said(stderr=("nginx version: nginx/1.22.1", "configure arguments: --co
         (f"{TITLE} -c/srv/n.conf -p /srv/", Started("/srv/n.conf", "/srv/")),
         (f"{TITLE} -g daemon on; master_process on;", Started("", "")),
         (f"{TITLE} -g daemon off; -c /srv/n.conf", Started("/srv/n.conf", "")),
-        (f"{TITLE} -e stderr -qc /srv/n.conf", Started("/srv/n.conf", "")),
+        (f"{TITLE} -e stderr -qc /srv/n.conf", Started("/srv/n.conf", "", "stderr")),
         (f"{TITLE} -c", Started("", "")),
     ],
 )

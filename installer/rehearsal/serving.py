@@ -1,0 +1,94 @@
+"""What nginx serves itself: the marker, the certificates, plain HTTP, and the well-known documents."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+
+from palpo_installer.gates import markers
+from palpo_installer.probe import ask
+from palpo_installer.rehearsal.judging import came, judged, readable
+from palpo_installer.rehearsal.stage import Stage
+from palpo_installer.site import CHALLENGE_PATH, Challenge, FixedJson, Redirect, VirtualHost
+from palpo_installer.verify.report import Check
+from palpo_installer.verify.view import Endpoint
+
+TOKEN = "rehearsal"  # noqa: S105
+PROOF = "the proof of a rehearsal"
+REDIRECTED = "/_matrix/a%2Fb//../c?d=%2F"
+
+
+def check_markers(stage: Stage) -> Iterator[Check]:
+    """Yield a check for each name and port: the marker and the certificate, as the gate of a run asks for them."""
+    expectations = (*stage.rendering.plain.expectations, *stage.rendering.secure.expectations)
+    leaves = {path: markers.leaf_of(stage.view.host, path) for e in expectations if (path := e.certificate) is not None}
+    pairs = zip(expectations, markers.questions(expectations), strict=True)
+    for (name, port, tls), asked in groupby(pairs, key=lambda pair: (pair[0].name, pair[0].port, pair[0].tls)):
+        found = [(e, markers.complaint(e, ask(question), leaves)) for e, question in asked]
+        broken = [f"at {e.address} {why}" for e, why in found if why]
+        secured = ", and the certificate that is on disk" if tls else ""
+        promise = f"every address shows the marker of this very configuration{secured}"
+        yield judged("marker", f"{name}:{stage.doors.real(port)}", promise, broken)
+
+
+def check_plain(stage: Stage, there: VirtualHost) -> Check:
+    """Return the check of a virtual host without TLS."""
+    endpoint = stage.view.endpoint(there.name, there.port)
+    broken: list[str] = []
+    kept = []
+    for route in there.routes:
+        if isinstance(route, Challenge):
+            kept.append("challenges are answered from their files")
+            broken += _challenge(stage, endpoint, route.webroot)
+        if isinstance(route, Redirect):
+            kept.append(f"everything else is sent to {route.origin} with its target as it came")
+            exchange = stage.send(endpoint, REDIRECTED)
+            shown = exchange.answer.header("location")
+            if exchange.answer.status != 301 or shown != f"{route.origin}{REDIRECTED}":
+                broken.append(f"{REDIRECTED} gets {came(exchange.answer)} {shown}".rstrip())
+    return judged("plain HTTP", endpoint, " and ".join(kept), broken)
+
+
+def _challenge(stage: Stage, endpoint: Endpoint, webroot: Path) -> Iterator[str]:
+    target = f"{CHALLENGE_PATH}/{TOKEN}"
+    file = webroot / target.lstrip("/")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(PROOF)
+    answer = stage.send(endpoint, target).answer
+    if (answer.status, answer.body) != (200, PROOF.encode()):
+        yield f"{target} gets {came(answer)} and not what is in its file"
+
+
+def check_documents(stage: Stage, there: VirtualHost) -> Iterator[Check]:
+    """Yield the check of a virtual host that has well-known documents."""
+    endpoint = stage.view.endpoint(there.name, there.port)
+    documents = [route for route in there.routes if isinstance(route, FixedJson)]
+    if not documents:
+        return
+    broken = []
+    for route in documents:
+        exchange = stage.send(endpoint, route.path)
+        answer = exchange.answer
+        if exchange.arrived:
+            broken.append(f"{route.path} reaches the homeserver")
+        elif answer.status != 200:
+            broken.append(f"{route.path} gets {came(answer)}")
+        elif why := readable(answer) or _content(answer.body, route) or _age(answer.all("cache-control"), route):
+            broken.append(f"{route.path}: {why}")
+    paths = ", ".join(route.path.rpartition("/")[2] for route in documents)
+    promise = f"the well-known documents ({paths}) are JSON that web clients of any origin can read"
+    yield judged("well-known", endpoint, promise, broken)
+
+
+def _content(body: bytes, route: FixedJson) -> str:
+    try:
+        same = json.loads(body) == json.loads(route.body)
+    except ValueError:
+        same = False
+    return "" if same else f"it is {body[:60].decode(errors='replace')} instead of {route.body[:60]}"
+
+
+def _age(values: tuple[str, ...], route: FixedJson) -> str:
+    return "" if values == (f"max-age={route.max_age}",) else f"Cache-Control is {' and '.join(values) or 'missing'}"

@@ -1,0 +1,174 @@
+"""The rehearsal as it stands ready: the site, served from a private directory, and a recorder behind it."""
+
+from __future__ import annotations
+
+import itertools
+import ssl
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Protocol
+
+from palpo_installer import site
+from palpo_installer.answers import Answers, CertificateFiles
+from palpo_installer.certificates import authority
+from palpo_installer.errors import GateFailed
+from palpo_installer.facts.system import System
+from palpo_installer.gates import markers
+from palpo_installer.host import Host
+from palpo_installer.layout import Layout
+from palpo_installer.naming import is_literal
+from palpo_installer.probe import Answer, ask
+from palpo_installer.proxies.base import Rendering
+from palpo_installer.proxies.nginx.configuration import Nginx
+from palpo_installer.proxies.nginx.diagnosis import Verdict
+from palpo_installer.rehearsal.doors import Doors, MadeUpNames, PrivateTrust
+from palpo_installer.rehearsal.lines import Lines, first_line
+from palpo_installer.rehearsal.private_nginx import PrivateNginx, has_ended, open_sockets, usable_addresses
+from palpo_installer.rehearsal.recorder import NUMBER, Recorder, Request, recording
+from palpo_installer.site import Site
+from palpo_installer.verify.view import Endpoint, View
+
+STRANGER = "somebody-else.invalid"
+"""The other site on our sockets."""
+
+
+class Render(Protocol):
+    """Renders a site for a proxy, as ``proxies.nginx.rendering.render`` does."""
+
+    def __call__(
+        self, site: Site, nginx: Nginx, system: System, layout: Layout, certificates: Mapping[str, CertificateFiles]
+    ) -> Rendering:
+        """Return both halves of the configuration."""
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """A request, the answer to it, and what of it reached the homeserver or the media repository."""
+
+    host: str
+    answer: Answer
+    arrived: tuple[Request, ...]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A site that is served.
+
+    Attributes:
+        view: what the checks of ``verify`` work with; its ports are those of the host, its upstreams ours.
+        doors: where those ports are open.
+        rendering: what nginx serves, and what proves it.
+        recorders: the homeserver and the media repository.
+        lines: the connections that requests are sent over.
+    """
+
+    view: View
+    doors: Doors
+    rendering: Rendering
+    recorders: tuple[Recorder, ...]
+    lines: Lines
+    numbers: Callable[[], int] = field(default_factory=lambda: itertools.count(1).__next__)
+
+    def send(
+        self,
+        endpoint: Endpoint,
+        target: str,
+        *,
+        method: str = "GET",
+        headers: Mapping[str, str] | None = None,
+        host: str = "",
+        address: str = "",
+    ) -> Exchange:
+        """Send one request to an endpoint, and return what became of it.
+
+        Args:
+            endpoint: which name and port.
+            target: sent as it stands.
+            method: the request method.
+            headers: further headers.
+            host: the Host header; empty for that of an ordinary client.
+            address: one of the doors; empty for the first.
+        """
+        number = str(self.numbers())
+        numbered = {**(headers or {}), NUMBER: number}
+        question = endpoint.question(address or self.doors.addresses[0], target, host=host, headers=numbered)
+        answer = self.lines.ask(self.doors.behind(replace(question, method=method)))
+        arrived = tuple(request for recorder in self.recorders for request in recorder.numbered(number))
+        return Exchange(question.host, answer, arrived)
+
+    def first_line(self, endpoint: Endpoint, target: str, headers: Mapping[str, str]) -> str:
+        """Send the head of a POST request to an endpoint, and return the first line of what comes, or why none does."""
+        question = endpoint.question(self.doors.addresses[0], target, headers=headers)
+        return first_line(self.doors.behind(replace(question, method="POST")))
+
+
+@contextmanager
+def staged(answers: Answers, nginx: Nginx, layout: Layout, render: Render) -> Iterator[Stage]:
+    """Serve the site for these answers; nothing of it is left afterwards.
+
+    Raises:
+        GateFailed: nginx does not take the configuration.
+        HostError: the program cannot be started, or there is no free port.
+        RefusedPlan: the site cannot be rendered.
+    """
+    with ExitStack() as stack:
+        root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="palpo-installer-rehearsal-")))
+        recorders = tuple(stack.enter_context(recording(answers.names.server_name)) for _ in range(2))
+        acted, addresses = _behind(answers, *recorders), usable_addresses()
+        private = Layout(root, layout.http_port, layout.https_port, addresses)
+        wanted = site.build(acted, private)
+        sockets = {port: open_sockets(addresses) for port, _ in wanted.ports}
+        opened = [stack.enter_context(each) for each in itertools.chain(*sockets.values())]
+        doors = Doors(addresses, {port: there[0].getsockname()[1] for port, there in sockets.items()})
+        files = {name: authority.issue(name, private) for name in (*wanted.certificates, STRANGER)}
+        prepared = PrivateNginx(root / "nginx", nginx)
+        rendering = render(_moved(wanted, doors), prepared.facts, _system(addresses), private, files)
+        prepared.write(rendering, _strangers(wanted, doors), files[STRANGER])
+        process = stack.enter_context(prepared.running(opened))
+        if ask(markers.questions(rendering.plain.expectations)[0]).problem and has_ended(process):
+            raise _refused(prepared.verdict())
+        trust = PrivateTrust(ssl.create_default_context(cafile=authority.authority_files(private).chain), doors)
+        chains = {name: files[name].chain for name in wanted.certificates}
+        names = MadeUpNames(acted, addresses)
+        view = View(acted, wanted, Host(private), names, doors.ask, trust, frozenset(addresses), chains)
+        lines = stack.enter_context(closing(Lines()))
+        yield Stage(view, doors, rendering, recorders, lines)
+
+
+def _behind(answers: Answers, homeserver: Recorder, media: Recorder) -> Answers:
+    """Return the answers with the recorders as what the proxy connects to."""
+    return replace(
+        answers,
+        homeserver=replace(answers.homeserver, upstream=homeserver.address),
+        media=media.address if answers.media else None,
+    )
+
+
+def _moved(wanted: Site, doors: Doors) -> Site:
+    """Return the site on the ports that are open here; all that it says of itself stays as it is."""
+    return replace(
+        wanted, virtual_hosts=tuple(replace(there, port=doors.ports[there.port]) for there in wanted.virtual_hosts)
+    )
+
+
+def _strangers(wanted: Site, doors: Doors) -> Mapping[tuple[str, int], bool]:
+    """Return where another site is the default: not where we must be, as TLS to an IP address names no server."""
+    literal = {there.port for there in wanted.virtual_hosts if is_literal(there.name)}
+    return {
+        (address, doors.ports[port]): tls
+        for port, tls in wanted.ports
+        for address in doors.addresses
+        if port not in literal
+    }
+
+
+def _system(addresses: tuple[str, ...]) -> System:
+    return System("", "", "", "none", "disabled", (), addresses, ipv6="::1" in addresses, root=False)
+
+
+def _refused(verdict: Verdict) -> GateFailed:
+    where = f"{verdict.file.name}:{verdict.line}" if verdict.file else ""
+    return GateFailed(verdict.error or "nginx ended without a word", where=where)

@@ -1,0 +1,94 @@
+"""Answers, the nginx of this machine, and templates with a fault, for tests of rehearsals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import NoReturn
+
+from palpo_installer.answers import Address, Answers, BaseDomain, CertificateFiles, Delegation, Registration, WellKnown
+from palpo_installer.facts.system import System
+from palpo_installer.host import Command, Host
+from palpo_installer.layout import Layout
+from palpo_installer.proxies.base import Part, Rendering
+from palpo_installer.proxies.nginx import build
+from palpo_installer.proxies.nginx.configuration import Nginx
+from palpo_installer.proxies.nginx.rendering import render
+from palpo_installer.rehearsal.stage import Render
+from palpo_installer.site import Site
+from tests.homeserver import made
+from tests.lab.running import require_programs
+from tests.proxies.nginx import sites
+
+MEDIA = Address("127.0.0.1", 8000)
+DOCUMENTS = WellKnown("https://id.example.com", "it's $@example.com", ("https://rtc.example.com",))
+
+Change = Callable[[str], str]
+
+
+def answers(
+    delegation: Delegation = Delegation.WELL_KNOWN,
+    registration: Registration = Registration.CLOSED,
+    *,
+    media: Address | None = None,
+    server_name: str = "example.com",
+    client_host: str = "matrix.example.com",
+    base_domain: BaseDomain = BaseDomain.OURS,
+    port: int = 8448,
+) -> Answers:
+    """Return the answers of an ordinary host, but for what is given."""
+    whole = made.answers(server_name=server_name, delegation=delegation, registration=registration)
+    return replace(
+        whole,
+        names=replace(whole.names, client_host=client_host, base_domain=base_domain),
+        federation=replace(whole.federation, port=port),
+        media=media,
+        well_known=DOCUMENTS,
+    )
+
+
+@cache
+def nginx() -> Nginx:
+    """Return the nginx of this machine, with the neighbours and files of a host that is not there."""
+    require_programs("nginx")
+    host = Host()
+    binary = host.which("nginx")
+    assert binary is not None
+    found = build.parse(host.run(Command((str(binary), "-V"))).stderr)
+    assert found is not None
+    elsewhere = sites.nginx(sites.block("443 ssl", names=("matrix.example.com",)))
+    return replace(elsewhere, binary=binary, version=found.version, modules=found.modules)
+
+
+def faulty(change: Change) -> Render:
+    """Return what renders like the real templates would with a change in them; it must change something."""
+
+    def render_it(
+        site: Site, nginx: Nginx, system: System, layout: Layout, certificates: Mapping[str, CertificateFiles]
+    ) -> Rendering:
+        sound = render(site, nginx, system, layout, certificates)
+        wrong = replace(sound, plain=_changed(sound.plain, change), secure=_changed(sound.secure, change))
+        assert wrong != sound, "there is nothing to change"
+        return wrong
+
+    return render_it
+
+
+def _changed(part: Part, change: Change) -> Part:
+    return replace(part, files=tuple(replace(file, text=change(file.text)) for file in part.files))
+
+
+def interrupted(error: BaseException) -> Render:
+    """Return what is interrupted while it renders."""
+
+    def render_it(*_: object, **__: object) -> NoReturn:
+        raise error
+
+    return render_it
+
+
+def left(directory: Path) -> list[str]:
+    """Return the names of what is in a directory."""
+    return sorted(path.name for path in directory.iterdir())
