@@ -9,6 +9,8 @@ from palpo_installer.engine import renewal
 from palpo_installer.engine.history import runs
 from palpo_installer.host import Host
 from palpo_installer.outside import look
+from palpo_installer.rehearsal import rehearse
+from palpo_installer.session import Session
 from palpo_installer.verify import describe
 
 
@@ -21,6 +23,16 @@ def verify(host: Host) -> str:
     """
     answers = session.begin(host, session.given(host, None, ())).answers
     return f"What clients and other servers see\n\n{describe(look(host, answers))}"
+
+
+def rehearsal(session: Session) -> str:
+    """Return what a rehearsal of the site shows.
+
+    Raises:
+        InstallerError: it cannot be rehearsed here.
+    """
+    report = rehearse(session.answers, session.facts.nginx, session.host.layout)
+    return f"How the site does in a private copy of nginx\n\n{describe(report)}"
 
 
 def renew(host: Host) -> str:

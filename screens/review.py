@@ -24,7 +24,7 @@ from palpo_installer.screens.prose import Prose
 class Decision:
     """What the person decided; ``path`` is where a plan is saved to."""
 
-    kind: Literal["apply", "save", "back", "leave"]
+    kind: Literal["apply", "rehearse", "save", "back", "leave"]
     path: str = ""
 
 
@@ -57,9 +57,11 @@ class Review(Step[Decision]):
         "This is everything that will be done, in order. Nothing has been changed yet.\n"
         "In the differences, + is a line that will be there and - one that is there now.\n"
         "a applies it, s saves it in a file, b goes back to the questions, q leaves.\n"
+        "t tries the site out first, in a private copy of nginx on loopback: nothing is changed by that.\n"
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a", "apply", "Apply"),
+        Binding("t", "decide('rehearse')", "Try out"),
         Binding("s", "save", "Save plan"),
         Binding("b,escape", "decide('back')", "Back", key_display="b"),
         Binding("q", "decide('leave')", "Leave", show=False),
@@ -99,7 +101,7 @@ class Review(Step[Decision]):
         """Apply the plan."""
         self.dismiss(Decision("apply"))
 
-    def action_decide(self, kind: Literal["back", "leave"]) -> None:
+    def action_decide(self, kind: Literal["rehearse", "back", "leave"]) -> None:
         """Do something that needs no more words."""
         self.dismiss(Decision(kind))
 

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 PLANNING = "Looking at the host once more, and making the plan"
 """What is said while a plan is made: the review is of the host as it is at that moment."""
 
+TRYING = "Trying the site out in a private copy of nginx on loopback; nothing is changed"
+"""What is said while the site is rehearsed."""
+
 ERRANDS: Mapping[str, tuple[str, Callable[[Host], str]]] = {
     "verify": ("Looking as clients and other servers do", errands.verify),
     "renew": ("Renewing what is due", errands.renew),
@@ -94,11 +97,24 @@ async def decide(app: Wizard, made: Made) -> Decision:
     while True:
         screen = Review(made.text, hindrance=hindrance(app, made), complaint=complaint)
         decision = await app.ask(screen)
+        if decision.kind == "rehearse":
+            complaint = await _try_out(app, made)
+            continue
         if decision.kind != "save":
             return decision
         complaint = _save(app, made, Path(decision.path))
         if not complaint:
             return Decision("leave")
+
+
+async def _try_out(app: Wizard, made: Made) -> str:
+    """Rehearse the site and show what came of it; return why that is not possible, empty when it was."""
+    said = await app.ask(Waiting("Review", TRYING, partial(errands.rehearsal, made.session)))
+    if isinstance(said, InstallerError):
+        return str(said)
+    if said is not None:
+        await app.ask(Reading(str(said), "Review"))
+    return ""
 
 
 def hindrance(app: Wizard, made: Made) -> str:

@@ -67,13 +67,15 @@ class Report:
         return tuple(check for check in self.checks if check.result is Result.FAIL)
 
 
-WIDTH = 80
+WIDTH = 77
+"""Columns of a report: it fits a terminal of 80 with a margin and a scroll bar."""
+
 WORDS = {Result.PASS: "pass", Result.FAIL: "FAIL", Result.CANNOT_TELL: "cannot tell"}
 _INDENT = " " * 13
 
 
 def describe(report: Report) -> str:
-    """Return the report for people: plain text, at most 80 columns but for what must not be broken."""
+    """Return the report for people: plain text, at most 77 columns but for what must not be broken."""
     blocks = [line for check in report.checks for line in _lines(check)]
     counts = report.counts
     summary = ", ".join(f"{counts[result]} {WORDS[result]}" for result in Result)

@@ -183,6 +183,19 @@ def test_a_host_that_changed_since_the_review_is_refused(nginx: ThrowAwayHost) -
     terminal.until("Run 0001:", "changed since the plan was made", "\n$")
 
 
+def test_the_site_is_tried_out_from_the_review(nginx: ThrowAwayHost) -> None:
+    """One key serves the site from a private nginx and shows what came of it; the review is there again after it."""
+    before = nginx.snapshot()
+    terminal = Terminal(nginx, *SMALL)
+    terminal.run(nginx.command)
+    answer(terminal, None)
+    terminal.press("t")
+    terminal.until("How the site does in a private copy of nginx", "pass", timeout=60)
+    terminal.press("Escape")
+    terminal.until("[Review]", "press a to apply", timeout=60)
+    assert nginx.snapshot() == before
+
+
 def test_leaving_the_screen_leaves_the_run_alone(nginx: ThrowAwayHost, acme: Authority) -> None:
     """SIGTERM while applying restores the terminal and says how to go on watching; the run is applied."""
     terminal = Terminal(nginx, *SMALL)

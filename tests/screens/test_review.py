@@ -21,7 +21,9 @@ def decide(screen: Review, *keys: str) -> list[Decision]:
     return show(screen, go).values
 
 
-@pytest.mark.parametrize(("key", "kind"), [("a", "apply"), ("b", "back"), ("escape", "back"), ("q", "leave")])
+@pytest.mark.parametrize(
+    ("key", "kind"), [("a", "apply"), ("t", "rehearse"), ("b", "back"), ("escape", "back"), ("q", "leave")]
+)
 def test_each_key_is_a_decision(key: str, kind: str) -> None:
     """One key closes it with one value."""
     assert decide(Review(TEXT), key) == [Decision(kind)]  # type: ignore[arg-type]
