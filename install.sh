@@ -353,6 +353,10 @@ forget_boots() {
     systemctl daemon-reload
 }
 
+# In a pipe sudo runs us in the background of its own terminal (use_pty), until the kernel stops us for setting that
+# terminal. Were it left to the wizard, whose answer is a stop of its own kind, sudo would stop as well, and for good.
+come_forward() { stty "$(stty -g </dev/tty)" </dev/tty 2>/dev/null; }
+
 hand_over() {
     tool=$BIN/palpo-installer
     case $action in
@@ -361,7 +365,10 @@ hand_over() {
         wizard)
             if [ $# -gt 0 ] && terminal; then exec "$tool" "$@" </dev/tty; fi
             if [ $# -gt 0 ]; then exec "$tool" "$@" </dev/null; fi
-            if terminal; then exec "$tool" </dev/tty >/dev/tty 2>/dev/tty; fi
+            if terminal; then
+                come_forward
+                exec "$tool" </dev/tty >/dev/tty 2>/dev/tty
+            fi
             say "Installed. There is no terminal here, so nothing was started. In a terminal:  $tool"
             say "Without one:  $tool apply --answers FILE --yes"
             ;;

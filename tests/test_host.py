@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 
 from palpo_installer.errors import HostError, TimedOut
 from palpo_installer.host import SEARCH_PATH, Command, Host
+from palpo_installer.layout import Layout
 
 HOST = Host()
 PYTHON = sys.executable
@@ -159,3 +161,16 @@ def test_a_process_that_is_gone_is_none() -> None:
 def test_root_is_told_from_others() -> None:
     """Only user 0 may see and change everything."""
     assert HOST.is_root == (os.geteuid() == 0)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_a_private_copy_is_its_owners() -> None:
+    """Without root one's own copy may be changed, and neither somebody else's nor an ordinary directory's host."""
+    with tempfile.TemporaryDirectory() as ours, tempfile.TemporaryDirectory() as theirs:
+        os.chown(ours, 65534, 65534)
+        os.seteuid(65534)
+        try:
+            found = [Host(Layout(Path(path), private=own)).is_root for path in (ours, theirs) for own in (True, False)]
+        finally:
+            os.seteuid(0)
+    assert found == [True, False, False, False]

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from tests.script_machine import CHECKOUT, SCRIPT, TELLS, Machine, programs, said, wheel
 from tests.terminals import Dialogue
@@ -103,14 +106,21 @@ def test_the_wizard_gets_the_terminal_though_the_script_is_a_pipe(machine: Machi
     assert "arguments [] terminal [True, True, True]" in done.stdout
 
 
-def test_a_download_that_broke_off_does_nothing(machine: Machine, tmp_path: Path) -> None:
-    """Without its last line the script only defines functions."""
-    lines = SCRIPT.read_text().splitlines(keepends=True)
-    assert lines[-1] == 'main "$@"\n'
-    cut = tmp_path / "install.sh"
-    cut.write_text("".join(lines[:-1]))
-    done = machine.install(wheel(tmp_path, "1.0"), script=cut)
-    assert (done.returncode, done.stderr, machine.prefix.exists()) == (0, "", False)
+@given(cut=st.integers(0, len(SCRIPT.read_bytes()) - 2), by=st.sampled_from(["dash", "bash"]))
+@example(cut=SCRIPT.read_text().rindex("main") + len("main"), by="dash")
+@example(cut=SCRIPT.read_text().rindex("exit") + len("exit"), by="dash")
+def test_a_download_that_broke_off_runs_nothing(cut: int, by: str) -> None:
+    """Wherever it ends, the shell finds no end of the group: no program is started, and no function called."""
+    part = SCRIPT.read_bytes()[:cut]
+    with tempfile.TemporaryDirectory() as name:
+        # Where no program is found a call is an error with a name in it, and a builtin's trace begins with a plus.
+        done = subprocess.run(
+            [f"/bin/{by}", "-x"], check=False, env={"PATH": name}, input=part, capture_output=True, cwd=name
+        )
+        assert list(Path(name).iterdir()) == []
+    assert done.stdout == b""
+    assert b"not found" not in done.stderr
+    assert not [line for line in done.stderr.splitlines() if line.startswith(b"+")]
 
 
 def test_uninstall_removes_only_what_is_ours(machine: Machine, tmp_path: Path) -> None:
@@ -227,6 +237,45 @@ def test_without_root_it_asks_sudo_or_says_so(visible: Path) -> None:
     assert "sudo sh" in piped.stderr
     (visible / "programs/sudo").unlink()
     assert run(str(script)).returncode == 4
+
+
+def released(directory: Path, interface: str, sum_: str) -> Path:
+    """Return the script as a release has it, with one bundle."""
+    script = directory / "released/install.sh"
+    script.parent.mkdir()
+    filled = f"RELEASED_AT='https://127.0.0.1:1'\nBUNDLES='\n{sum_} palpo-installer-1.0-{interface}.tar.gz'\n"
+    text = SCRIPT.read_text()
+    assert "RELEASED_AT=''\nBUNDLES=''\n" in text
+    script.write_text(text.replace("RELEASED_AT=''\nBUNDLES=''\n", filled))
+    return script
+
+
+def test_a_release_without_a_bundle_for_this_python_says_so(machine: Machine, tmp_path: Path) -> None:
+    """It names the Pythons that it found, offers no packages, and ends with 2 before anything is written."""
+    refused = machine.install(None, script=released(tmp_path, "cpython-399-riscv64-linux-gnu", "0" * 64))
+    assert refused.returncode == 2
+    assert f"brings nothing for {sysconfig.get_config_var('SOABI')}" in refused.stderr
+    assert not machine.prefix.exists()
+
+
+def test_a_bundle_that_cannot_be_fetched_leaves_nothing(machine: Machine, tmp_path: Path) -> None:
+    """The address is named, with the words of the program that fetched, and nothing was installed."""
+    failed = machine.install(None, script=released(tmp_path, sysconfig.get_config_var("SOABI"), "0" * 64))
+    assert failed.returncode == 1
+    assert "https://127.0.0.1:1/palpo-installer-1.0-" in failed.stderr
+    assert "nothing was installed" in failed.stderr
+    assert not machine.prefix.exists()
+
+
+@pytest.mark.parametrize(
+    "address", ["http://example.org", "http://localhost.example.org", "http://localhost:x@example.org", "ftp://[::1]/"]
+)
+def test_a_release_is_fetched_by_https_only(machine: Machine, tmp_path: Path, address: str) -> None:
+    """Plain HTTP is for this machine itself; what only looks like it is refused with the address."""
+    elsewhere = Machine(tmp_path, {**machine.environment, "PALPO_INSTALLER_URL": address})
+    refused = elsewhere.install(None, script=released(tmp_path, "any", "0" * 64))
+    assert refused.returncode == 2
+    assert address.rstrip("/") in refused.stderr
 
 
 @pytest.mark.parametrize("arguments", [["--unknown"], ["--unattended"], ["answers.toml"]])

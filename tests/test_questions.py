@@ -406,3 +406,24 @@ def test_the_review_knows_what_nobody_chose() -> None:
     assert "federation.port" not in asked
     assert (asked["proxy.kind"].default, asked["federation.delegation"].default) == (False, True)
     assert asked["federation.delegation"].value is Delegation.WELL_KNOWN
+
+
+def test_no_authority_is_asked_for_a_host_that_lives_on_loopback() -> None:
+    """In a private copy nothing is ordered, whatever is answered; a local authority will do."""
+    copy = Layout(Path("/srv/copy"), private=True)
+    with pytest.raises(AnswersError, match="no authority can ask") as caught:
+        resolve({**FEWEST, "certificates.method": "http-01"}, EMPTY, copy)
+    assert caught.value.where == "certificates.method"
+    assert resolve({**FEWEST, "certificates.method": "self-signed"}, EMPTY, copy).answers.certificates.email == ""
+
+
+def test_an_address_is_not_served_beside_a_name() -> None:
+    """TLS to an address names no server, so the name's certificate would be shown; alone, the address is served."""
+    chosen = {
+        "names.server_name": "203.0.113.5",
+        "names.client_host": "matrix.example.com",
+        "names.base_domain": "ours",
+    }
+    error = refused({**chosen, **own_files("matrix.example.com", "203.0.113.5")})
+    assert error.where == "names.base_domain"
+    assert "elsewhere" in error.next

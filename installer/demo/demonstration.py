@@ -48,8 +48,10 @@ def demonstrate(nginx: Path, story: Story, talk: Talk | None, pause: Callable[[s
         with _alive(made_up, programs.nginx(made_up, nginx, build), story) as tour:
             code = _by_itself(tour) if talk is None else _with(tour, talk, pause)
     story.end()
-    story.say(f"That was the whole way, in {time.monotonic() - began:.0f} seconds.")
-    story.say("On a host of your own: palpo-installer, as root. It shows everything before it changes anything.")
+    story.say(
+        f"That took {time.monotonic() - began:.0f} seconds. On a host of your own: palpo-installer, as root. It shows "
+        "every change before it makes it."
+    )
     return code
 
 

@@ -73,14 +73,16 @@ class Watch:
     first: tuple[str, ...]
     count: int = 0
     others: list[str] = field(default_factory=list)
+    _turn: threading.Lock = field(default_factory=threading.Lock)
 
     def look(self) -> None:
-        """Ask once."""
-        for question, expected in zip(self.questions, self.first, strict=True):
-            came = in_words(ask(question))
-            self.count += 1
-            if came != expected:
-                self.others.append(came)
+        """Ask once, on each socket."""
+        with self._turn:
+            for question, expected in zip(self.questions, self.first, strict=True):
+                came = in_words(ask(question))
+                self.count += 1
+                if came != expected:
+                    self.others.append(came)
 
 
 @contextmanager

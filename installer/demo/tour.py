@@ -212,7 +212,9 @@ class Tour:
             holds=gone.status == 404 and not gone.header(MARKER_HEADER),
         )
         self._neighbour_stays()
-        self.story.say(f"Kept on purpose, for another time: {', '.join(map(str, record.kept(self.layout)))}.")
+        stays = ", ".join(map(str, record.kept(self.layout)))
+        if stays:
+            self.story.say(f"Kept on purpose, for another time: {stays}.")
 
     @property
     def is_applied(self) -> bool:
@@ -244,10 +246,11 @@ class Tour:
 
     def _neighbour_stays(self) -> None:
         watch = self.watch
+        watch.look()
         other = f"; but also {watch.others[0]}" if watch.others else ""
         self.story.proof(
             f"{NEIGHBOUR} was asked {watch.count} times by now and answered as in the beginning{other}",
-            holds=bool(watch.count) and not watch.others,
+            holds=not watch.others,
         )
 
     def _command(self, words: str) -> str:

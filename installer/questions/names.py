@@ -67,6 +67,16 @@ def _base_domain_default(situation: Situation) -> object:
     return BaseDomain.ELSEWHERE if away else BaseDomain.OURS
 
 
+def _base_domain_settled(value: object, situation: Situation) -> object:
+    """Refuse to serve an address beside a name: TLS to an address names no server (RFC 6066, section 3)."""
+    if value is BaseDomain.OURS and naming.is_literal(situation.base) and not serves_base(situation):
+        raise AnswersError(
+            "a server name that is an address shares its port with the client host, and only one of them is shown",
+            next="Choose elsewhere, or let clients use the address too",
+        )
+    return value
+
+
 def _leads_away(situation: Situation) -> bool:
     """Return whether DNS leads the base domain to another host.
 
@@ -157,6 +167,7 @@ NAMES = (
         kind=Kind.CHOICE,
         read=readers.choice(BaseDomain),
         default=_base_domain_default,
+        settle=_base_domain_settled,
         applies=lambda situation: not serves_base(situation),
         choices=(
             Choice(BaseDomain.OURS, "this installation", "Nothing else is served under that name."),

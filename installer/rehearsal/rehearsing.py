@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from palpo_installer.answers import Answers, Delegation
-from palpo_installer.errors import GateFailed, HostError, RefusedPlan
+from palpo_installer.errors import GateFailed, HostError, Interrupted, RefusedPlan
 from palpo_installer.layout import Layout
 from palpo_installer.probe import Answer
 from palpo_installer.proxies.nginx.configuration import Nginx
@@ -45,13 +47,28 @@ def rehearse(answers: Answers, nginx: Nginx | None, layout: Layout, *, render: R
     """
     if nginx is None:
         raise RefusedPlan("nginx is not installed on this host", next="Install it, e.g.: apt-get install nginx")
+    stopped = threading.Event()
+    # Ctrl-C is raised in the main thread, wherever that is. In a thread of its own, what is begun is also ended.
+    with ThreadPoolExecutor(max_workers=1) as stagehand:
+        try:
+            # While a thread starts, Ctrl-C would lose it: it has nothing to do yet.
+            stagehand.submit(stopped.is_set).result()
+            return stagehand.submit(_rehearse, answers, nginx, layout, render, stopped).result()
+        finally:
+            stopped.set()
+
+
+def _rehearse(answers: Answers, nginx: Nginx, layout: Layout, render: Render, stopped: threading.Event) -> Report:
+    def check() -> None:
+        if stopped.is_set():
+            raise Interrupted("the rehearsal was stopped")
+
     try:
-        with staged(answers, nginx, layout, render) as stage:
+        with staged(answers, nginx, layout, render, check) as stage:
             return Report(tuple(_checks(stage)))
     except OSError as error:
-        raise HostError(
-            f"there is no room for a rehearsal: {error.strerror}", where=str(error.filename or tempfile.gettempdir())
-        ) from error
+        where = str(error.filename or tempfile.gettempdir())
+        raise HostError(f"there is no room for a rehearsal: {error.strerror}", where=where) from error
     except GateFailed as error:
         return Report((judged("configuration", error.where or "nginx", LOADS, [error.what]),))
 

@@ -63,6 +63,7 @@ class Stage:
         rendering: what nginx serves, and what proves it.
         recorders: the homeserver and the media repository.
         lines: the connections that requests are sent over.
+        check: is asked before each request whether to go on, and raises where not.
     """
 
     view: View
@@ -70,6 +71,7 @@ class Stage:
     rendering: Rendering
     recorders: tuple[Recorder, ...]
     lines: Lines
+    check: Callable[[], None]
     numbers: Callable[[], int] = field(default_factory=lambda: itertools.count(1).__next__)
 
     def send(
@@ -92,6 +94,7 @@ class Stage:
             host: the Host header; empty for that of an ordinary client.
             address: one of the doors; empty for the first.
         """
+        self.check()
         number = str(self.numbers())
         numbered = {**(headers or {}), NUMBER: number}
         question = endpoint.question(address or self.doors.addresses[0], target, host=host, headers=numbered)
@@ -106,7 +109,9 @@ class Stage:
 
 
 @contextmanager
-def staged(answers: Answers, nginx: Nginx, layout: Layout, render: Render) -> Iterator[Stage]:
+def staged(
+    answers: Answers, nginx: Nginx, layout: Layout, render: Render, check: Callable[[], None] = lambda: None
+) -> Iterator[Stage]:
     """Serve the site for these answers; nothing of it is left afterwards.
 
     Raises:
@@ -135,7 +140,7 @@ def staged(answers: Answers, nginx: Nginx, layout: Layout, render: Render) -> It
         names = MadeUpNames(acted, addresses)
         view = View(acted, wanted, Host(private), names, doors.ask, trust, frozenset(addresses), chains)
         lines = stack.enter_context(closing(Lines()))
-        yield Stage(view, doors, rendering, recorders, lines)
+        yield Stage(view, doors, rendering, recorders, lines, check)
 
 
 def _behind(answers: Answers, homeserver: Recorder, media: Recorder) -> Answers:

@@ -16,6 +16,7 @@ from dns.resolver import Resolver
 
 from palpo_installer.facts.names import LIFETIME, Name, ServiceRecord, look_up, read, system_resolver
 from palpo_installer.host import Host
+from palpo_installer.layout import Layout
 from tests.recorded import RecordedHost, Recording
 
 LOOPBACK = "127.0.0.1"
@@ -182,3 +183,12 @@ class Resolving(RecordedHost):
     def text(self, path: Path) -> str | None:
         """Return one of the two files."""
         return self.texts[path]
+
+
+def test_in_a_private_copy_every_name_leads_to_the_copy(tmp_path: Path) -> None:
+    """Nobody is asked, so that no packet leaves; an address is itself, and what is no name is still none."""
+    layout = Layout(tmp_path, addresses=("127.0.0.1", "::1"), private=True)
+    found = read(Host(layout), ("Bücher.example:8448", "192.0.2.7", "a..b"))
+    assert [each.name for each in found] == ["xn--bcher-kva.example", "192.0.2.7", "a..b"]
+    assert [each.addresses for each in found] == [layout.addresses, ("192.0.2.7",), ()]
+    assert found[2].problem.startswith("is no host name: ")

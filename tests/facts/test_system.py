@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from palpo_installer.facts.system import parse_addresses, parse_release, parse_selinux, read
 from palpo_installer.host import Host
+from palpo_installer.layout import Layout
 from tests.recorded import RecordedHost, Recording, recorded
 
 
@@ -72,3 +74,12 @@ def test_the_vendors_file_stands_in_and_nothing_is_invented(tmp_path: Path) -> N
 def test_this_machine_has_a_loopback_address() -> None:
     """The interfaces are really read."""
     assert "127.0.0.1" in read(Host(), ()).addresses
+
+
+def test_a_private_copy_has_the_addresses_of_its_layout(tmp_path: Path) -> None:
+    """Those of this machine, and its packet filters, are none of the copy's."""
+    copy = Layout(tmp_path, addresses=("127.0.0.1",), private=True)
+    for layout, ipv6 in ((copy, False), (replace(copy, addresses=("::1", "127.0.0.1")), True)):
+        found = read(Host(layout), ())
+        assert (set(found.addresses), found.ipv6) == (set(layout.addresses), ipv6)
+        assert (found.firewalls, found.init) == ((), "none")

@@ -150,9 +150,13 @@ def _make_wheels(directory: Path, tree: Path, needed: Sequence[str]) -> None:
 def release(address: str, interfaces: Sequence[str]) -> Path:
     """Return what ``.ci/release`` makes of this checkout, to be served at an address, for these Pythons."""
     key = repr((source_digest(), (CHECKOUT / ".ci/release").read_text(), address, interfaces))
-    wanted = [f"--for={interface}" for interface in interfaces]
-    command = [sys.executable, str(CHECKOUT / ".ci/release"), "--url", address, *wanted]
-    return kept("release", key, lambda directory: print(_output([*command, str(directory)])))  # noqa: T201
+    command = [sys.executable, str(CHECKOUT / ".ci/release"), "--url", address]
+    command += [f"--for={interface}" for interface in interfaces]
+
+    def make(directory: Path) -> None:
+        _output([*command, str(directory)])
+
+    return kept("release", key, make)
 
 
 def source_digest() -> str:

@@ -94,3 +94,12 @@ def test_a_directory_that_is_there_is_not_made(inputs: Inputs) -> None:
     inputs.layout.etc.mkdir(parents=True)
     (change,), _ = saved_answers(inputs)
     assert [type(operation) for operation in change.operations] == [WriteFile]
+
+
+def test_a_private_copy_has_a_cron_of_its_own_where_it_has_the_directory(inputs: Inputs) -> None:
+    """The programs of this machine run nothing there."""
+    host = without_systemd(inputs, "cron")
+    host.host.layout = replace(host.layout, private=True)
+    assert timer(host)[2] == (NO_CRON,)
+    host.layout.cron.mkdir(parents=True)
+    assert timer(host)[2] == ()

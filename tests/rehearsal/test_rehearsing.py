@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -12,10 +14,10 @@ import psutil
 import pytest
 
 from palpo_installer.answers import Answers, BaseDomain, Delegation, Method, Registration
-from palpo_installer.errors import HostError, RefusedPlan
+from palpo_installer.errors import HostError, Interrupted, RefusedPlan
 from palpo_installer.layout import Layout
 from palpo_installer.proxies.nginx.rendering import render
-from palpo_installer.rehearsal import rehearse
+from palpo_installer.rehearsal import private_nginx, rehearse
 from palpo_installer.rehearsal.stage import staged
 from palpo_installer.verify.report import Check, Report, Result
 from tests.rehearsal.made import MEDIA, answers, faulty, interrupted, left, nginx
@@ -134,8 +136,40 @@ def test_ctrl_c_in_the_middle_ends_nginx(private: Path) -> None:
     assert left(private) == []
 
 
-def test_a_program_that_will_not_end_is_killed(private: Path) -> None:
+def test_ctrl_c_at_any_moment_leaves_nothing(private: Path) -> None:
+    """Twenty times, from the first step to the last, also while something starts or is removed."""
+    usual = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    try:
+        for moment in range(1, 21):
+            with suppress(KeyboardInterrupt):
+                signal.setitimer(signal.ITIMER_REAL, moment * 0.008)
+                rehearse(answers(), nginx(), Layout())
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            assert left(private) == []
+            assert psutil.Process().children(recursive=True) == []
+    finally:
+        signal.signal(signal.SIGALRM, usual)
+
+
+def test_a_rehearsal_that_is_stopped_goes_on_no_further(private: Path) -> None:
+    """It is asked before each request whether to go on."""
+    asked: list[int] = []
+
+    def check() -> None:
+        asked.append(len(asked))
+        if len(asked) == 3:
+            raise Interrupted("the rehearsal was stopped")
+
+    with pytest.raises(Interrupted), staged(answers(), nginx(), Layout(), render, check) as stage:  # noqa: PT012
+        for _ in range(10):
+            stage.send(stage.view.client, "/_matrix/x")
+    assert len(asked) == 3
+    assert left(private) == []
+
+
+def test_a_program_that_will_not_end_is_killed(private: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is stopped (SIGSTOP), so that it cannot be asked; its worker goes with it."""
+    monkeypatch.setattr(private_nginx, "PATIENCE", 0.2)
     with staged(answers(), nginx(), Layout(), render):
         master, worker = psutil.Process().children(recursive=True)
         master.suspend()

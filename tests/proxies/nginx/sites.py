@@ -28,6 +28,7 @@ from palpo_installer.proxies.nginx.reading import address_and_ports
 from palpo_installer.proxies.nginx.rendering import render
 from palpo_installer.site import Site, build
 
+DEFAULT = Layout()
 ETC = Path("/etc/nginx")
 NEIGHBOUR = ETC / "sites-enabled" / "neighbour"
 DEBIAN = IncludeDirectory(ETC / "sites-enabled", "*", ETC / "nginx.conf", 60)
@@ -95,15 +96,22 @@ def nginx(
     )
 
 
-def rendered(found: Nginx, *, site: Site | None = None, answers: Answers = ANSWERS, system: System = HOST) -> Rendering:
+def rendered(
+    found: Nginx,
+    *,
+    site: Site | None = None,
+    answers: Answers = ANSWERS,
+    system: System = HOST,
+    layout: Layout = DEFAULT,
+) -> Rendering:
     """Render a site with certificates in a directory of their names."""
-    wanted = site or build(answers, Layout())
+    wanted = site or build(answers, layout)
     live = Path("/etc/palpo-installer/acme/live")
     files = {
         name: CertificateFiles(live / name / "fullchain.pem", live / name / "privkey.pem")
         for name in wanted.certificates
     }
-    return render(wanted, found, system, Layout(), files)
+    return render(wanted, found, system, layout, files)
 
 
 def direct(port: int = 8448) -> Answers:

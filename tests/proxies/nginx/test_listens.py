@@ -140,3 +140,11 @@ def test_findings_say_what_is_narrower_than_expected() -> None:
         "HTTP/2 is not offered on port 443 at 203.0.113.5",
     ]
     assert rendered(nginx(block("443 ssl http2", "80"))).findings == ()
+
+
+def test_a_site_on_all_the_addresses_that_were_to_be_had_is_as_expected() -> None:
+    """A copy of a host on loopback is not told that it is on loopback only."""
+    layout = Layout(addresses=("127.0.0.1",))
+    neighbour = nginx(block("127.0.0.1:443 ssl http2", "127.0.0.1:80"))
+    assert rendered(neighbour, layout=layout).findings == ()
+    assert len(rendered(neighbour).findings) == 2
