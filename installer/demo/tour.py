@@ -11,10 +11,9 @@ from functools import cached_property
 from palpo_installer import review
 from palpo_installer.answers import Address, Answers
 from palpo_installer.certificates import store
-from palpo_installer.certificates.authority import authority_files
 from palpo_installer.changes import Plan
 from palpo_installer.commands.following import perform
-from palpo_installer.demo import programs, record
+from palpo_installer.demo import by_hand, programs, record
 from palpo_installer.demo.premises import GREETING, NEIGHBOUR, Premises
 from palpo_installer.demo.record import Watch, short
 from palpo_installer.demo.story import Story
@@ -68,7 +67,7 @@ class Tour:
             and all(f'200, "{GREETING}"' in first for first in self.watch.first),
         )
         self.story.by_hand(f"curl --header 'Host: {NEIGHBOUR}' http://127.0.0.1:{self.layout.http_port}/")
-        self.story.by_hand(self._command("detect"))
+        self.story.by_hand(by_hand.tool(self.layout, "detect"))
 
     def review(self) -> tuple[Session, Plan]:
         """Show what would be done, in short."""
@@ -110,7 +109,7 @@ class Tour:
             f"the certificate shown there is {', '.join(map(short, leaves))}, the one in {chain}",
             holds=leaves == {on_disk} and bool(on_disk),
         )
-        self.story.by_hand(self._curl(client, MARKER_PATH, "--head"))
+        self.story.by_hand(by_hand.curl(self.layout, client, MARKER_PATH, "--head"))
         self._neighbour_stays()
 
     def verify(self) -> None:
@@ -140,8 +139,8 @@ class Tour:
             f"{', '.join(keys.get('verify_keys', {}))}, the key that was made for it",
             holds=keys.get("server_name") == self.answers.names.server_name,
         )
-        self.story.by_hand(self._curl(client, KEYS))
-        self.story.by_hand(self._command("verify"))
+        self.story.by_hand(by_hand.curl(self.layout, client, KEYS))
+        self.story.by_hand(by_hand.tool(self.layout, "verify"))
 
     def repeat(self) -> None:
         """Show that the same answers once more change nothing."""
@@ -156,7 +155,7 @@ class Tour:
             f"{short(after.fingerprint)} before and after",
             holds=ended.returncode == 0 and before == after,
         )
-        self.story.by_hand(self._command("plan --exit-code"))
+        self.story.by_hand(by_hand.tool(self.layout, "plan --exit-code"))
 
     def fail(self) -> None:
         """Let a change fail that nginx itself takes for a success, and show that it is taken back."""
@@ -194,7 +193,7 @@ class Tour:
         self.story.step("Roll back: the host as it was")
         code = perform(self.host, first, "--roll-back", say=self._tell)
         self.story.proof(f"exit code {code}", holds=code == 0)
-        self.story.by_hand(self._command(f"rollback {first}"))
+        self.story.by_hand(by_hand.tool(self.layout, f"rollback {first}"))
 
     def compare(self) -> None:
         """Show that the host is what it was, byte for byte."""
@@ -252,11 +251,3 @@ class Tour:
             f"{NEIGHBOUR} was asked {watch.count} times by now and answered as in the beginning{other}",
             holds=not watch.others,
         )
-
-    def _command(self, words: str) -> str:
-        return " ".join(("palpo-installer", *self.layout.arguments(), words))
-
-    def _curl(self, name: str, target: str, *options: str) -> str:
-        port, authority = self.layout.https_port, authority_files(self.layout).chain
-        there = f"--resolve {name}:{port}:127.0.0.1"
-        return " ".join(("curl", *options, f"--cacert {authority}", there, f"https://{name}:{port}{target}"))

@@ -15,7 +15,7 @@ from tests.lab.screen import Terminal
 from tests.lab.test_plain import POOR, door
 from tests.terminals import Dialogue
 
-BELOW = ("/etc", "/var", "/usr/local", "/home", "/srv")
+BELOW = ("/etc", "/var/lib", "/usr/local", "/home", "/srv")
 AS_NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs")
 CLEAN = ("env", "-i", "PATH=/usr/bin:/bin", "HOME=/nowhere")
 AFTER_APPLY = STEPS[3:]
@@ -44,7 +44,7 @@ def demo(machine: ThrowAwayHost, prefix: Sequence[str], *arguments: str) -> subp
 def is_alone(machine: ThrowAwayHost) -> bool:
     """Return whether nothing of a demonstration is left: no process, no socket, no file."""
     running = machine.output(["ps", "-e", "-o", "args="])
-    files = machine.output(["find", "/tmp", "-mindepth", "1", "-name", "palpo*"])
+    files = machine.output(["find", "/tmp", "/var/log", "-name", "palpo*", "-o", "-name", "nginx"])
     ports = {port for _, port in machine.listening()} - {53}
     return not (files or ports or "nginx" in running or "palpo_installer" in running)
 
@@ -68,7 +68,7 @@ def test_by_itself_it_shows_everything_and_leaves_nothing(machine: ThrowAwayHost
 
 
 def test_a_person_is_led_through_plain_prompts(machine: ThrowAwayHost) -> None:
-    """Enter at every question, one number at the review, and the rest goes by itself; meanwhile commands can be tried."""
+    """Enter at every question, a number at the review, and the rest goes by itself; meanwhile commands can be tried."""
     before = machine.snapshot(BELOW)
     command = [*AS_NOBODY, *machine.command, "demo"]
     with Dialogue(command, ENVIRONMENT | POOR, within=door(machine)) as visit:
