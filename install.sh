@@ -32,6 +32,7 @@ Installs palpo-installer into a virtual environment of its own and starts it, wi
 
   --unattended FILE   apply the answers in FILE afterwards, without questions
   --no-run            install only
+  --demo              go the whole way on a made-up host in a temporary directory; nothing else is changed
   --with-packages     install a missing Python with the system's package manager, without asking
   --uninstall         remove the program; what it set up stays
   -h, --help          this text
@@ -95,6 +96,7 @@ parse() {
                 shift
                 ;;
             --no-run) action=install ;;
+            --demo) action=demo ;;
             --with-packages) packages=install ;;
             --uninstall) action=uninstall ;;
             -h | --help) action=help ;;
@@ -361,6 +363,13 @@ hand_over() {
     tool=$BIN/palpo-installer
     case $action in
         unattended) exec "$tool" apply --answers "$answers" --yes "$@" </dev/null ;;
+        demo)
+            if ! is_a_file && terminal; then
+                come_forward
+                exec "$tool" demo "$@" </dev/tty
+            fi
+            exec "$tool" demo "$@"
+            ;;
         install) say "Installed. Start it with: $tool" ;;
         wizard)
             if [ $# -gt 0 ] && terminal; then exec "$tool" "$@" </dev/tty; fi
@@ -377,7 +386,7 @@ hand_over() {
 
 uninstall() {
     for user in "$UNITS"/palpo-installer*.timer /etc/cron.d/palpo-installer*; do
-        [ ! -e "$user" ] || fail 1 "$user still renews certificates with it. First run: palpo-installer uninstall"
+        [ ! -e "$user" ] || fail 1 "$user still renews certificates with it. First take back what it set up: palpo-installer rollback 1"
     done
     for run in /var/lib/palpo-installer/runs/*/open; do
         [ ! -e "$run" ] || fail 1 "a run was cut off, and must be taken back first: palpo-installer recover"

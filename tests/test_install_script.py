@@ -83,6 +83,12 @@ def test_unattended_applies_the_answers(machine: Machine, tmp_path: Path) -> Non
     assert f"arguments ['apply', '--answers', '{answers}', '--yes', '--json']" in done.stdout
 
 
+def test_demo_is_handed_on_without_a_terminal(machine: Machine, tmp_path: Path) -> None:
+    """``--demo`` starts the demo, also where nobody can answer."""
+    done = machine.install(wheel(tmp_path, "1.0"), "--demo", "--", "--yes")
+    assert "arguments ['demo', '--yes']" in done.stdout
+
+
 def test_arguments_and_exit_code_are_the_programs(machine: Machine, tmp_path: Path) -> None:
     """What follows ``--`` reaches the program, and its exit code is the script's."""
     program = TELLS + "        sys.exit(3)\n"
