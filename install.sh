@@ -66,6 +66,7 @@ main() {
     for command in cat date dirname env id mkdir readlink rm rmdir tail; do need "$command"; done
     parse "$@"
     [ "$action" != help ] || { usage; return; }
+    [ "$action" != demo ] || settle_at_home
     elevate "$@"
     shift "$parsed"
     [ -z "$answers" ] || [ -r "$answers" ] || fail 2 "$answers cannot be read."
@@ -115,6 +116,13 @@ writable() {
     place=$1
     while [ ! -e "$place" ]; do place=$(dirname "$place"); done
     [ -w "$place" ]
+}
+
+# The demonstration needs no root: where the usual places cannot be written, the person's own will do.
+settle_at_home() {
+    if writable "$PREFIX" && writable "$BIN"; then return; fi
+    [ -n "${HOME:-}" ] && writable "$HOME" || return 0
+    PREFIX=$HOME/.local/share/palpo-installer BIN=$HOME/.local/bin
 }
 
 # Goes on as root, where that is needed and this script is a file that can be started again.

@@ -120,5 +120,5 @@ def farewell(app: Wizard, identity: str, ended: Ended) -> str:
     kept = result.saved_at(app.host.layout, identity)
     if ran.run.result == "applied":
         lines += [f"The result: {kept}"] if app.host.status(kept) is not None else []
-        lines.append(f"To go back: palpo-installer rollback {identity}")
+        lines.append(f"To go back: {ran.command} rollback {identity}")
     return "\n".join(lines)

@@ -44,8 +44,7 @@ class Tour:
 
     def __init__(self, premises: Premises, watch: Watch, story: Story) -> None:
         self.premises = premises
-        self.host = premises.host
-        self.layout = premises.layout
+        self.host, self.layout = premises.host, premises.layout
         self.watch = watch
         self.story = story
         self.untouched = record.files(self.layout)
@@ -71,9 +70,8 @@ class Tour:
 
     def review(self) -> tuple[Session, Plan]:
         """Show what would be done, in short."""
-        session = begin(self.host, self.premises.answers)
-        plan = make(inputs_of(session))
         self.story.step("The review: every change is shown before it is made")
+        plan = make(inputs_of(session := begin(self.host, self.premises.answers)))
         for sentence in plan.summary:
             self.story.say(sentence)
         for number, change in enumerate(plan.changes, 1):
@@ -189,8 +187,8 @@ class Tour:
 
     def roll_back(self) -> None:
         """Take everything back, and show that the host is what it was."""
-        first = standing(self.layout)[0].id
         self.story.step("Roll back: the host as it was")
+        first = standing(self.layout)[0].id
         code = perform(self.host, first, "--roll-back", say=self._tell)
         self.story.proof(f"exit code {code}", holds=code == 0)
         self.story.by_hand(by_hand.tool(self.layout, f"rollback {first}"))
@@ -211,8 +209,7 @@ class Tour:
             holds=gone.status == 404 and not gone.header(MARKER_HEADER),
         )
         self._neighbour_stays()
-        stays = ", ".join(map(str, record.kept(self.layout)))
-        if stays:
+        if stays := ", ".join(map(str, record.kept(self.layout))):
             self.story.say(f"Kept on purpose, for another time: {stays}.")
 
     @property

@@ -100,7 +100,8 @@ def test_no_secret_is_left_where_others_can_read_it(nginx: ThrowAwayHost, acme: 
             assert secret not in said.stdout + said.stderr
         allowed = {ways.ANSWERS, "/etc/palpo/palpo.toml", "/etc/palpo-installer/answers.toml"}
         allowed |= {"/etc/palpo-installer/keys/example.com", "/root/rendered/etc/palpo/palpo.toml"}
-        found = set(ways.finds(host, secret, ["/root", "/etc", "/var", "/run", "/tmp"]))
+        own = [ways.ANSWERS, "/root/plan.json", "/root/rendered"]
+        found = set(ways.finds(host, secret, [*own, "/etc", "/var/lib", "/var/log", "/run", "/tmp"]))
         assert found <= allowed
         readable = host.output(["find", *found, "-perm", "/0077"])
         assert readable == ""
