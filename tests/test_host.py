@@ -7,6 +7,7 @@ import socket
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -15,6 +16,7 @@ import pytest
 from palpo_installer.errors import HostError, TimedOut
 from palpo_installer.host import SEARCH_PATH, Command, Host
 from palpo_installer.layout import Layout
+from tests.lab.running import until
 
 HOST = Host()
 PYTHON = sys.executable
@@ -107,7 +109,15 @@ def test_a_time_limit_ends_the_children_too(tmp_path: Path) -> None:
     assert time.monotonic() - began < 5
     assert raised.value.where.startswith(PYTHON)
     for pid in map(int, note.read_text().split()):
-        assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+        until(partial(has_ended, pid), f"the end of process {pid}")
+
+
+def has_ended(pid: int) -> bool:
+    """Return whether a process is gone, or only waits to be counted; a killed one takes a moment for it."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def test_a_daemon_that_keeps_the_pipes_does_not_hold_us_up() -> None:
