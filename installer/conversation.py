@@ -188,15 +188,6 @@ def shown(value: object) -> str:
     return str(value)
 
 
-def required_keys(page: Page, conversation: Talk) -> tuple[str, ...]:
-    """Return the keys on a page that have no default and nobody answered: what a person must type."""
-    return tuple(
-        each.question.key
-        for each in conversation.on(page.keys)
-        if each.question.required and not each.shown and each.question.kind is not Kind.SECRET
-    )
-
-
 def changed(given: Given, key: str, text: str) -> dict[str, object]:
     """Return what was given with one more answer; an empty one gives the default back."""
     rest = {other: value for other, value in given.items() if other != key}

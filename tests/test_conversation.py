@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from palpo_installer.conversation import PAGES, Given, Page, Talk, applying, changed, required_keys, talk
+from palpo_installer.conversation import PAGES, Given, Page, Talk, applying, changed, talk
 from palpo_installer.layout import Layout
 from palpo_installer.questions import QUESTIONS, SUPPORTED, is_supported, resolve
 from palpo_installer.secret import Secret
@@ -51,8 +51,6 @@ def test_a_bare_host_needs_at_most_twelve_answers() -> None:
 def test_most_of_them_are_enter() -> None:
     """A person must type the server name, agree to the terms, and say where the database is; the rest has defaults."""
     conversation = conversing({"names.server_name": "example.com"})
-    assert required_keys(NAMES, conversing({})) == ("names.server_name",)
-    assert required_keys(CERTIFICATES, conversation) == ("certificates.agree_terms",)
     problems = [field.question.key for page in PAGES for field in conversation.problems(page)]
     assert problems == ["certificates.agree_terms", "homeserver.database_url_file"]
 
