@@ -156,12 +156,30 @@ class VirtualHost:
 
 
 @dataclass(frozen=True)
+class Guest:
+    """Routes that go into a virtual host which somebody else's configuration has for a name.
+
+    Attributes:
+        name: the host name whose virtual host it is.
+        port: where that answers.
+        tls: whether the port speaks TLS.
+        routes: a marker, then answers for paths of ours only; the rest stays its owner's.
+    """
+
+    name: str
+    port: int
+    tls: bool
+    routes: tuple[Route, ...]
+
+
+@dataclass(frozen=True)
 class Site:
     """What must be served.
 
     Attributes:
         virtual_hosts: those without TLS first.
         certificates: the names that need a certificate each.
+        guests: what goes into virtual hosts that are somebody else's.
         body_limit: bytes of a request body; larger ones are answered with 413.
         header_limit: bytes of one header line, and of the request line.
         read_timeout: seconds a proxy waits for the homeserver: joins wait for other servers up to 120 s,
@@ -172,6 +190,7 @@ class Site:
     virtual_hosts: tuple[VirtualHost, ...]
     certificates: tuple[str, ...]
     body_limit: int
+    guests: tuple[Guest, ...] = ()
     header_limit: int = 32 * 1024
     read_timeout: int = 300
     keepalive: int = 25
