@@ -12,6 +12,7 @@
     ├── OrderRefused            an order that cannot succeed, or would hit a rate limit
     ├── GateFailed              applied, but not as promised: the change is taken back
     ├── Interrupted             the person asked to stop: the change is taken back
+    ├── Unconfirmed             nobody confirmed in time: the change is taken back
     └── NotPutBack              exit 5: something could not be put back
 """
 
@@ -82,6 +83,10 @@ class GateFailed(InstallerError):
 
 class Interrupted(InstallerError):
     """The person, or the system, asked the run to stop."""
+
+
+class Unconfirmed(InstallerError):
+    """A change was made, and nobody confirmed it in time."""
 
 
 class NotPutBack(InstallerError):

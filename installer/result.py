@@ -46,13 +46,23 @@ class Result:
 def of_run(layout: Layout, identity: str) -> Result:
     """Return how a run ended."""
     directory = layout.runs / identity
-    report = directory / "report.json"
+    report = report_of(directory)
     return Result(
         run=past_run(directory),
         plan=plan_of(directory),
         report=load(report.read_text(), Report) if report.exists() else None,
         options=layout.arguments(),
     )
+
+
+def report_of(directory: Path) -> Path:
+    """Return where what the outside saw of a run is kept."""
+    return directory / "report.json"
+
+
+def was_looked_at(directory: Path) -> bool:
+    """Return whether somebody has looked at a run from outside."""
+    return report_of(directory).exists()
 
 
 def saved_at(layout: Layout, identity: str) -> Path:
@@ -102,9 +112,14 @@ def _lines(result: Result) -> Iterator[str]:
     yield f"To look again: {result.command} verify"
 
 
-def _seen(report: Report) -> Iterator[str]:
+def counted(report: Report) -> str:
+    """Return how many checks there were, and how they ended."""
     counts = ", ".join(f"{report.counts[each]} {word}" for each, word in WORDS.items() if report.counts[each])
-    yield f"{len(report.checks)} checks: {counts}"
+    return f"{len(report.checks)} checks: {counts}"
+
+
+def _seen(report: Report) -> Iterator[str]:
+    yield counted(report)
     for check in report.failures:
         yield f"FAIL {check.name}, {check.subject}: {check.what}"
         yield from (f"     {line}" for line in check.next.splitlines())

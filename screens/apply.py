@@ -13,15 +13,21 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.worker import get_current_worker
 
+from palpo_installer.engine.confirmation import in_time
 from palpo_installer.engine.events import Event
 from palpo_installer.errors import InstallerError
 from palpo_installer.screens.following import Show, Watched
 from palpo_installer.screens.frame import Body, Step
-from palpo_installer.screens.progress import INDENT, Progress, after, in_words
+from palpo_installer.screens.progress import INDENT, Progress, after, in_words, seen_in_words
 from palpo_installer.screens.prose import Prose
 
 STOPPING = "Asked to stop; the engine takes back what it began."
+KEEPING = "Keeping the change."
 HINT = "^c takes everything back; ^q leaves this screen, and the run goes on."
+
+
+Follow = Callable[[Show, Watched], int | None]
+"""Starts and follows an engine; returns its exit code, None when nobody watches any more."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +46,11 @@ class Apply(Step[Ended]):
         "The engine works by itself; this screen only watches. If the connection is lost, it goes on, and "
         "'palpo-installer attach' shows it again.\n"
         "Ctrl+C asks the engine to take back everything it did in this run. l shows the log.\n"
+        "A change that waits to be confirmed takes itself back at the time shown: k keeps it. Leaving this screen "
+        "does not.\n"
     )
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("k", "keep", "Keep"),
         Binding("l", "log", "Log"),
     ]
 
@@ -64,8 +73,9 @@ class Apply(Step[Ended]):
         self,
         title: str,
         progress: Progress,
-        follow: Callable[[Show, Watched], int | None],
+        follow: Follow,
         ask_to_stop: Callable[[], None] | None,
+        confirm: Callable[[], None] | None = None,
     ) -> None:
         """Watch a run.
 
@@ -74,19 +84,23 @@ class Apply(Step[Ended]):
             progress: as it stands.
             follow: starts and follows the engine.
             ask_to_stop: asks the engine to take back; None where it is taking back already.
+            confirm: keeps a change that waits; None where none can.
         """
         super().__init__()
         self._title = title
         self._progress = progress
         self._follow = follow
         self._ask_to_stop = ask_to_stop
+        self._confirm = confirm
         self._stopping = False
+        self._keeping = False
         self._last = ""
 
     def content(self) -> Iterable[Widget]:
         """Yield the operations."""
         yield Prose(self._title, id="heading")
         yield Prose(hang=INDENT, id="operations")
+        yield Prose(id="seen")
         yield Prose(id="log")
 
     def below(self) -> Iterable[Widget]:
@@ -109,6 +123,17 @@ class Apply(Step[Ended]):
             self._ask_to_stop()
             self._show()
         return True
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer to keep the change only while it waits for that."""
+        return action != "keep" or (self._confirm is not None and bool(self._progress.until) and not self._keeping)
+
+    def action_keep(self) -> None:
+        """Keep the change that waits."""
+        if self._confirm is not None:
+            self._keeping = True
+            self._confirm()
+            self._show()
 
     def action_log(self) -> None:
         """Show the log instead of the operations, or the other way round."""
@@ -133,6 +158,7 @@ class Apply(Step[Ended]):
     def on_apply_happened(self, message: Happened) -> None:
         """Show what happened."""
         self._progress = after(self._progress, message.event)
+        self.refresh_bindings()
         if message.event.kind == "ended":
             self._last = message.event.text
         self._show()
@@ -144,11 +170,25 @@ class Apply(Step[Ended]):
     def _show(self) -> None:
         progress, now = self._progress, datetime.now(UTC).isoformat()
         self.query_one("#operations", Prose).show(in_words(progress, now))
+        self.query_one("#seen", Prose).show(seen_in_words(progress))
         self.query_one("#log", Prose).show("\n".join(f"  {line}" for line in progress.log))
         lines = [STOPPING] if self._stopping else ["Taking back."] if progress.backwards else []
         lines += [f"Waiting for: {progress.waiting}"] if progress.waiting else []
+        lines = lines or self._undecided()
         self.query_one("#waiting", Prose).show("\n".join(lines or [HINT if self._ask_to_stop else "At work."]))
-        self._keep_in_sight()
+        if not progress.until:
+            self._keep_in_sight()
+
+    def _undecided(self) -> list[str]:
+        """Return the question about a change that waits to be confirmed, none while nothing waits."""
+        if not self._progress.until:
+            return []
+        if self._keeping:
+            return [KEEPING]
+        return [
+            f"Keep this change? {in_time(datetime.fromisoformat(self._progress.until))}",
+            "k keeps it, ^c takes it back now. From elsewhere: palpo-installer confirm",
+        ]
 
     def _keep_in_sight(self) -> None:
         body = self.query_one(Body)

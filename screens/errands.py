@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from palpo_installer import session
-from palpo_installer.engine import renewal
-from palpo_installer.engine.history import runs
+from palpo_installer.engine import lock, renewal
+from palpo_installer.engine.history import runs, state
 from palpo_installer.host import Host
 from palpo_installer.outside import look
 from palpo_installer.rehearsal import rehearse
@@ -53,6 +53,7 @@ def history(host: Host) -> str:
 
 
 def _runs(host: Host) -> Iterator[str]:
+    busy = not lock.is_free(host.layout)
     for run in reversed(runs(host.layout)):
-        yield f"  {run.id}  {run.began:%Y-%m-%d %H:%M} UTC  {run.result}"
+        yield f"  {run.id}  {run.began:%Y-%m-%d %H:%M} UTC  {state(run, busy=busy)}"
         yield from (f"        {line}" for line in (run.cause, *run.problems) if line)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from palpo_installer.commands.following import last_part
 from palpo_installer.engine import launch
 from palpo_installer.engine.events import Event
+from palpo_installer.errors import Locked
 from palpo_installer.host import Host
 
 Show = Callable[[Event], None]
@@ -25,8 +27,7 @@ def perform(host: Host, identity: str, arguments: tuple[str, ...], show: Show, w
     code = launch.follow(host.layout, identity, show, offset, watched=watched)
     if code is not None or not watched():
         return code
-    show(Event("problem", SILENT))
-    return recover(host, show, watched)
+    return _take_over(host, identity, show, watched)
 
 
 def attach(host: Host, identity: str, offset: int, show: Show, watched: Watched) -> int | None:
@@ -34,8 +35,17 @@ def attach(host: Host, identity: str, offset: int, show: Show, watched: Watched)
     code = launch.follow(host.layout, identity, show, offset, watched=watched)
     if code is not None or not watched():
         return code
+    return _take_over(host, identity, show, watched)
+
+
+def _take_over(host: Host, identity: str, show: Show, watched: Watched) -> int | None:
+    """Let what a dead engine began be taken back: by another one that was started for that already, or by ours."""
     show(Event("problem", SILENT))
-    return recover(host, show, watched)
+    try:
+        return recover(host, show, watched)
+    except Locked:
+        began = last_part(host.layout.runs / identity / "events.jsonl")
+        return launch.follow(host.layout, identity, show, began, watched=watched)
 
 
 def recover(host: Host, show: Show, watched: Watched) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from palpo_installer.engine.confirmation import in_time
 from palpo_installer.engine.history import PastRun
 from palpo_installer.facts import Facts
 from palpo_installer.layout import Layout
@@ -32,6 +33,11 @@ class Past:
     def interrupted(self) -> tuple[PastRun, ...]:
         """The runs that were cut off, oldest first."""
         return () if self.busy else tuple(run for run in self.runs if run.result == "interrupted")
+
+    @property
+    def waiting(self) -> PastRun | None:
+        """The run that waits to be confirmed."""
+        return next((run for run in self.runs if self.busy and run.unconfirmed_until), None)
 
     @property
     def in_force(self) -> tuple[PastRun, ...]:
@@ -76,7 +82,12 @@ def _lines(facts: Facts, past: Past, layout: Layout) -> Iterator[str]:
 
 
 def _earlier(past: Past) -> Iterator[str]:
-    if past.busy:
+    if past.waiting and past.waiting.unconfirmed_until:
+        yield f"Run {past.waiting.id} waits to be confirmed"
+        yield f"  {in_time(past.waiting.unconfirmed_until)}"
+        yield "  Follow it to see it and to keep it, or: palpo-installer confirm"
+        yield ""
+    elif past.busy:
         yield "A run is at work now"
         yield "  It needs nobody to watch it."
         yield ""
@@ -120,7 +131,10 @@ def _entries(facts: Facts, past: Past) -> Iterator[Choice]:
     root = facts.system.root
     if past.busy:
         yield Choice("follow", "Follow the run", "Shows what it does until it has ended.")
-        yield Choice("leave", "Leave", "The run goes on.")
+        goes_on = (
+            "The run goes on, and takes itself back unless it is confirmed." if past.waiting else "The run goes on."
+        )
+        yield Choice("leave", "Leave", goes_on)
         return
     if past.interrupted and root:
         yield Choice("recover", "Take back what was begun", "Then everything is as it was before that run.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from palpo_installer.changes import Plan
 from palpo_installer.engine.events import Event
@@ -47,6 +48,9 @@ class Progress:
         log: every event in words.
         ended: the last event, None while it runs.
         backwards: whether something is being taken back.
+        findings: what the outside does not see as it should.
+        seen: what the outside sees, counted.
+        until: when it takes itself back, ISO 8601, UTC; empty while it does not wait to be confirmed.
     """
 
     lines: tuple[Line, ...] = ()
@@ -54,6 +58,9 @@ class Progress:
     log: tuple[str, ...] = ()
     ended: Event | None = None
     backwards: bool = False
+    findings: tuple[str, ...] = ()
+    seen: str = ""
+    until: str = ""
 
     @property
     def current(self) -> int:
@@ -82,20 +89,26 @@ def after(progress: Progress, event: Event) -> Progress:
     """Return the progress after an event."""
     said = f"{event.at[11:19]}  {event.kind.ljust(9)}  {event.text}".rstrip()
     progress = replace(progress, log=(*progress.log, said))
+    changes: dict[str, Any]
     match event.kind:
         case "acting" | "undoing":
             backwards = progress.backwards or event.kind == "undoing"
-            return replace(progress, lines=_begun(progress.lines, event), waiting="", backwards=backwards)
+            changes = {"lines": _begun(progress.lines, event), "waiting": "", "backwards": backwards, "until": ""}
         case "done" | "undone":
-            return replace(progress, lines=_ended(progress.lines, event), waiting="")
+            changes = {"lines": _ended(progress.lines, event), "waiting": ""}
         case "preparing" | "waiting":
-            return replace(progress, waiting=event.text)
+            changes = {"waiting": event.text}
         case "problem" if event.step:
-            return replace(progress, lines=_ended(progress.lines, event), waiting="")
+            changes = {"lines": _ended(progress.lines, event), "waiting": ""}
+        case "finding":
+            changes = {"findings": (*progress.findings, event.text)}
+        case "unconfirmed":
+            changes = {"seen": event.text, "until": event.until, "waiting": ""}
         case "ended":
-            return replace(progress, ended=event, waiting="")
+            changes = {"ended": event, "waiting": "", "until": ""}
         case _:
-            return progress
+            changes = {}
+    return replace(progress, **changes)
 
 
 def _begun(lines: tuple[Line, ...], event: Event) -> tuple[Line, ...]:
@@ -124,6 +137,14 @@ def _between(begin: str, end: str) -> float:
 def in_words(progress: Progress, now: str) -> str:
     """Return a line for each operation: state, seconds, title; ``now`` is the time, ISO 8601, UTC."""
     return "\n".join(_line(line, now) for line in progress.lines)
+
+
+def seen_in_words(progress: Progress) -> str:
+    """Return what the outside sees of a run that waits to be confirmed, empty for other runs."""
+    if not progress.until:
+        return ""
+    lines = (f"  {line}" for line in (progress.seen, *progress.findings) if line)
+    return "\n".join(["", "What the outside sees", *lines])
 
 
 def _line(line: Line, now: str) -> str:

@@ -15,6 +15,7 @@ from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
+from palpo_installer.engine.confirmation import USUAL
 from palpo_installer.screens.fields import entry
 from palpo_installer.screens.frame import Step
 from palpo_installer.screens.prose import Prose
@@ -22,10 +23,17 @@ from palpo_installer.screens.prose import Prose
 
 @dataclass(frozen=True)
 class Decision:
-    """What the person decided; ``path`` is where a plan is saved to."""
+    """What the person decided.
+
+    Attributes:
+        kind: what is to be done.
+        path: where a plan is saved to.
+        confirm_within: seconds after which what is applied takes itself back unless it is confirmed; None to keep it.
+    """
 
     kind: Literal["apply", "rehearse", "save", "back", "leave"]
     path: str = ""
+    confirm_within: int | None = None
 
 
 class SaveAs(ModalScreen[str]):
@@ -57,17 +65,28 @@ class Review(Step[Decision]):
         "This is everything that will be done, in order. Nothing has been changed yet.\n"
         "In the differences, + is a line that will be there and - one that is there now.\n"
         "a applies it, s saves it in a file, b goes back to the questions, q leaves.\n"
+        "c lets the changes take themselves back after some minutes unless you confirm them then, in case you are "
+        "locked out; over SSH that is so unless c turns it off.\n"
         "t tries the site out first, in a private copy of nginx on loopback: nothing is changed by that.\n"
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a", "apply", "Apply"),
+        Binding("c", "toggle_confirmation", "Confirm"),
         Binding("t", "decide('rehearse')", "Try out"),
         Binding("s", "save", "Save plan"),
         Binding("b,escape", "decide('back')", "Back", key_display="b"),
         Binding("q", "decide('leave')", "Leave", show=False),
     ]
 
-    def __init__(self, text: str, *, hindrance: str = "", complaint: str = "", path: str = "palpo-plan.json") -> None:
+    def __init__(
+        self,
+        text: str,
+        *,
+        hindrance: str = "",
+        complaint: str = "",
+        path: str = "palpo-plan.json",
+        confirm_within: int | None = None,
+    ) -> None:
         """Show a review.
 
         Args:
@@ -75,12 +94,14 @@ class Review(Step[Decision]):
             hindrance: why it cannot be applied, empty when it can.
             complaint: why the last thing that was asked for did not work.
             path: where a plan is saved, as an offer.
+            confirm_within: seconds within which it must be confirmed, as an offer; None for not at all.
         """
         super().__init__()
         self._text = text
         self._hindrance = hindrance
         self._complaint = complaint
         self._path = path
+        self._confirm_within = confirm_within
 
     def content(self) -> Iterable[Widget]:
         """Yield the review."""
@@ -91,15 +112,29 @@ class Review(Step[Decision]):
         for line in filter(None, (self._complaint, self._hindrance)):
             yield Prose(f"! {line}", classes="banner")
         if not self._hindrance:
-            yield Prose("Read it, then press a to apply it.", classes="banner")
+            yield Prose(self._offer(), classes="banner", id="offer")
+
+    def _offer(self) -> str:
+        """Return how to apply it, and what becomes of it then."""
+        if self._confirm_within is None:
+            return "Read it, then press a to apply it."
+        return (
+            "Read it, then press a to apply it. It takes itself back unless you confirm it within "
+            f"{self._confirm_within} seconds; c turns that off."
+        )
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Grey out applying where it is not possible."""
-        return None if action == "apply" and self._hindrance else True
+        return None if action in {"apply", "toggle_confirmation"} and self._hindrance else True
 
     def action_apply(self) -> None:
         """Apply the plan."""
-        self.dismiss(Decision("apply"))
+        self.dismiss(Decision("apply", confirm_within=self._confirm_within))
+
+    def action_toggle_confirmation(self) -> None:
+        """Let it take itself back unless it is confirmed, or the other way round."""
+        self._confirm_within = USUAL if self._confirm_within is None else None
+        self.query_one("#offer", Prose).show(self._offer())
 
     def action_decide(self, kind: Literal["rehearse", "back", "leave"]) -> None:
         """Do something that needs no more words."""

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from palpo_installer import result
 from palpo_installer.commands.following import last_part, latest
 from palpo_installer.engine import launch
+from palpo_installer.engine.confirmation import asked_for, confirm
 from palpo_installer.engine.history import PastRun, past_run, runs
 from palpo_installer.engine.process import STOP
 from palpo_installer.screens import following
-from palpo_installer.screens.apply import Apply, Ended
+from palpo_installer.screens.apply import Apply, Ended, Follow
 from palpo_installer.screens.following import Show, Watched
 from palpo_installer.screens.looking import Made
 from palpo_installer.screens.progress import Progress, planned
@@ -22,11 +23,11 @@ if TYPE_CHECKING:
     from palpo_installer.screens.app import Wizard
 
 
-async def apply(app: Wizard, made: Made) -> str:
-    """Apply a plan; return what comes next."""
+async def apply(app: Wizard, made: Made, confirm_within: int | None) -> str:
+    """Apply a plan, to be taken back after so many seconds unless it is confirmed; return what comes next."""
     host = app.host
     try:
-        identity = launch.register(made.plan, made.session.resolved.secrets, host.layout)
+        identity = launch.register(made.plan, made.session.resolved.secrets, host.layout, confirm_within)
     except OSError as error:
         await app.ask(Reading(f"The run cannot begin\n  {error.filename}: {error.strerror}", "Apply"))
         return "start"
@@ -35,8 +36,14 @@ async def apply(app: Wizard, made: Made) -> str:
     def follow(show: Show, watched: Watched) -> int | None:
         return following.perform(host, identity, (), show, watched)
 
-    stop = partial(ask_to_stop, app, identity)
-    return await _watch(app, identity, Apply(f"Run {identity}", progress, follow, stop))
+    return await _watch(app, identity, _screen(app, identity, progress, follow))
+
+
+def _screen(app: Wizard, identity: str, progress: Progress, follow: Follow) -> Apply:
+    """Return the screen of a run that can be stopped, and confirmed where it waits for that."""
+    layout = app.host.layout
+    stop, keep = partial(ask_to_stop, app, identity), partial(confirm, layout, identity)
+    return Apply(f"Run {identity}", progress, follow, stop, keep)
 
 
 async def attach(app: Wizard) -> str:
@@ -48,8 +55,7 @@ async def attach(app: Wizard) -> str:
     def follow(show: Show, watched: Watched) -> int | None:
         return following.attach(host, identity, offset, show, watched)
 
-    stop = partial(ask_to_stop, app, identity)
-    return await _watch(app, identity, Apply(f"Run {identity}", Progress(), follow, stop))
+    return await _watch(app, identity, _screen(app, identity, Progress(), follow))
 
 
 async def recover(app: Wizard) -> str:
@@ -83,6 +89,8 @@ def ask_to_stop(app: Wizard, identity: str) -> None:
 async def _watch(app: Wizard, identity: str, screen: Apply) -> str:
     """Show a run until it has ended, then how; what is left in the scrollback always says where it is."""
     app.farewell = f"Run {identity} goes on without this screen. To see it: palpo-installer attach"
+    if asked_for(app.host.layout.runs / identity):
+        app.farewell += "\nIt takes itself back unless it is confirmed: palpo-installer confirm"
     ended = await app.ask(screen)
     ran = past_run(app.host.layout.runs / identity)
     in_force = ran.result == "applied"

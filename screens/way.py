@@ -7,8 +7,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from palpo_installer import saved_plan
+from palpo_installer import connection, saved_plan
 from palpo_installer.conversation import PAGES, applying
+from palpo_installer.engine.confirmation import USUAL
 from palpo_installer.errors import AnswersError, InstallerError
 from palpo_installer.host import Host
 from palpo_installer.screens import conversing, errands, looking
@@ -78,7 +79,7 @@ async def set_up(app: Wizard) -> str:
             case Made():
                 decision = await decide(app, made)
                 if decision.kind == "apply":
-                    return await apply(app, made)
+                    return await apply(app, made, decision.confirm_within)
                 if decision.kind != "back":
                     return "leave"
                 step -= 1
@@ -95,7 +96,8 @@ async def decide(app: Wizard, made: Made) -> Decision:
     """Show the review until the person decided; a plan is saved here."""
     complaint = ""
     while True:
-        screen = Review(made.text, hindrance=hindrance(app, made), complaint=complaint)
+        within = USUAL if connection.is_remote() else None
+        screen = Review(made.text, hindrance=hindrance(app, made), complaint=complaint, confirm_within=within)
         decision = await app.ask(screen)
         if decision.kind == "rehearse":
             complaint = await _try_out(app, made)

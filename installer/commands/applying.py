@@ -7,10 +7,10 @@ from pathlib import Path
 import click
 
 from palpo_installer import review, saved_plan
-from palpo_installer.commands.following import carry_out, join, perform, recover_files
+from palpo_installer.commands.following import carry_out, join, keep, perform, recover_files
 from palpo_installer.commands.following import recover as recover_runs
 from palpo_installer.commands.options import answers_options, require_root, yes_option
-from palpo_installer.engine import launch
+from palpo_installer.engine import confirmation, launch
 from palpo_installer.engine.history import forget_signs, standing
 from palpo_installer.engine.process import Engine, discard_edits, refuse_edits
 from palpo_installer.engine.renewal import renew as renew_certificates
@@ -25,9 +25,18 @@ from palpo_installer.session import Session, begin, given, inputs_of
 @click.option(
     "--plan", "saved", type=click.Path(path_type=Path), metavar="FILE", help="Apply a saved plan, exactly as it is."
 )
+@click.option(
+    "--confirm-within",
+    "within",
+    type=click.IntRange(confirmation.LEAST, confirmation.MOST),
+    metavar="SECONDS",
+    help="Take the changes back after so many seconds unless they are confirmed; --yes does not confirm them.",
+)
 @yes_option
 @click.pass_obj
-def apply(host: Host, file: Path | None, settings: tuple[str, ...], saved: Path | None, *, yes: bool) -> int:
+def apply(
+    host: Host, file: Path | None, settings: tuple[str, ...], saved: Path | None, within: int | None, *, yes: bool
+) -> int:
     """Make the changes, prove them, and take them back when anything is not as promised."""
     require_root(host, "apply")
     if launch.cut_off(host.layout):
@@ -46,7 +55,7 @@ def apply(host: Host, file: Path | None, settings: tuple[str, ...], saved: Path 
     if not yes and not click.confirm("Make these changes?", default=False):
         click.echo("Nothing was changed.")
         return 0
-    return carry_out(host, plan, session.resolved.secrets)
+    return carry_out(host, plan, session.resolved.secrets, confirm_within=within)
 
 
 def _session(host: Host, file: Path | None, settings: tuple[str, ...], saved: Path | None) -> Session:
@@ -103,6 +112,14 @@ def attach(host: Host) -> int:
     """Follow the run that is at work, or show how the last one ended."""
     require_root(host, "attach")
     return join(host)
+
+
+@click.command()
+@click.pass_obj
+def confirm(host: Host) -> int:
+    """Keep a change that would take itself back, and follow its run to the end."""
+    require_root(host, "confirm")
+    return keep(host)
 
 
 @click.command()

@@ -10,10 +10,14 @@ import click
 
 from palpo_installer import result
 from palpo_installer.changes import Plan
-from palpo_installer.engine import launch
+from palpo_installer.commands.asking import Question
+from palpo_installer.engine import launch, lock
+from palpo_installer.engine.confirmation import confirm, waiting
 from palpo_installer.engine.events import Event, parse
 from palpo_installer.engine.history import past_run, runs
+from palpo_installer.engine.journal import progress, read
 from palpo_installer.engine.process import Engine
+from palpo_installer.errors import Locked, RefusedPlan
 from palpo_installer.host import Host
 from palpo_installer.layout import Layout
 from palpo_installer.secret import Secret
@@ -38,9 +42,14 @@ def show(event: Event, say: Say = click.echo) -> None:
         say(f"  {LABELS[event.kind]} {event.text}")
 
 
-def carry_out(host: Host, plan: Plan, secrets: Mapping[str, Secret], say: Say = click.echo) -> int:
-    """Make a run of a plan, follow it to its end and tell how it ended; return the exit code."""
-    identity = launch.register(plan, secrets, host.layout)
+def carry_out(
+    host: Host, plan: Plan, secrets: Mapping[str, Secret], say: Say = click.echo, confirm_within: int | None = None
+) -> int:
+    """Make a run of a plan, follow it to its end and tell how it ended; return the exit code.
+
+    With ``confirm_within`` it takes itself back after so many seconds unless somebody confirms it.
+    """
+    identity = launch.register(plan, secrets, host.layout, confirm_within)
     say(f"Run {identity}")
     code = perform(host, identity, say=say)
     tell(host.layout, identity, say)
@@ -52,11 +61,21 @@ def perform(host: Host, identity: str, *arguments: str, say: Say = click.echo) -
     offset = launch.position(host.layout, identity)
     with launch.asking_to_stop(host.layout, identity):
         launch.start(host, identity, *arguments)
-        code = launch.follow(host.layout, identity, partial(show, say=say), offset)
+        code = watch(host.layout, identity, say, offset)
     if code is not None:
         return code
     say("The engine ended without a word. Taking back what it began.")
-    return recover(host, say)
+    try:
+        return recover(host, say)
+    except Locked:
+        # Whoever started the engine has noticed too, and was faster.
+        return join(host, say)
+
+
+def watch(layout: Layout, identity: str, say: Say, offset: int) -> int | None:
+    """Follow a run to its end, and ask about a change that waits to be confirmed; return its exit code, or None."""
+    question = Question(layout, identity, partial(show, say=say), say)
+    return launch.follow(layout, identity, question.hear, offset, watched=question.ask)
 
 
 def recover(host: Host, say: Say = click.echo) -> int:
@@ -67,7 +86,7 @@ def recover(host: Host, say: Say = click.echo) -> int:
         # Ctrl-C asks for what is being done already.
         with launch.asking_to_stop(host.layout, run.id):
             launch.start(host, run.id)
-            ended = launch.follow(host.layout, run.id, partial(show, say=say), offset)
+            ended = watch(host.layout, run.id, say, offset)
         if ended is None:
             log = run.directory / "engine.log"
             say(f"The engine ended without a word again; its last words are in {log} and in the system's log.")
@@ -96,12 +115,52 @@ def join(host: Host, say: Say = click.echo) -> int:
     offset = last_part(host.layout.runs / identity / "events.jsonl")
     with launch.asking_to_stop(host.layout, identity):
         say(f"Run {identity}")
-        code = launch.follow(host.layout, identity, partial(show, say=say), offset)
+        code = watch(host.layout, identity, say, offset)
     if code is None:
         say(f"Run {identity} was cut off. To take it back: palpo-installer recover")
         return 1
     tell(host.layout, identity, say)
     return code
+
+
+def keep(host: Host, say: Say = click.echo) -> int:
+    """Confirm the change that waits, and follow its run to the end; return its exit code, 1 where it was too late.
+
+    Raises:
+        Locked: what is at work has nothing to show yet that could be confirmed.
+        RefusedPlan: the change is taken back already.
+    """
+    layout = host.layout
+    run = waiting(layout)
+    if lock.is_free(layout) or run is None:
+        return _nothing_to_keep(layout, say)
+    offset = launch.position(layout, run.id)
+    confirm(layout, run.id)
+    code = launch.follow(layout, run.id, partial(show, say=say), offset)
+    if code is None:
+        say(f"Run {run.id} was cut off before it took the confirmation. To take it back: palpo-installer recover")
+        return 1
+    tell(layout, run.id, say)
+    return code
+
+
+def _nothing_to_keep(layout: Layout, say: Say) -> int:
+    """Tell why nothing waits to be confirmed; return 0 where that leaves nothing to be done."""
+    free, identity = lock.is_free(layout), latest(layout)
+    records = read(layout.runs / identity / "journal.jsonl") if identity else ()
+    seen = progress(records)
+    if seen.unconfirmed and not seen.applied:
+        state = "was" if seen.end else "was cut off and is" if free else "is being"
+        raise RefusedPlan(
+            f"too late: it {state} taken back", where=f"run {identity}", next="To see it: palpo-installer attach"
+        )
+    if not free:
+        raise Locked(
+            f"run {identity} is still at work, and there is no result yet that could be confirmed",
+            next="To see it: palpo-installer attach",
+        )
+    say("Nothing to confirm: no run is waiting for it.")
+    return 0
 
 
 def latest(layout: Layout) -> str:

@@ -10,7 +10,8 @@ import click
 
 from palpo_installer import detect as detection
 from palpo_installer.commands.options import answers_options, json_option, require_history
-from palpo_installer.engine.history import PastRun, runs
+from palpo_installer.engine import lock
+from palpo_installer.engine.history import PastRun, runs, state
 from palpo_installer.facts import gather
 from palpo_installer.host import Host
 from palpo_installer.outside import look
@@ -52,17 +53,24 @@ def history(host: Host, *, as_json: bool) -> None:
     past = runs(host.layout)
     if as_json:
         fields = ("id", "result", "cause", "problems", "reversible")
-        rows = [{name: getattr(run, name) for name in fields} | {"began": run.began.isoformat()} for run in past]
+        rows = [
+            {name: getattr(run, name) for name in fields}
+            | {
+                "began": run.began.isoformat(),
+                "unconfirmed_until": run.unconfirmed_until.isoformat() if run.unconfirmed_until else None,
+            }
+            for run in past
+        ]
         click.echo(json.dumps(rows, indent=1))
         return
-    for line in history_lines(past):
+    for line in history_lines(past, busy=bool(past) and not lock.is_free(host.layout)):
         click.echo(line)
 
 
-def history_lines(past: tuple[PastRun, ...]) -> Iterator[str]:
-    """Yield the runs as lines for people."""
+def history_lines(past: tuple[PastRun, ...], *, busy: bool = False) -> Iterator[str]:
+    """Yield the runs as lines for people; ``busy`` is whether one is at work."""
     if not past:
         yield "No runs yet."
     for run in past:
-        yield f"{run.id}  {run.began:%Y-%m-%d %H:%M} UTC  {run.result}"
+        yield f"{run.id}  {run.began:%Y-%m-%d %H:%M} UTC  {state(run, busy=busy)}"
         yield from (f"      {line}" for line in (run.cause, *run.problems) if line)

@@ -9,7 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-Kind = Literal["began", "preparing", "acting", "done", "undoing", "undone", "waiting", "problem", "finding", "ended"]
+Kind = Literal[
+    "began", "preparing", "acting", "done", "undoing", "undone", "waiting", "problem", "finding", "unconfirmed", "ended"
+]
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,7 @@ class Event:
         step: the step it belongs to, empty for the run itself.
         code: the exit code, for ``ended``.
         at: ISO 8601, UTC.
+        until: for ``unconfirmed``, when the change takes itself back; ISO 8601, UTC.
     """
 
     kind: Kind
@@ -29,6 +32,7 @@ class Event:
     step: str = ""
     code: int = 0
     at: str = ""
+    until: str = ""
 
 
 class EventFile:

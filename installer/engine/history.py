@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from palpo_installer.changes import Plan
-from palpo_installer.engine.journal import OPEN, progress, read
+from palpo_installer.engine.journal import OPEN, Record, progress, read
 from palpo_installer.errors import HostError
 from palpo_installer.layout import Layout
 from palpo_installer.operations.base import Json
@@ -36,6 +36,8 @@ class PastRun:
         problems: what could not be put back.
         ours: path and hash of everything ours after it, when it was applied.
         reversible: whether the copies that a rollback needs are still there.
+        unconfirmed_until: when it takes itself back, UTC, if the last thing known of it is that it waits to be
+            confirmed; else None.
     """
 
     id: str
@@ -46,6 +48,7 @@ class PastRun:
     problems: tuple[str, ...]
     ours: dict[str, str]
     reversible: bool
+    unconfirmed_until: datetime | None = None
 
 
 def runs(layout: Layout) -> tuple[PastRun, ...]:
@@ -59,6 +62,7 @@ def runs(layout: Layout) -> tuple[PastRun, ...]:
 
 def past_run(directory: Path) -> PastRun:
     """Return what is known of one run."""
+    records: tuple[Record, ...] = ()
     try:
         records = read(directory / "journal.jsonl")
         end: Json = progress(records).end or {}
@@ -75,12 +79,28 @@ def past_run(directory: Path) -> PastRun:
         problems=tuple(map(str, problems)) if isinstance(problems, list) else (),
         ours={str(path): str(digest) for path, digest in ours.items()} if isinstance(ours, dict) else {},
         reversible=(directory / "copies").is_dir(),
+        unconfirmed_until=_deadline(records),
     )
+
+
+def _deadline(records: tuple[Record, ...]) -> datetime | None:
+    if not records or records[-1].kind != "unconfirmed":
+        return None
+    return datetime.fromisoformat(str(records[-1].data["until"]))
 
 
 def _plan_or_directory(directory: Path) -> Path:
     plan = directory / "plan.json"
     return plan if plan.exists() else directory
+
+
+def state(run: PastRun, *, busy: bool) -> str:
+    """Return how a run ended, or what it does, in a few words; ``busy`` is whether one is at work."""
+    if not busy or run.result != "interrupted":
+        return run.result
+    if run.unconfirmed_until is None:
+        return "at work"
+    return f"waits to be confirmed, and takes itself back at {run.unconfirmed_until:%H:%M:%S} UTC"
 
 
 def unfinished(layout: Layout) -> tuple[PastRun, ...]:

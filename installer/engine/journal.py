@@ -5,9 +5,9 @@ version of its format. Every other line is a record::
 
     {"record": "prepared", "step": "2", "data": {…}}
 
-``record`` is prepared, acting, done, undoing, undone or end. ``step`` is the number of an operation in the
-plan, ``activation N`` for the activation of change N, or empty for ``end``. ``data`` holds hashes, paths and
-references, never contents. Every line is synced before the act that it speaks of.
+``record`` is prepared, acting, done, undoing, undone, unconfirmed or end. ``step`` is the number of an operation
+in the plan, ``activation N`` for the activation of change N, or empty for ``unconfirmed`` and ``end``. ``data`` holds
+hashes, paths and references, never contents. Every line is synced before the act that it speaks of.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ OPEN = "open"
 
 DAMAGED = "The files as they were are in the directory copies beside it; put them back by hand"
 
-Kind = Literal["prepared", "acting", "done", "undoing", "undone", "end"]
+Kind = Literal["prepared", "acting", "done", "undoing", "undone", "unconfirmed", "end"]
 
 
 @dataclass(frozen=True)
@@ -140,6 +140,7 @@ class Progress:
         results: by step, the data of its ``done`` record.
         undone: the steps that were undone and not prepared again.
         applied: whether the run was complete once, so that taking it back is a rollback.
+        unconfirmed: the data of the ``unconfirmed`` record: everything was applied, and waited to be confirmed.
         end: the data of the last ``end`` record when nothing came after it, else None: the run is open.
     """
 
@@ -148,6 +149,7 @@ class Progress:
     results: dict[str, Json]
     undone: frozenset[str]
     applied: bool
+    unconfirmed: Json | None
     end: Json | None
 
 
@@ -159,6 +161,7 @@ def progress(records: tuple[Record, ...]) -> Progress:
     last_word = {record.step: record.kind for record in records if record.step}
     undone = frozenset(step for step, kind in last_word.items() if kind == "undone")
     applied = any(record.kind == "end" and record.data.get("result") == "applied" for record in records)
+    unconfirmed = next((record.data for record in reversed(records) if record.kind == "unconfirmed"), None)
     last = records[-1] if records else None
     end = last.data if last and last.kind == "end" else None
-    return Progress(prepared, begun, results, undone, applied, end)
+    return Progress(prepared, begun, results, undone, applied, unconfirmed, end)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from types import FrameType
 
 from palpo_installer.changes import Plan
 from palpo_installer.engine import lock
+from palpo_installer.engine.confirmation import WITHIN, in_time, waiting
 from palpo_installer.engine.events import Event, EventFile, parse
 from palpo_installer.engine.history import SECRETS, PastRun, new_run, unfinished
 from palpo_installer.engine.process import STOP
@@ -27,6 +29,11 @@ from palpo_installer.serialization import dump
 
 START_LIMIT = 20.0
 """Seconds within which an engine must say its first word."""
+
+
+WATCHED = "{engine}; case $? in 13[4-9]) exec {engine};; esac"
+"""A shell that starts an engine, and another one where a signal such as SIGKILL (128 + 9) ended the first: that one
+takes back. What systemd does with Restart=on-abnormal, once."""
 
 
 def cut_off(layout: Layout) -> tuple[PastRun, ...]:
@@ -45,18 +52,33 @@ def require_free(layout: Layout) -> None:
     Raises:
         Locked: one is.
     """
-    if not lock.is_free(layout):
-        raise Locked("another run is at work on this host", next="Wait for its end, or see: palpo-installer attach")
+    if lock.is_free(layout):
+        return
+    if (run := waiting(layout)) and run.unconfirmed_until:
+        raise Locked(
+            f"run {run.id} is applied and not confirmed. {in_time(run.unconfirmed_until).rstrip('.')}",
+            next="To keep it: palpo-installer confirm. To take it back now: Ctrl-C in palpo-installer attach",
+        )
+    raise Locked("another run is at work on this host", next="Wait for its end, or see: palpo-installer attach")
 
 
-def register(plan: Plan, secrets: Mapping[str, Secret], layout: Layout) -> str:
-    """Make a run of a plan and return its id; nothing is done yet."""
+def register(plan: Plan, secrets: Mapping[str, Secret], layout: Layout, confirm_within: int | None = None) -> str:
+    """Make a run of a plan and return its id; nothing is done yet.
+
+    Args:
+        plan: what is to be done.
+        secrets: by name, what the plan has as references.
+        layout: the host's.
+        confirm_within: seconds after which it takes itself back unless somebody confirms it, None to keep it.
+    """
     lock.make_state_directory(layout)
     directory = new_run(layout)
     private = PathState("file", mode=0o600, uid=os.geteuid(), gid=os.getegid())
     values = {name: secret.reveal() for name, secret in secrets.items()}
     write_new(directory / SECRETS, json.dumps(values).encode(), private)
     write_new(directory / ".plan", dump(plan).encode(), private)
+    if confirm_within is not None:
+        write_new(directory / WITHIN, str(confirm_within).encode(), private)
     (directory / ".plan").rename(directory / "plan.json")
     fsync_directory(directory)
     return directory.name
@@ -84,7 +106,9 @@ def _as_unit(host: Host, identity: str, argv: tuple[str, ...]) -> bool:
         return False
     unit = f"palpo-installer-run-{identity}-{os.getpid()}"
     # An order that is under way outlives an engine that is killed: one cut off is one lost to the CA's limits.
-    flags = ("--quiet", "--collect", f"--unit={unit}", "--property=TimeoutStopSec=300", "--property=KillMode=process")
+    # One that is killed, or runs out of memory, is started again, and takes back what it began; systemd.service(5).
+    properties = ("TimeoutStopSec=300", "KillMode=process", "Restart=on-abnormal")
+    flags = ("--quiet", "--collect", f"--unit={unit}", *(f"--property={each}" for each in properties))
     try:
         return host.run(Command(("systemd-run", *flags, "--", *argv), timeout=START_LIMIT)).status == 0
     except HostError:
@@ -94,8 +118,9 @@ def _as_unit(host: Host, identity: str, argv: tuple[str, ...]) -> bool:
 def _as_session(host: Host, identity: str, argv: tuple[str, ...]) -> None:
     with (host.layout.runs / identity / "engine.log").open("ab") as output:
         try:
+            Path(argv[0]).stat()
             subprocess.Popen(
-                argv,
+                ("/bin/sh", "-c", WATCHED.format(engine=shlex.join(argv))),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -115,15 +140,20 @@ def position(layout: Layout, identity: str) -> int:
         return 0
 
 
+def ask_to_stop(layout: Layout, identity: str) -> None:
+    """Ask the engine of a run to take back."""
+    directory = layout.runs / identity
+    if not (directory / STOP).exists():
+        (directory / STOP).touch()
+        EventFile(directory / "events.jsonl").write(Event("waiting", "asked to take everything back"))
+
+
 @contextmanager
 def asking_to_stop(layout: Layout, identity: str) -> Iterator[None]:
     """Let Ctrl-C ask the engine to take back, from before it starts until it has ended."""
-    directory = layout.runs / identity
 
     def ask(_number: int, _frame: FrameType | None) -> None:
-        if not (directory / STOP).exists():
-            (directory / STOP).touch()
-            EventFile(directory / "events.jsonl").write(Event("waiting", "asked to take everything back"))
+        ask_to_stop(layout, identity)
 
     former = signal.signal(signal.SIGINT, ask)
     try:

@@ -14,6 +14,7 @@ from types import FrameType
 from palpo_installer import result
 from palpo_installer.certificates.ordering import settle
 from palpo_installer.certificates.process import Watch
+from palpo_installer.engine.confirmation import REAL, Clock, asked_for, wait
 from palpo_installer.engine.events import Event, EventFile
 from palpo_installer.engine.history import (
     SECRETS,
@@ -38,6 +39,7 @@ from palpo_installer.outside import look
 from palpo_installer.secret import Secret, SecretReference
 from palpo_installer.serialization import dump
 from palpo_installer.session import begin, given
+from palpo_installer.verify import Report
 
 log = logging.getLogger(__name__)
 
@@ -51,8 +53,9 @@ STOP = "stop"
 class Engine:
     """Applies, takes back and rolls back runs under the lock."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, clock: Clock = REAL) -> None:
         self.host = host
+        self.clock = clock
         self.layout: Layout = host.layout
         self._terminated = False
 
@@ -122,7 +125,10 @@ class Engine:
         if run.result == "unreadable":
             raise HostError(run.cause)
         if run.result != "never began":
-            raise RefusedPlan(f"is complete: {run.result}", where=f"run {identity}", next="Make a new plan")
+            # Its engine died with its last word still to say.
+            return Outcome(run.result, run.cause, run.problems)
+        if not (run.directory / SECRETS).exists():
+            raise RefusedPlan("is over; nothing was changed", where=f"run {identity}", next="Make a new plan")
         outcome = self._apply(run.directory, events)
         if outcome.result == "applied":
             self._report(run.directory, events)
@@ -149,32 +155,51 @@ class Engine:
         changed = [file.path for file in run.plan.rests_on if self.host.digest(file.path) != file.sha256]
         if changed:
             raise RefusedPlan("changed since the plan was made", where=str(changed[0]), next="Make a new plan")
+        within = asked_for(directory)
+        confirmed = partial(self._wait, run, within, events) if within else _at_once
         try:
-            return run.apply()
+            return run.apply(confirmed)
         except Exception as error:
             log.exception("a defect in palpo-installer")
             return run.take_back("taken-back", defect(error))
 
+    def _wait(self, run: Run, within: int, events: EventFile) -> None:
+        """Have the change confirmed by somebody who can see what the outside sees of it."""
+        directory = self.layout.runs / run.bench.run
+        report = self._look(directory, events)
+        summary = result.counted(report) if report else ""
+        tell = partial(run.say_unconfirmed, summary, within)
+        wait(directory, within, run.bench.check, tell, self.clock)
+
     def _report(self, directory: Path, events: EventFile) -> None:
+        """Keep what the run brought about, as a person reads it later; what cannot be written fails nothing."""
+        if not result.was_looked_at(directory) and self._look(directory, events) is None:
+            return
+        try:
+            summary = result.in_words(result.of_run(self.layout, directory.name))
+            write_new(directory / result.FILE, summary.encode(), _private())
+        except (InstallerError, OSError) as error:
+            events.write(Event("finding", f"The result could not be kept: {sentence(error)}"))
+
+    def _look(self, directory: Path, events: EventFile) -> Report | None:
         """Look at the result from outside and keep the report; what it finds, or cannot write, fails nothing."""
         events.write(Event("waiting", "looking at the result as clients and other servers do"))
-        private = PathState("file", mode=0o600, uid=os.geteuid(), gid=os.getegid())
         try:
             report = look(self.host, begin(self.host, given(self.host, None, ())).answers)
-            write_new(directory / "report.json", dump(report).encode(), private)
-            summary = result.in_words(result.of_run(self.layout, directory.name))
-            write_new(directory / result.FILE, summary.encode(), private)
+            write_new(result.report_of(directory), dump(report).encode(), _private())
         except (InstallerError, OSError) as error:
             events.write(Event("finding", f"The result could not be looked at, or not kept: {sentence(error)}"))
-            return
+            return None
         for check in report.failures:
             events.write(Event("finding", f"{check.name}, {check.subject}: {check.what} {check.next}"))
+        return report
 
     def _recover(self, run: PastRun, events: EventFile) -> Outcome:
         opened = self._open(run.directory, events)
         if opened.progress.applied:
             return opened.take_back("rolled-back", "")
-        return opened.take_back("taken-back", "the run was cut off")
+        cause = "the run was cut off before it was confirmed" if opened.progress.unconfirmed else "the run was cut off"
+        return opened.take_back("taken-back", cause)
 
     def _open(self, directory: Path, events: EventFile) -> Run:
         secrets = _take_secrets(directory)
@@ -209,6 +234,14 @@ class Engine:
 
     def _terminate(self, number: int, frame: FrameType | None) -> None:
         self._terminated = True
+
+
+def _at_once() -> None:
+    """Wait for nobody."""
+
+
+def _private() -> PathState:
+    return PathState("file", mode=0o600, uid=os.geteuid(), gid=os.getegid())
 
 
 def defect(error: Exception) -> str:

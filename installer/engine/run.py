@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -51,7 +52,7 @@ class Outcome:
 
 
 def _go_on() -> None:
-    """Let nothing interrupt a taking back."""
+    """Let nothing interrupt, and wait for nobody."""
 
 
 class Run:
@@ -67,13 +68,18 @@ class Run:
         self._events = events
         self._settle = settle
 
-    def apply(self) -> Outcome:
-        """Apply the plan; when anything is not as promised, take back what was done."""
+    def apply(self, confirmed: Callable[[], None] = _go_on) -> Outcome:
+        """Apply the plan; when anything is not as promised, take back what was done.
+
+        Args:
+            confirmed: returns once everything that was done may stay; raises when it may not.
+        """
         outcome = Outcome("applied")
         try:
             self._prepare()
             for number, change in enumerate(self.plan.changes):
                 self._act(number, change)
+            confirmed()
             self.journal.append(self._end(outcome, self._manifest()))
         except (InstallerError, OSError) as error:
             cause = sentence(error)
@@ -168,6 +174,12 @@ class Run:
             self._settle()
         except InstallerError as error:
             self.say("problem", sentence(error))
+
+    def say_unconfirmed(self, summary: str, within: int, until: datetime) -> None:
+        """Record, and tell whoever watches, that everything is applied and when it takes itself back."""
+        deadline = until.isoformat(timespec="seconds")
+        self.journal.append(Record("unconfirmed", "", {"within": within, "until": deadline}))
+        self._events.write(Event("unconfirmed", summary, until=deadline))
 
     def say(self, kind: Kind, text: str, step: str = "") -> None:
         """Tell whoever watches."""

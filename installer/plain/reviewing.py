@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from palpo_installer import answers_file, review, saved_plan
+from palpo_installer import answers_file, connection, review, saved_plan
 from palpo_installer.changes import Plan
 from palpo_installer.commands.following import carry_out
 from palpo_installer.conversation import PAGES, applying
+from palpo_installer.engine.confirmation import USUAL
 from palpo_installer.errors import AnswersError, HostError, InstallerError
 from palpo_installer.host import Host
 from palpo_installer.operations.paths import PathState, write_new
@@ -29,6 +30,7 @@ class Action(StrEnum):
     """What can be done with a review."""
 
     APPLY = "Make these changes"
+    TRY = f"Make these changes, and take them back unless you confirm them within {USUAL} seconds"
     LOOK_AGAIN = "Look at the host again"
     CHANGE = "Change an answer"
     COMPARE = "Show the differences, line by line"
@@ -67,6 +69,8 @@ class Review:
                     self._change()
                 case Action.APPLY if proposal:
                     return self._apply(proposal)
+                case Action.TRY if proposal:
+                    return self._apply(proposal, USUAL)
                 case Action.SAVE if proposal and self._save(proposal):
                     return 0
 
@@ -95,7 +99,7 @@ class Review:
         self.console.say(overview)
         if proposal and not self.host.is_root:
             self.console.say("Only root can make these changes: sudo palpo-installer")
-        actions = possible(proposal.plan if proposal else None, root=self.host.is_root)
+        actions = possible(proposal.plan if proposal else None, root=self.host.is_root, remote=connection.is_remote())
         while True:
             match actions[self.console.choose("What now?", actions)]:
                 case Action.COMPARE:
@@ -110,13 +114,16 @@ class Review:
         page = PAGES[self.console.choose("Which answers?", titles, 0)]
         self.asking.run(self.asking.start_of(page))
 
-    def _apply(self, proposal: Proposal) -> int:
+    def _apply(self, proposal: Proposal, confirm_within: int | None = None) -> int:
         self.console.heading("Apply")
         self.console.say("A lost connection does not stop it. Ctrl-C takes everything back.")
         try:
-            return carry_out(self.host, proposal.plan, proposal.session.resolved.secrets, self.console.say)
+            secrets = proposal.session.resolved.secrets
+            return carry_out(self.host, proposal.plan, secrets, self.console.say, confirm_within)
         except SystemExit:
             self.console.say("The run goes on without this screen. To follow it: palpo-installer attach")
+            if confirm_within:
+                self.console.say("It takes itself back unless it is confirmed: palpo-installer confirm")
             return ENDED_BY_SIGNAL
 
     def _save(self, proposal: Proposal) -> bool:
@@ -145,11 +152,14 @@ class Review:
         return beside
 
 
-def possible(plan: Plan | None, *, root: bool) -> list[Action]:
-    """Return what can be done with a plan, or without one, by root or by somebody else."""
-    actions = []
+def possible(plan: Plan | None, *, root: bool, remote: bool = False) -> list[Action]:
+    """Return what can be done with a plan, or without one, by root or by somebody else.
+
+    To somebody who could lose the way to the host, changes that take themselves back are offered first.
+    """
+    actions: list[Action] = []
     if plan and plan.changes and not plan.obstacles and root:
-        actions.append(Action.APPLY)
+        actions += [Action.TRY, Action.APPLY] if remote else [Action.APPLY, Action.TRY]
     if plan is None or plan.obstacles:
         actions.append(Action.LOOK_AGAIN)
     actions.append(Action.CHANGE)

@@ -9,6 +9,7 @@ from palpo_installer import detect, terminal
 from palpo_installer.commands.following import join, perform, recover
 from palpo_installer.commands.inspecting import history_lines
 from palpo_installer.engine import lock
+from palpo_installer.engine.confirmation import in_time, waiting
 from palpo_installer.engine.history import PastRun, runs, standing, unfinished
 from palpo_installer.engine.renewal import renew
 from palpo_installer.errors import InstallerError
@@ -76,7 +77,9 @@ class Visit:
             say("You are not root: everything can be looked at, and nothing can be changed.")
             say("To make changes, start it with: sudo palpo-installer")
         elif not lock.is_free(self.host.layout):
-            say("A run is at work on this host.")
+            run = waiting(self.host.layout)
+            until = run.unconfirmed_until if run else None
+            say(f"A change waits to be confirmed. {in_time(until)}" if until else "A run is at work on this host.")
             return self._follow() if self.console.confirm("Follow it?", default=True) else 0
         elif unfinished(self.host.layout) and (code := self._take_back()) is not None:
             return code
@@ -172,7 +175,7 @@ class Visit:
 
     def _history(self) -> None:
         past = runs(self.host.layout)
-        for line in history_lines(past):
+        for line in history_lines(past, busy=not lock.is_free(self.host.layout)):
             self.console.say(line)
         if past and past[-1].result != "never began":
             self.console.say()
