@@ -103,6 +103,18 @@ class LabHost:
         """Wait until something listens on a port."""
         until(lambda: any(port == open_ for _, open_ in self.listening(kind)), f"a listener on {kind} port {port}")
 
+    def processes(self, ending: str) -> list[psutil.Process]:
+        """Return the host's processes whose command lines end with these words, oldest first."""
+        own = _counted_in(self.pid)
+        seen = ((process, " ".join(process.info["cmdline"] or ())) for process in psutil.process_iter(["cmdline"]))
+        found = [process for process, line in seen if line.endswith(ending) and _counted_in(process.pid) == own]
+        return sorted(found, key=lambda process: process.create_time())
+
+    def process(self, ending: str) -> psutil.Process:
+        """Return the one process whose command line ends with these words."""
+        (found,) = self.processes(ending)
+        return found
+
     def stop(self) -> None:
         """End everything that was started here."""
         for running in self._started:
@@ -149,6 +161,14 @@ class ThrowAwayHost(LabHost):
             self._holder.kill()
         super().stop()
         self._scratch.rmdir()
+
+
+def _counted_in(pid: int) -> str:
+    """Return the namespace in which a process is counted, empty where it has ended."""
+    try:
+        return str(Path(f"/proc/{pid}/ns/pid").readlink())
+    except OSError:
+        return ""
 
 
 def _file_systems(keep: Sequence[Path]) -> list[str]:

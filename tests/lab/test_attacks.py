@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-import signal
 
-import psutil
 import pytest
 
 from tests.lab import ways
@@ -288,17 +286,9 @@ def test_sigterm_takes_back(nginx: ThrowAwayHost) -> None:
     ways.prepare(nginx, None, "well-known")
     before = nginx.snapshot()
     running = begun(nginx)
-    inside = psutil.Process(nginx.pid)
-    spaces = [process for process in psutil.process_iter(["cmdline"]) if "run" in (process.info["cmdline"] or ())]
-    engines = [p for p in spaces if p.info["cmdline"][-2:] == ["run", "0001"] and namespace(p) == namespace(inside)]
-    engines[0].send_signal(signal.SIGTERM)
+    nginx.process("palpo_installer run 0001").terminate()
     assert running.wait().returncode == 1
     assert ways.untouched(before, nginx) == {}
-
-
-def namespace(process: psutil.Process) -> str:
-    """Return in which namespace a process counts processes."""
-    return str((CHECKOUT / f"/proc/{process.pid}/ns/pid").readlink())
 
 
 def test_changed_answers_change_only_what_they_must_and_can_be_taken_back(nginx: ThrowAwayHost) -> None:

@@ -89,7 +89,8 @@ def test_names_are_answered_and_others_do_not_exist(host: ThrowAwayHost) -> None
 
 def test_names_can_change(host: ThrowAwayHost) -> None:
     """Serving other records in place of the first ones changes what the host is told."""
-    host.output(["pkill", "dnsmasq"])
+    (server,) = [process for process in host.processes("") if process.name() == "dnsmasq"]
+    server.kill()
     until(lambda: not host.listening("udp"), "the end of the first dnsmasq")
     names.serve(host, names.Records(hosts={"example.com": ("192.0.2.7",)}, services=()))
     assert host.output(["getent", "hosts", "example.com"]).split()[0] == "192.0.2.7"

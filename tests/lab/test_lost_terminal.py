@@ -112,7 +112,7 @@ def test_a_viewer_that_is_ended_leaves_the_run_alone(nginx: ThrowAwayHost) -> No
     with terminal(host, [*host.command, "--plain", "--answers", ways.ANSWERS]) as visit:
         apply_in_plain_mode(visit)
         visit.expect(IN_THE_MIDDLE)
-        host.output(["pkill", "--full", "--", "installer --plain"])
+        host.process(f"--plain --answers {ways.ANSWERS}").terminate()
         visit.expect("To follow it: palpo-installer attach")
         with terminal(host, [*host.command, "--plain"]) as other:
             other.answer("Follow it? [yes]:", "")

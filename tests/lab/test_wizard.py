@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import signal
 
+import psutil
 import pytest
 
 from tests.lab import ways
@@ -203,7 +204,7 @@ def test_leaving_the_screen_leaves_the_run_alone(nginx: ThrowAwayHost, acme: Aut
     answer(terminal, acme)
     terminal.press("a")
     terminal.until("done", "order a certificate")
-    nginx.output(["pkill", f"-{signal.SIGTERM.value}", "-o", "-f", "-x", " ".join(nginx.command)])
+    nginx.process(" ".join(nginx.command)).terminate()
     terminal.until("$ /", "Run 0001 goes on without this screen. To see it: palpo-installer attach")
     until(lambda: '"record":"end"' in nginx.read(f"{RUN}/journal.jsonl"), "the end of the run", 60)
     assert '"applied"' in nginx.read(f"{RUN}/journal.jsonl")
@@ -213,11 +214,16 @@ def test_a_run_that_was_cut_off_is_offered_to_be_taken_back(nginx: ThrowAwayHost
     """After the engine was killed, the next start shows it first, and one Enter makes the host as it was."""
     ways.prepare(nginx, None, "well-known")
     before = nginx.snapshot()
-    script = "palpo_installer run 0001"
     applying = nginx.start([*nginx.command, "apply", "--answers", ways.ANSWERS, "--yes"])
     until(lambda: nginx.exists(f"{RUN}/journal.jsonl") and '"done"' in nginx.read(f"{RUN}/journal.jsonl"), "a change")
-    nginx.output(["pkill", "-KILL", "-f", f"palpo_installer apply|{script}"])
-    applying.stop()
+    engine = nginx.process("palpo_installer run 0001")
+    watching = engine.parent()
+    assert watching is not None
+    # First those who would take back: the viewer, and the shell that starts another engine.
+    applying.signal(signal.SIGKILL)
+    watching.kill()
+    engine.kill()
+    psutil.wait_procs([engine], 10)
     terminal = Terminal(nginx, *SMALL)
     terminal.run(nginx.command)
     terminal.until("Run 0001 was cut off", "> Take back what was begun")
