@@ -133,6 +133,7 @@ class Apply(Step[Ended]):
         if self._confirm is not None:
             self._keeping = True
             self._confirm()
+            self.refresh_bindings()
             self._show()
 
     def action_log(self) -> None:

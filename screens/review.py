@@ -138,7 +138,7 @@ class Review(Step[Decision]):
 
     def action_decide(self, kind: Literal["rehearse", "back", "leave"]) -> None:
         """Do something that needs no more words."""
-        self.dismiss(Decision(kind))
+        self.dismiss(Decision(kind, confirm_within=self._confirm_within))
 
     def action_save(self) -> None:
         """Ask where to, then save and leave."""
@@ -146,4 +146,4 @@ class Review(Step[Decision]):
 
     def _save(self, path: str | None) -> None:
         if path:
-            self.dismiss(Decision("save", path))
+            self.dismiss(Decision("save", path, self._confirm_within))

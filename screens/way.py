@@ -94,11 +94,11 @@ async def set_up(app: Wizard) -> str:
 
 async def decide(app: Wizard, made: Made) -> Decision:
     """Show the review until the person decided; a plan is saved here."""
-    complaint = ""
+    complaint, within = "", USUAL if connection.is_remote() else None
     while True:
-        within = USUAL if connection.is_remote() else None
         screen = Review(made.text, hindrance=hindrance(app, made), complaint=complaint, confirm_within=within)
         decision = await app.ask(screen)
+        within = decision.confirm_within
         if decision.kind == "rehearse":
             complaint = await _try_out(app, made)
             continue

@@ -189,9 +189,10 @@ def test_what_can_be_done_with_a_review() -> None:
     """Only root applies, only what has changes and no obstacle; leaving and changing answers is always there."""
     empty, ready = Plan((), (), (), (), ()), Plan((), (Change("a change", ()),), (), (), ())
     blocked = Plan((), ready.changes, (), (), (), {}, ("port 80 is taken",))
-    assert possible(ready, root=True)[0] is Action.APPLY
+    assert possible(ready, root=True)[:2] == [Action.APPLY, Action.TRY]
+    assert possible(ready, root=True, remote=True)[:2] == [Action.TRY, Action.APPLY]
     for plan, root in ((ready, False), (blocked, True), (empty, True), (None, True)):
-        assert Action.APPLY not in possible(plan, root=root)
+        assert {Action.APPLY, Action.TRY}.isdisjoint(possible(plan, root=root))
         assert {Action.CHANGE, Action.LEAVE} < set(possible(plan, root=root)) | {Action.READ}
     assert Action.LOOK_AGAIN in possible(blocked, root=True)
     assert Action.SAVE not in possible(empty, root=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import pytest
 
-from palpo_installer.commands.applying import apply, attach, recover, renew, rollback, run
+from palpo_installer.commands.applying import apply, attach, confirm, recover, renew, rollback, run
 from palpo_installer.commands.planning import plan
 from palpo_installer.engine.history import runs
 from palpo_installer.engine.journal import OPEN
@@ -45,7 +45,9 @@ def results(host: Host) -> list[str]:
     return [run.result for run in runs(host.layout)]
 
 
-@pytest.mark.parametrize("command", [apply, rollback, recover, attach, renew, run], ids=lambda each: str(each.name))
+@pytest.mark.parametrize(
+    "command", [apply, rollback, recover, attach, confirm, renew, run], ids=lambda each: str(each.name)
+)
 def test_without_root_nothing_begins(recording: RecordedHost, command: click.Command) -> None:
     """Each says so before it looks at anything else."""
     recording.recording = replace(recording.recording, root=False)
@@ -77,6 +79,15 @@ def test_an_obstacle_ends_it_before_the_question(recording: RecordedHost, tmp_pa
     said = invoke(apply, recording, "--answers", file, "--yes")
     assert said.code == 1
     assert "To be put right first; until then nothing is changed" in said.output
+    assert tree(tmp_path) == before
+
+
+@pytest.mark.parametrize("seconds", ["0", "9", "86401", "soon"])
+def test_a_deadline_that_makes_no_sense_is_refused(recording: RecordedHost, tmp_path: Path, seconds: str) -> None:
+    """Too short to look at anything, or so long that renewals would be missed; nothing is changed."""
+    before = tree(tmp_path)
+    said = invoke(apply, recording, "--yes", "--confirm-within", seconds)
+    assert isinstance(said.error, click.BadParameter)
     assert tree(tmp_path) == before
 
 

@@ -6,11 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from palpo_installer.commands.following import carry_out, join, last_part, latest, perform, recover, show
+from palpo_installer.commands.following import carry_out, join, keep, last_part, latest, perform, recover, show
 from palpo_installer.engine import launch
+from palpo_installer.engine.confirmation import confirm
 from palpo_installer.engine.events import Event
 from palpo_installer.engine.history import runs
-from palpo_installer.engine.process import Engine
+from palpo_installer.engine.journal import Journal, Record
+from palpo_installer.engine.lock import hold
+from palpo_installer.engine.process import STOP, Engine
+from palpo_installer.errors import Locked, RefusedPlan
 from palpo_installer.host import Host
 from palpo_installer.layout import Layout
 from tests.commands.invoking import as_root
@@ -136,6 +140,59 @@ def test_joining_a_run_that_was_cut_off_says_what_to_do(
         path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:left]))
     assert join(host) == 1
     assert f"Run {identity} was cut off. To take it back: palpo-installer recover" in capsys.readouterr().out
+
+
+def waited_for(host: Host, path: Path, decision: str) -> tuple[int, str]:
+    """Make a run that writes a file, decide about it as soon as it waits, and return its exit code and what it said."""
+    said: list[str] = []
+
+    def say(line: str) -> None:
+        said.append(line)
+        if line.startswith("It takes itself back at"):
+            assert path.read_text() == "text"
+            if decision == "keep":
+                confirm(host.layout, "0001")
+            else:
+                (host.layout.runs / "0001" / STOP).touch()
+
+    return carry_out(host, writing((path, "text")), {}, say, confirm_within=60), "\n".join(said)
+
+
+def test_a_change_that_waits_is_confirmed_by_somebody(host: Host, tmp_path: Path) -> None:
+    """What was seen and both ways to keep it are said before; the exit code is that of any run that was applied."""
+    code, said = waited_for(host, tmp_path / "file", "keep")
+    assert code == 0
+    assert said.index("What the outside sees") < said.index("It takes itself back at") < said.index("Done.")
+    assert "The result could not be looked at" in said
+    assert f"palpo-installer --root {tmp_path} confirm" in said
+    assert keep(host) == 0
+
+
+def test_a_change_that_waits_is_stopped(host: Host, tmp_path: Path) -> None:
+    """It is taken back at once; who comes to confirm it then is told that it is too late."""
+    code, said = waited_for(host, tmp_path / "file", "stop")
+    assert code == 1
+    assert "stopped on request" in said
+    assert not (tmp_path / "file").exists()
+    with pytest.raises(RefusedPlan, match="too late: it was taken back"):
+        keep(host)
+
+
+def test_what_cannot_be_confirmed_says_why(host: Host, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """No run, one that is still being applied, one that is being taken back, and one that was cut off waiting."""
+    assert keep(host) == 0
+    assert capsys.readouterr().out == "Nothing to confirm: no run is waiting for it.\n"
+    identity = registered(tmp_path, ("file", "text"))
+    journal = Journal(host.layout.runs / identity / "journal.jsonl")
+    with hold(host.layout, "run 0001"), pytest.raises(Locked, match="no result yet that could be confirmed"):
+        keep(host)
+    journal.append(Record("unconfirmed", "", {"within": 60, "until": "2026-01-02T12:01:00+00:00"}))
+    with pytest.raises(RefusedPlan, match="it was cut off and is taken back"):
+        keep(host)
+    journal.append(Record("undoing", "0"))
+    with hold(host.layout, "run 0001"), pytest.raises(RefusedPlan, match="it is being taken back"):
+        keep(host)
+    journal.close()
 
 
 def test_where_the_last_part_begins(tmp_path: Path) -> None:

@@ -120,7 +120,8 @@ def test_an_engine_that_is_killed_while_it_waits_is_followed_by_another(nginx: T
     assert NOT_DONE in host.tool("attach").stdout
 
 
-@pytest.mark.parametrize(("typed", "code"), [("y", 0), pytest.param("n", 1, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize(("typed", "code"), [("y", 0), ("n", 1)])
 def test_the_question_is_answered_on_a_terminal(nginx: ThrowAwayHost, typed: str, code: int) -> None:
     """--yes does not answer it; yes keeps the change, no takes it back at once; what was typed before is nothing."""
     host = nginx

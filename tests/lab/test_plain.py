@@ -14,7 +14,7 @@ from tests.terminals import Dialogue
 
 POOR = {"TERM": "dumb", "LC_ALL": "C"}
 DATABASE = f"postgres://palpo:{ways.DATABASE_PASSWORD}@127.0.0.1/palpo"
-APPLY, SAVE = "1", "5"
+APPLY, SAVE = "1", "6"
 """Where these stand in the menu below the review."""
 
 

@@ -210,6 +210,30 @@ def test_leaving_the_screen_leaves_the_run_alone(nginx: ThrowAwayHost, acme: Aut
     assert '"applied"' in nginx.read(f"{RUN}/journal.jsonl")
 
 
+def test_over_ssh_a_change_waits_to_be_kept(nginx: ThrowAwayHost) -> None:
+    """The review says so, leaving keeps nothing, the next start shows it first, and one key keeps it."""
+    terminal = Terminal(nginx, *SMALL, {"SSH_CONNECTION": "192.0.2.1 50000 198.18.0.10 22"})
+    terminal.run(nginx.command)
+    answer(terminal, None)
+    is_whole(terminal.until("It takes itself back unless you confirm it", "within 300 seconds; c turns that off."), 80)
+    terminal.press("c")
+    terminal.until_holds(lambda shown: "300 seconds" not in shown, "that it is off")
+    terminal.press("c")
+    terminal.until("within 300 seconds")
+    terminal.press("a")
+    shown = terminal.until("Keep this change? It takes itself back at", "What the outside sees", "k Keep", timeout=60)
+    is_whole(shown, 80)
+    terminal.press("C-q")
+    terminal.until("$ /", "It takes itself back unless it is confirmed: palpo-installer confirm")
+    terminal.run(nginx.command)
+    is_whole(terminal.until("Run 0001 waits to be confirmed", "> Follow the run"), 80)
+    assert '"record":"end"' not in nginx.read(f"{RUN}/journal.jsonl")
+    terminal.press("Enter")
+    terminal.until("Keep this change?", "k Keep")
+    terminal.press("k")
+    terminal.until("Done: the changes are made and proven.", "What the outside sees", timeout=60)
+
+
 def test_a_run_that_was_cut_off_is_offered_to_be_taken_back(nginx: ThrowAwayHost) -> None:
     """After the engine was killed, the next start shows it first, and one Enter makes the host as it was."""
     ways.prepare(nginx, None, "well-known")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
+from datetime import UTC, datetime, timedelta
 
 from textual.pilot import Pilot
 
 from palpo_installer.engine.events import Event, Kind
 from palpo_installer.errors import HostError
-from palpo_installer.screens.apply import HINT, STOPPING, Apply, Ended
+from palpo_installer.screens.apply import HINT, KEEPING, STOPPING, Apply, Ended
 from palpo_installer.screens.following import Show, Watched
 from palpo_installer.screens.progress import Line, Progress
 from palpo_installer.screens.result import Outcome
@@ -17,9 +18,9 @@ from tests.screens.piloted import Stage, show, text, until
 PLANNED = Progress((Line("0", "write /etc/nginx/a.conf"), Line("activation 0", "Reload nginx")))
 
 
-def say(kind: Kind, said: str = "", step: str = "", code: int = 0) -> Event:
+def say(kind: Kind, said: str = "", step: str = "", code: int = 0, until: str = "") -> Event:
     """Return an event of this moment."""
-    return Event(kind, said, step, code, "2026-01-01T12:00:00.000+00:00")
+    return Event(kind, said, step, code, "2026-01-01T12:00:00.000+00:00", until)
 
 
 class Engine:
@@ -83,6 +84,49 @@ def test_asking_to_stop_is_said_and_done_once() -> None:
 
     assert show(Apply("Run 0001", PLANNED, engine.follow, engine.stop), go).values[0].code == 1
     assert engine.asked == 1
+
+
+def test_one_key_keeps_a_change_that_waits() -> None:
+    """The key is there only while it waits; what was seen and the deadline are shown, and it is kept once."""
+    until_then = (datetime.now(UTC) + timedelta(seconds=60)).isoformat()
+    engine = Engine(
+        say("finding", "homeserver: Palpo does not answer"),
+        say("unconfirmed", "20 checks: 1 fail, 19 pass", until=until_then),
+        last=say("ended", "Done."),
+    )
+    kept: list[bool] = []
+
+    async def go(stage: Stage, pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: "Keep this change? It takes itself back at" in text(stage), "the question")
+        for shown in ("UTC (in 60 s)", "k Keep", "20 checks: 1 fail, 19 pass", "  homeserver: Palpo does not answer"):
+            assert shown in text(stage) or shown.replace("60", "59") in text(stage)
+        await pilot.press("k", "k")
+        assert KEEPING in text(stage)
+        assert "k Keep" not in text(stage)
+        engine.may_end.set()
+        await until(pilot, lambda: bool(stage.values), "the end")
+
+    screen = Apply("Run 0001", PLANNED, engine.follow, engine.stop, lambda: kept.append(True))
+    assert show(screen, go).values == [Ended(0, "Done.")]
+    assert kept == [True]
+
+
+def test_nothing_is_kept_that_does_not_wait() -> None:
+    """While it is applied, and again once it is taken back, the key does nothing."""
+    kept: list[bool] = []
+    engine = Engine(
+        say("unconfirmed", until="2026-01-01T12:01:00+00:00"),
+        say("undoing", "Reload nginx", "activation 0"),
+        last=say("ended", "Not done, and everything is as it was before.", code=1),
+    )
+
+    async def go(stage: Stage, pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: "Taking back." in text(stage), "what it does")
+        await pilot.press("k")
+        assert "Keep" not in text(stage)
+
+    show(Apply("Run 0001", PLANNED, engine.follow, engine.stop, lambda: kept.append(True)), go)
+    assert kept == []
 
 
 def test_what_takes_back_already_is_not_asked_to_stop() -> None:

@@ -86,6 +86,17 @@ def test_a_run_at_work_can_only_be_followed() -> None:
     assert [entry.value for entry in shown.entries] == ["follow", "leave"]
 
 
+def test_a_run_that_waits_to_be_confirmed_comes_first() -> None:
+    """With its deadline and both ways to keep it; once its engine is dead it is one that was cut off."""
+    waits = replace(run("0001", "interrupted"), unconfirmed_until=datetime(2026, 1, 2, 14, 32, 10, tzinfo=UTC))
+    shown = overview(facts(), Past((waits,), busy=True), Layout())
+    assert shown.text.startswith("Run 0001 waits to be confirmed\n  It takes itself back at 14:32:10 UTC (in ")
+    assert "palpo-installer confirm" in shown.text
+    assert [entry.value for entry in shown.entries] == ["follow", "leave"]
+    assert "takes itself back unless it is confirmed" in shown.entries[1].help
+    assert overview(facts(), Past((waits,)), Layout()).text.startswith("Run 0001 was cut off")
+
+
 def test_without_root_the_command_line_with_sudo_is_told() -> None:
     """What needs root is not offered, and it is said how to get it."""
     seen = facts()

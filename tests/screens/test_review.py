@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from textual.pilot import Pilot
 
+from palpo_installer.engine.confirmation import USUAL
 from palpo_installer.screens.review import Decision, Review
 from tests.screens.piloted import Stage, show, text, write
 
@@ -33,6 +34,26 @@ def test_what_hinders_is_said_and_applying_is_not_possible() -> None:
     """The key does nothing, and every other one still works."""
     assert decide(Review(TEXT, hindrance="Changing this host needs root."), "a") == []
     assert decide(Review(TEXT, hindrance="Changing this host needs root."), "a", "b") == [Decision("back")]
+
+
+def test_applying_says_whether_it_takes_itself_back() -> None:
+    """As it was offered, or the other way round by one key; the line above the keys says which, also after others."""
+    assert decide(Review(TEXT), "c", "a") == [Decision("apply", confirm_within=USUAL)]
+    assert decide(Review(TEXT, confirm_within=60), "a") == [Decision("apply", confirm_within=60)]
+    assert decide(Review(TEXT, confirm_within=60), "c", "t") == [Decision("rehearse")]
+
+    async def go(stage: Stage, pilot: Pilot[None]) -> None:
+        assert "takes itself back unless you confirm it\nwithin 60 seconds; c turns that off." in squeezed(stage)
+        await pilot.press("c")
+        await pilot.pause()
+        assert "takes itself back" not in squeezed(stage)
+
+    show(Review(TEXT, confirm_within=60), go)
+
+
+def squeezed(stage: Stage) -> str:
+    """Return what is on the screen without the margins of its lines."""
+    return "\n".join(line.strip() for line in text(stage).splitlines())
 
 
 def test_a_path_is_asked_for_before_saving() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,16 @@ def applying() -> Apply:
     )
 
 
+def waiting() -> Apply:
+    """Return the screen of a run that waits to be confirmed; the deadline has passed, so that it shows no seconds."""
+    lines = tuple(replace(line, state="done", seconds=0.1) for line in LINES)
+    finding = "homeserver, 127.0.0.1:8008: Palpo does not answer at 127.0.0.1:8008 (refused). Start it."
+    progress = Progress(
+        lines, findings=(finding,), seen="20 checks: 1 fail, 19 pass", until="2026-01-02T14:32:10+00:00"
+    )
+    return Apply("Run 0001", progress, lambda _show, _watched: None, print, print)
+
+
 SCREENS: dict[str, Callable[[], Screen[Any]]] = {
     "looking": lambda: Found(None),
     "found": found,
@@ -103,8 +114,10 @@ SCREENS: dict[str, Callable[[], Screen[Any]]] = {
     "certificates": page(2),
     "homeserver": page(3),
     "review": lambda: Review(REVIEW, hindrance="Changing this host needs root: sudo palpo-installer"),
+    "review-over-ssh": lambda: Review(REVIEW, confirm_within=300),
     "save": lambda: SaveAs("/root/palpo-plan.json"),
     "apply": applying,
+    "waiting": waiting,
     "result": lambda: Outcome(RESULT, run="0001"),
     "sure": lambda: Sure("Take back run 0001? Everything will be as it was before it."),
     "help": lambda: Help(Form.HELP),
