@@ -138,9 +138,11 @@ class Apply(Step[Ended]):
 
     def action_log(self) -> None:
         """Show the log instead of the operations, or the other way round."""
-        log, operations = self.query_one("#log"), self.query_one("#operations")
-        log.display, operations.display = not log.display, not operations.display
+        for part in ("#log", "#operations", "#seen"):
+            shown = self.query_one(part)
+            shown.display = not shown.display
         self._show()
+        self._keep_in_sight()
 
     @work(thread=True)
     def _watch(self) -> None:
@@ -163,6 +165,8 @@ class Apply(Step[Ended]):
         if message.event.kind == "ended":
             self._last = message.event.text
         self._show()
+        if message.event.kind == "unconfirmed":
+            self._keep_in_sight()
 
     def on_apply_over(self, message: Over) -> None:
         """Close with how it ended."""
@@ -178,6 +182,7 @@ class Apply(Step[Ended]):
         lines = lines or self._undecided()
         self.query_one("#waiting", Prose).show("\n".join(lines or [HINT if self._ask_to_stop else "At work."]))
         if not progress.until:
+            # Who decides reads, and scrolls by hand.
             self._keep_in_sight()
 
     def _undecided(self) -> list[str]:
@@ -193,7 +198,7 @@ class Apply(Step[Ended]):
 
     def _keep_in_sight(self) -> None:
         body = self.query_one(Body)
-        if self.query_one("#log").display:
-            body.scroll_end(animate=False)
+        if self.query_one("#log").display or self._progress.until:
+            self.call_after_refresh(body.scroll_end, animate=False)
         else:
             body.scroll_to(y=max(0, self._progress.current - body.size.height // 2), animate=False)

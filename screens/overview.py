@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from palpo_installer.engine.confirmation import in_time
+from palpo_installer.engine.confirmation import of_day
 from palpo_installer.engine.history import PastRun
 from palpo_installer.facts import Facts
 from palpo_installer.layout import Layout
@@ -84,7 +84,7 @@ def _lines(facts: Facts, past: Past, layout: Layout) -> Iterator[str]:
 def _earlier(past: Past) -> Iterator[str]:
     if past.waiting and past.waiting.unconfirmed_until:
         yield f"Run {past.waiting.id} waits to be confirmed"
-        yield f"  {in_time(past.waiting.unconfirmed_until)}"
+        yield f"  It takes itself back at {of_day(past.waiting.unconfirmed_until)}."
         yield "  Follow it to see it and to keep it, or: palpo-installer confirm"
         yield ""
     elif past.busy:

@@ -129,7 +129,12 @@ def in_time(until: datetime) -> str:
 
 def in_words(until: datetime, now: datetime) -> str:
     """Return when a change takes itself back, as a sentence."""
-    return f"It takes itself back at {until:%H:%M:%S} UTC (in {_span(until - now)})."
+    return f"It takes itself back at {of_day(until)} (in {_span(until - now)})."
+
+
+def of_day(until: datetime) -> str:
+    """Return a deadline as a time of day, for words that stay on a screen."""
+    return f"{until:%H:%M:%S} UTC"
 
 
 def _span(left: timedelta) -> str:

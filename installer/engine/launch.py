@@ -30,6 +30,8 @@ from palpo_installer.serialization import dump
 START_LIMIT = 20.0
 """Seconds within which an engine must say its first word."""
 
+RESTART_LIMIT = 3.0
+"""Seconds within which another engine must be at work where one was killed."""
 
 WATCHED = "{engine}; case $? in 13[4-9]) exec {engine};; esac"
 """A shell that starts an engine, and another one where a signal such as SIGKILL (128 + 9) ended the first: that one
@@ -190,7 +192,7 @@ def follow(
                 return event.code
         if events or not lock.is_free(layout):
             silent_since = time.monotonic()
-        elif time.monotonic() - silent_since > (1.0 if began else START_LIMIT):
+        elif time.monotonic() - silent_since > (RESTART_LIMIT if began else START_LIMIT):
             return None
         time.sleep(0.1)
     return None

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import signal
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from types import FrameType
 
-from palpo_installer import result
 from palpo_installer.certificates.ordering import settle
 from palpo_installer.certificates.process import Watch
 from palpo_installer.engine.confirmation import REAL, Clock, asked_for, wait
@@ -27,6 +25,7 @@ from palpo_installer.engine.history import (
     unfinished,
 )
 from palpo_installer.engine.lock import hold
+from palpo_installer.engine.reporting import look, report
 from palpo_installer.engine.rollback import refuse_edited
 from palpo_installer.engine.run import Outcome, Run, Step, sentence
 from palpo_installer.errors import HostError, InstallerError, Interrupted, Locked, NotPutBack, RefusedPlan
@@ -34,12 +33,8 @@ from palpo_installer.homeserver.keys import signing_key
 from palpo_installer.host import Host
 from palpo_installer.layout import Layout
 from palpo_installer.operations.base import Json, Workbench
-from palpo_installer.operations.paths import PathState, write_new
-from palpo_installer.outside import look
+from palpo_installer.result import counted
 from palpo_installer.secret import Secret, SecretReference
-from palpo_installer.serialization import dump
-from palpo_installer.session import begin, given
-from palpo_installer.verify import Report
 
 log = logging.getLogger(__name__)
 
@@ -131,11 +126,15 @@ class Engine:
             raise RefusedPlan("is over; nothing was changed", where=f"run {identity}", next="Make a new plan")
         outcome = self._apply(run.directory, events)
         if outcome.result == "applied":
-            self._report(run.directory, events)
+            report(self.host, run.directory, events)
         return outcome
 
     def _roll_back(self, identity: str, edited: Edited, events: EventFile) -> Outcome:
         outcome = Outcome("rolled-back")
+        # An engine before us may have died in the middle of this rollback.
+        for cut_off in unfinished(self.layout):
+            if cut_off.result == "interrupted" and (outcome := self._recover(cut_off, events)).problems:
+                return outcome
         affected = [run for run in reversed(standing(self.layout)) if run.id >= identity]
         for run in affected:
             if not run.reversible:
@@ -156,9 +155,8 @@ class Engine:
         if changed:
             raise RefusedPlan("changed since the plan was made", where=str(changed[0]), next="Make a new plan")
         within = asked_for(directory)
-        confirmed = partial(self._wait, run, within, events) if within else _at_once
         try:
-            return run.apply(confirmed)
+            return run.apply(partial(self._wait, run, within, events)) if within else run.apply()
         except Exception as error:
             log.exception("a defect in palpo-installer")
             return run.take_back("taken-back", defect(error))
@@ -166,33 +164,10 @@ class Engine:
     def _wait(self, run: Run, within: int, events: EventFile) -> None:
         """Have the change confirmed by somebody who can see what the outside sees of it."""
         directory = self.layout.runs / run.bench.run
-        report = self._look(directory, events)
-        summary = result.counted(report) if report else ""
+        seen = look(self.host, directory, events)
+        summary = counted(seen) if seen else ""
         tell = partial(run.say_unconfirmed, summary, within)
         wait(directory, within, run.bench.check, tell, self.clock)
-
-    def _report(self, directory: Path, events: EventFile) -> None:
-        """Keep what the run brought about, as a person reads it later; what cannot be written fails nothing."""
-        if not result.was_looked_at(directory) and self._look(directory, events) is None:
-            return
-        try:
-            summary = result.in_words(result.of_run(self.layout, directory.name))
-            write_new(directory / result.FILE, summary.encode(), _private())
-        except (InstallerError, OSError) as error:
-            events.write(Event("finding", f"The result could not be kept: {sentence(error)}"))
-
-    def _look(self, directory: Path, events: EventFile) -> Report | None:
-        """Look at the result from outside and keep the report; what it finds, or cannot write, fails nothing."""
-        events.write(Event("waiting", "looking at the result as clients and other servers do"))
-        try:
-            report = look(self.host, begin(self.host, given(self.host, None, ())).answers)
-            write_new(result.report_of(directory), dump(report).encode(), _private())
-        except (InstallerError, OSError) as error:
-            events.write(Event("finding", f"The result could not be looked at, or not kept: {sentence(error)}"))
-            return None
-        for check in report.failures:
-            events.write(Event("finding", f"{check.name}, {check.subject}: {check.what} {check.next}"))
-        return report
 
     def _recover(self, run: PastRun, events: EventFile) -> Outcome:
         opened = self._open(run.directory, events)
@@ -234,14 +209,6 @@ class Engine:
 
     def _terminate(self, number: int, frame: FrameType | None) -> None:
         self._terminated = True
-
-
-def _at_once() -> None:
-    """Wait for nobody."""
-
-
-def _private() -> PathState:
-    return PathState("file", mode=0o600, uid=os.geteuid(), gid=os.getegid())
 
 
 def defect(error: Exception) -> str:

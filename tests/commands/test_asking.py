@@ -34,7 +34,7 @@ def applying(root: Path, within: int) -> Dialogue:
     return Dialogue([sys.executable, "-W", "ignore", "-c", APPLY, str(root), str(within)], environment)
 
 
-@pytest.mark.parametrize(("typed", "code"), [("y", 0), ("YES", 0), ("n", 1), ("", 1)])
+@pytest.mark.parametrize(("typed", "code"), [("Yes", 0), ("n", 1), ("", 1)])
 def test_the_question_is_answered(tmp_path: Path, typed: str, code: int) -> None:
     """Yes keeps it; no, which is the default, takes it back at once; other words are no answer."""
     with applying(tmp_path, 600) as visit:

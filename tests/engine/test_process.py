@@ -22,6 +22,7 @@ from palpo_installer.engine.run import Outcome
 from palpo_installer.homeserver.keys import signing_key
 from palpo_installer.host import Host
 from palpo_installer.layout import Layout
+from palpo_installer.operations.base import Json, Workbench
 from palpo_installer.operations.files import WriteFile
 from palpo_installer.proxies.nginx.configuration import ReadFile
 from palpo_installer.secret import Secret, SecretReference, Text
@@ -230,6 +231,29 @@ def test_a_rollback_stops_at_an_edit_unless_it_is_given_up(engine: Engine, layou
     assert engine.roll_back("0001", discard_edits) == 0
     assert not (tmp_path / "file").exists()
     assert (layout.runs / "0001/copies/edited-file").read_text() == "by hand"
+
+
+def test_a_rollback_whose_engine_died_goes_on(
+    engine: Engine, layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed in the second of three runs: started again with the same words, it rolls back all that was asked for."""
+    for text in ("one", "two", "three"):
+        engine.carry_on(registered(tmp_path, ("file", text)))
+    undo = WriteFile.undo
+
+    def killed(operation: WriteFile, bench: Workbench, before: Json) -> None:
+        if bench.run == "0002":
+            raise KeyboardInterrupt
+        undo(operation, bench, before)
+
+    monkeypatch.setattr(WriteFile, "undo", killed)
+    with pytest.raises(KeyboardInterrupt):
+        engine.roll_back("0001", refuse_edits)
+    assert results(layout) == ["applied", "interrupted", "rolled-back"]
+    monkeypatch.undo()
+    assert engine.roll_back("0001", refuse_edits) == 0
+    assert results(layout) == ["rolled-back"] * 3
+    assert not (tmp_path / "file").exists()
 
 
 def test_a_run_without_copies_is_not_rolled_back(engine: Engine, layout: Layout, tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ def test_a_run_that_waits_to_be_confirmed_comes_first() -> None:
     """With its deadline and both ways to keep it; once its engine is dead it is one that was cut off."""
     waits = replace(run("0001", "interrupted"), unconfirmed_until=datetime(2026, 1, 2, 14, 32, 10, tzinfo=UTC))
     shown = overview(facts(), Past((waits,), busy=True), Layout())
-    assert shown.text.startswith("Run 0001 waits to be confirmed\n  It takes itself back at 14:32:10 UTC (in ")
+    assert shown.text.startswith("Run 0001 waits to be confirmed\n  It takes itself back at 14:32:10 UTC.\n")
     assert "palpo-installer confirm" in shown.text
     assert [entry.value for entry in shown.entries] == ["follow", "leave"]
     assert "takes itself back unless it is confirmed" in shown.entries[1].help
