@@ -75,7 +75,7 @@ class Apply(Step[Ended]):
         progress: Progress,
         follow: Follow,
         ask_to_stop: Callable[[], None] | None,
-        confirm: Callable[[], None] | None = None,
+        confirm: Callable[[], object] | None = None,
     ) -> None:
         """Watch a run.
 

@@ -135,7 +135,8 @@ def keep(host: Host, say: Say = click.echo) -> int:
     if lock.is_free(layout) or run is None:
         return _nothing_to_keep(layout, say)
     offset = launch.position(layout, run.id)
-    confirm(layout, run.id)
+    if not confirm(layout, run.id):
+        return _nothing_to_keep(layout, say)
     code = launch.follow(layout, run.id, partial(show, say=say), offset)
     if code is None:
         say(f"Run {run.id} was cut off before it took the confirmation. To take it back: palpo-installer recover")

@@ -17,8 +17,12 @@ from palpo_installer.engine.history import PastRun, runs
 from palpo_installer.errors import Unconfirmed
 from palpo_installer.layout import Layout
 
+WAITING = "waiting"
+"""The file in a run's directory that lies there while the run can be confirmed."""
+
 CONFIRMED = "confirmed"
-"""The file in a run's directory by which a viewer keeps the change."""
+"""What a viewer renames that file to, to keep the change: that is one act, needs no space, and cannot be too early.
+Nor can it be too late without being noticed: at the deadline the engine removes the file."""
 
 WITHIN = "confirm-within"
 """The file in a run's directory that says within how many seconds; it is there before the engine starts."""
@@ -90,20 +94,26 @@ def wait(
         Unconfirmed: nobody did in time.
     """
     (directory / CONFIRMED).unlink(missing_ok=True)
+    (directory / WAITING).touch(mode=0o600)
     deadline, told = clock.elapsed() + within, datetime.min.replace(tzinfo=UTC)
     while True:
         check()
-        left = deadline - clock.elapsed()
-        # Looked for after the clock is read: what lies there at the deadline counts.
         if (directory / CONFIRMED).exists():
             return
+        left = deadline - clock.elapsed()
         if left <= 0:
-            raise Unconfirmed(f"was not confirmed within {within:.0f} seconds")
+            break
         until = clock.now() + timedelta(seconds=left)
         if abs(until - told) > CLOCK_STEP:
             told = until
             tell(until)
         clock.pause(min(left, LOOK_EVERY))
+    try:
+        (directory / WAITING).unlink()
+    except FileNotFoundError:
+        # Renamed since we looked.
+        return
+    raise Unconfirmed(f"was not confirmed within {within:.0f} seconds")
 
 
 def asked_for(directory: Path) -> int | None:
@@ -112,9 +122,14 @@ def asked_for(directory: Path) -> int | None:
     return int(path.read_text()) if path.exists() else None
 
 
-def confirm(layout: Layout, identity: str) -> None:
-    """Keep the change that waits; whether that was in time is the engine's word."""
-    (layout.runs / identity / CONFIRMED).touch(mode=0o600)
+def confirm(layout: Layout, identity: str) -> bool:
+    """Keep the change that waits; return whether it did. That it is kept is told by the engine."""
+    directory = layout.runs / identity
+    try:
+        (directory / WAITING).rename(directory / CONFIRMED)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def waiting(layout: Layout) -> PastRun | None:

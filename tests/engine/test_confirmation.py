@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -66,6 +67,26 @@ def test_what_lay_there_before_does_not_count(tmp_path: Path) -> None:
     (tmp_path / CONFIRMED).touch()
     with pytest.raises(Unconfirmed):
         wait(tmp_path, 60, go_on, lambda _: None, Hand().clock)
+
+
+def test_the_last_moment_belongs_to_whoever_acts_first(tmp_path: Path) -> None:
+    """Confirmed after the last look and before the deadline is acted on: kept, by one rename that says so."""
+    layout = Layout(tmp_path)
+    directory = layout.runs / "0001"
+    directory.mkdir(parents=True)
+    hand = Hand()
+    confirmed: list[bool] = []
+
+    def elapsed() -> float:
+        if hand.seconds >= 60:
+            confirmed.append(confirm(layout, "0001"))
+        return hand.seconds
+
+    wait(directory, 60, go_on, lambda _: None, replace(hand.clock, elapsed=elapsed))
+    assert confirmed == [True]
+    with pytest.raises(Unconfirmed):
+        wait(directory, 60, go_on, lambda _: None, Hand().clock)
+    assert not confirm(layout, "0001")
 
 
 def test_stopping_goes_before_confirming(tmp_path: Path) -> None:
@@ -148,7 +169,8 @@ def test_a_confirmed_run_is_applied(layout: Layout, tmp_path: Path, identity: st
         assert run is not None
         assert run.unconfirmed_until == NOON + timedelta(seconds=60)
         assert state(run, busy=True) == "waits to be confirmed, and takes itself back at 12:01:00 UTC"
-        confirm(layout, identity)
+        assert confirm(layout, identity)
+        assert not confirm(layout, identity)
 
     hand = Hand({30: look_and_confirm})
     assert Engine(Host(layout), hand.clock).carry_on(identity) == 0
@@ -181,7 +203,7 @@ def test_a_run_whose_engine_died_waiting_is_taken_back(layout: Layout, tmp_path:
     """The next engine does not go on waiting, not even where the file lies there: nobody told that it counted."""
     with pytest.raises(KeyboardInterrupt):
         Engine(Host(layout), Hand({5: killed}).clock).carry_on(identity)
-    confirm(layout, identity)
+    assert confirm(layout, identity)
     assert [run.id for run in unfinished(layout)] == [identity]
     assert Engine(Host(layout)).carry_on(identity) == 1
     assert not (tmp_path / "file").exists()
