@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import FrameType
 
@@ -58,6 +58,8 @@ def register(plan: Plan, secrets: Mapping[str, Secret], layout: Layout) -> str:
     write_new(directory / SECRETS, json.dumps(values).encode(), private)
     write_new(directory / ".plan", dump(plan).encode(), private)
     (directory / ".plan").rename(directory / "plan.json")
+    # There before the engine: who follows it holds it open, also when the run deletes the history at its end.
+    (directory / "events.jsonl").touch(mode=0o600)
     fsync_directory(directory)
     return directory.name
 
@@ -121,7 +123,7 @@ def asking_to_stop(layout: Layout, identity: str) -> Iterator[None]:
     directory = layout.runs / identity
 
     def ask(_number: int, _frame: FrameType | None) -> None:
-        if not (directory / STOP).exists():
+        if directory.exists() and not (directory / STOP).exists():
             (directory / STOP).touch()
             EventFile(directory / "events.jsonl").write(Event("waiting", "asked to take everything back"))
 
@@ -149,28 +151,43 @@ def follow(
     Returns:
         Its exit code; None when the engine died without a word, or nobody looks any more.
     """
-    path = layout.runs / identity / "events.jsonl"
     began, silent_since = False, time.monotonic()
-    while watched():
-        events, offset = _read_from(path, offset)
-        for event in events:
-            began = True
-            show(event)
-            if event.kind == "ended":
-                return event.code
-        if events or not lock.is_free(layout):
-            silent_since = time.monotonic()
-        elif time.monotonic() - silent_since > (1.0 if began else START_LIMIT):
-            return None
-        time.sleep(0.1)
+    with closing(_Growing(layout.runs / identity / "events.jsonl", offset)) as growing:
+        while watched():
+            events = growing.read()
+            for event in events:
+                began = True
+                show(event)
+                if event.kind == "ended":
+                    return event.code
+            if events or not lock.is_free(layout):
+                silent_since = time.monotonic()
+            elif time.monotonic() - silent_since > (1.0 if began else START_LIMIT):
+                return None
+            time.sleep(0.1)
     return None
 
 
-def _read_from(path: Path, offset: int) -> tuple[tuple[Event, ...], int]:
-    try:
-        with path.open("rb") as file:
-            file.seek(offset)
-            events, taken = parse(file.read())
-    except FileNotFoundError:
-        return (), offset
-    return events, offset + taken
+class _Growing:
+    """An event file that may not be there yet; once it was, it is read to its end, also when it is deleted."""
+
+    def __init__(self, path: Path, offset: int) -> None:
+        self._path = path
+        self._offset = offset
+        self._file = None if not path.exists() else path.open("rb")
+
+    def read(self) -> tuple[Event, ...]:
+        """Return the events that came since."""
+        try:
+            file = self._file = self._file or self._path.open("rb")
+        except FileNotFoundError:
+            return ()
+        file.seek(self._offset)
+        events, taken = parse(file.read())
+        self._offset += taken
+        return events
+
+    def close(self) -> None:
+        """Close it."""
+        if self._file is not None:
+            self._file.close()

@@ -15,6 +15,7 @@ from palpo_installer import result
 from palpo_installer.certificates.ordering import settle
 from palpo_installer.certificates.process import Watch
 from palpo_installer.engine.events import Event, EventFile
+from palpo_installer.engine.forgetting import forget_all, forget_earlier
 from palpo_installer.engine.history import (
     SECRETS,
     PastRun,
@@ -22,6 +23,7 @@ from palpo_installer.engine.history import (
     forget_secrets,
     past_run,
     plan_of,
+    runs,
     standing,
     unfinished,
 )
@@ -96,6 +98,7 @@ class Engine:
                     code = 5
                 self._forget(events)
                 events.write(Event("ended", text, code=code))
+                self._forget_all()
                 return code
         except Locked as error:
             # The event file of a run that began belongs to the engine that is at work on it.
@@ -107,10 +110,19 @@ class Engine:
     def _forget(self, events: EventFile) -> None:
         """Delete what nobody needs any more; what cannot be deleted fails nothing."""
         try:
+            forget_earlier(self.layout)
             forget_old_copies(self.layout)
             forget_secrets(self.layout)
         except OSError as error:
             events.write(Event("problem", f"left behind: {sentence(error)}"))
+
+    def _forget_all(self) -> None:
+        """Delete the rest of the history after an uninstall; what cannot be is left to the next start."""
+        if runs(self.layout) and runs(self.layout)[-1].result == "uninstalled":
+            try:
+                forget_all(self.layout)
+            except OSError:
+                log.exception("the history could not be deleted")
 
     def _carry_on(self, identity: str, events: EventFile) -> Outcome:
         for earlier in unfinished(self.layout):
@@ -223,6 +235,8 @@ def in_words(outcome: Outcome) -> str:
             return "Done."
         case "rolled-back":
             return "Rolled back."
+        case "uninstalled":
+            return "Uninstalled: all is as it was before the first run, but for what the review said stays."
         case "taken-back":
             return "Not done, and everything is as it was before."
         case "files-back":
