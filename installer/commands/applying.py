@@ -11,7 +11,6 @@ from palpo_installer.commands.following import carry_out, join, perform, recover
 from palpo_installer.commands.following import recover as recover_runs
 from palpo_installer.commands.options import answers_options, require_root, yes_option
 from palpo_installer.engine import launch
-from palpo_installer.engine.forgetting import complete
 from palpo_installer.engine.history import forget_signs, standing
 from palpo_installer.engine.process import Engine, discard_edits, refuse_edits
 from palpo_installer.engine.renewal import renew as renew_certificates
@@ -31,7 +30,7 @@ from palpo_installer.session import Session, begin, given, inputs_of
 def apply(host: Host, file: Path | None, settings: tuple[str, ...], saved: Path | None, *, yes: bool) -> int:
     """Make the changes, prove them, and take them back when anything is not as promised."""
     require_root(host, "apply")
-    complete(host.layout)
+    Engine(host).finish_uninstall()
     if launch.cut_off(host.layout):
         click.echo("A run was cut off. It is taken back first.")
         if (code := recover_runs(host)) != 1:
@@ -91,7 +90,7 @@ def recover(host: Host, *, early: bool) -> int:
     """Take back a run that was cut off."""
     require_root(host, "recover")
     cut_off = launch.cut_off(host.layout)
-    complete(host.layout)
+    Engine(host).finish_uninstall()
     forget_signs(host.layout)
     if not cut_off:
         click.echo("Nothing to do: no run was cut off.")

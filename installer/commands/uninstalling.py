@@ -9,8 +9,8 @@ from palpo_installer.commands.following import perform
 from palpo_installer.commands.following import recover as recover_runs
 from palpo_installer.commands.options import require_root, yes_option
 from palpo_installer.engine import launch
-from palpo_installer.engine.forgetting import complete
 from palpo_installer.engine.history import runs, uninstalled
+from palpo_installer.engine.process import Engine
 from palpo_installer.host import Host
 from palpo_installer.planning.removal import removal
 from palpo_installer.session import scene_of
@@ -30,7 +30,7 @@ def uninstall(host: Host, *, discard: bool, yes: bool) -> int:
         click.echo("A run was cut off. It is taken back first.")
         if (code := recover_runs(host)) != 1:
             return code
-    complete(host.layout)
+    Engine(host).finish_uninstall()
     if not runs(host.layout):
         click.echo(NOTHING)
         return 0
@@ -44,7 +44,7 @@ def uninstall(host: Host, *, discard: bool, yes: bool) -> int:
     code = perform(host, launch.register(plan, {}, host.layout))
     if uninstalled(host.layout):
         # Its engine was killed when all was taken back and proven, while it deleted the history.
-        complete(host.layout)
+        Engine(host).finish_uninstall()
         code = 0
     if code == 0:
         click.echo(PROGRAM)

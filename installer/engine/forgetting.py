@@ -12,24 +12,8 @@ from pathlib import Path
 
 from palpo_installer.certificates.workplace import Workplace, is_busy
 from palpo_installer.engine.history import COPIES, runs, uninstalled
-from palpo_installer.engine.lock import hold
 from palpo_installer.layout import Layout
 from palpo_installer.site import CHALLENGE_PATH
-
-
-def complete(layout: Layout) -> None:
-    """Finish a deletion that was cut off.
-
-    Raises:
-        Locked: a run is at work.
-    """
-    if not uninstalled(layout):
-        return
-    with hold(layout, "deleting the history of what was uninstalled"):
-        if runs(layout)[-1].result == "uninstalled":
-            forget_all(layout)
-        else:
-            forget_earlier(layout)
 
 
 def forget_earlier(layout: Layout) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import BinaryIO
 
 from palpo_installer.changes import Plan
 from palpo_installer.engine import lock
@@ -58,8 +59,6 @@ def register(plan: Plan, secrets: Mapping[str, Secret], layout: Layout) -> str:
     write_new(directory / SECRETS, json.dumps(values).encode(), private)
     write_new(directory / ".plan", dump(plan).encode(), private)
     (directory / ".plan").rename(directory / "plan.json")
-    # There before the engine: who follows it holds it open, also when the run deletes the history at its end.
-    (directory / "events.jsonl").touch(mode=0o600)
     fsync_directory(directory)
     return directory.name
 
@@ -76,6 +75,8 @@ def start(host: Host, identity: str, *arguments: str) -> None:
     except Locked:
         (host.layout.runs / identity / SECRETS).unlink(missing_ok=True)
         raise
+    # There before the engine: who follows it holds it open, also when the run deletes the history at its end.
+    (host.layout.runs / identity / "events.jsonl").touch(mode=0o600)
     argv = (sys.executable, "-m", "palpo_installer", *host.layout.arguments(), "run", identity, *arguments)
     if not _as_unit(host, identity, argv):
         _as_session(host, identity, argv)
@@ -174,7 +175,7 @@ class _Growing:
     def __init__(self, path: Path, offset: int) -> None:
         self._path = path
         self._offset = offset
-        self._file = None if not path.exists() else path.open("rb")
+        self._file: BinaryIO | None = None
 
     def read(self) -> tuple[Event, ...]:
         """Return the events that came since."""

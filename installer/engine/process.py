@@ -26,6 +26,7 @@ from palpo_installer.engine.history import (
     runs,
     standing,
     unfinished,
+    uninstalled,
 )
 from palpo_installer.engine.lock import hold
 from palpo_installer.engine.rollback import refuse_edited
@@ -118,11 +119,28 @@ class Engine:
 
     def _forget_all(self) -> None:
         """Delete the rest of the history after an uninstall; what cannot be is left to the next start."""
-        if runs(self.layout) and runs(self.layout)[-1].result == "uninstalled":
+        past = runs(self.layout)
+        if past and past[-1].result == "uninstalled":
             try:
                 forget_all(self.layout)
             except OSError:
                 log.exception("the history could not be deleted")
+
+    def finish_uninstall(self) -> None:
+        """Go on with deleting the history where a kill cut that off, if it did.
+
+        Raises:
+            Locked: a run is at work.
+        """
+        last = uninstalled(self.layout)
+        if not last:
+            return
+        directory = self.layout.runs / last
+        with hold(self.layout, "deleting the history of what was uninstalled"):
+            if (directory / "plan.json").exists():
+                self._open(directory, EventFile(directory / "events.jsonl")).tidy()
+            forget_earlier(self.layout)
+            self._forget_all()
 
     def _carry_on(self, identity: str, events: EventFile) -> Outcome:
         for earlier in unfinished(self.layout):

@@ -177,11 +177,11 @@ class RemoveFile(PathOperation):
     planned: str
 
     def describe(self, host: Host) -> Description:
-        """Show what goes; of a link, that it is one."""
+        """Show what goes; not its whole text, which would bury the rest of a review."""
         if self.planned.startswith("link "):
             return Description(f"remove {self.path}, a {self.planned.replace('link', 'link to', 1)}")
-        old, new = presentable(self.path, host.text(self.path) or "", "")
-        return Description(f"remove {self.path}", unified(old, new, self.path))
+        lines = len((host.text(self.path) or "").splitlines())
+        return Description(f"remove {self.path}", details=(f"{lines} lines",))
 
     def prepare(self, bench: Workbench, number: int) -> Json:
         """Look at the path."""

@@ -87,7 +87,11 @@ class KeepCopy(PathOperation):
 
 @dataclass(frozen=True)
 class RemoveDirectory(Operation):
-    """Removes a directory that an earlier run made, unless something lies in it by then."""
+    """Removes a directory that an earlier run made, unless something lies in it by then.
+
+    As long as the run can be taken back, removed files have a second name in it; so one that was not empty goes at
+    the end of the run. Taken back it is not empty again, and stays.
+    """
 
     path: Path
 
@@ -98,7 +102,9 @@ class RemoveDirectory(Operation):
     def prepare(self, bench: Workbench, number: int) -> Json:
         """Look at its mode and owner."""
         now = state_of(self.path)
-        return {"path": str(self.path), "kind": now.kind, "mode": now.mode, "uid": now.uid, "gid": now.gid}
+        used = now.kind == "directory" and any(self.path.iterdir())
+        state = {"kind": now.kind, "mode": now.mode, "uid": now.uid, "gid": now.gid}
+        return {"path": str(self.path), "used": used, **state}
 
     def observe(self, bench: Workbench, before: Json) -> State:
         """Return whether it is gone."""
@@ -108,14 +114,19 @@ class RemoveDirectory(Operation):
         return State.AFTER if kind == "absent" else State.OTHER
 
     def act(self, bench: Workbench, before: Json) -> Json:
-        """Remove it."""
-        if state_of(self.path).kind == "directory":
-            if any(self.path.iterdir()):
-                bench.report(f"{self.path} is not empty and stays")
-                return {}
+        """Remove it, if it is empty already."""
+        self._remove()
+        return {"path": str(self.path), "kind": state_of(self.path).kind}
+
+    def _remove(self) -> None:
+        if state_of(self.path).kind == "directory" and not any(self.path.iterdir()):
             self.path.rmdir()
             fsync_directory(self.path.parent)
-        return {"path": str(self.path), "kind": "absent"}
+
+    def finish(self, bench: Workbench, before: Json) -> None:
+        """Remove it, if it is empty now and was not before."""
+        if before["used"]:
+            self._remove()
 
     def undo(self, bench: Workbench, before: Json) -> None:
         """Make it again as it was.
