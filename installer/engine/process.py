@@ -111,7 +111,7 @@ class Engine:
     def _forget(self, events: EventFile) -> None:
         """Delete what nobody needs any more; what cannot be deleted fails nothing."""
         try:
-            forget_earlier(self.layout)
+            self._forget_earlier()
             forget_old_copies(self.layout)
             forget_secrets(self.layout)
         except OSError as error:
@@ -132,15 +132,19 @@ class Engine:
         Raises:
             Locked: a run is at work.
         """
-        last = uninstalled(self.layout)
-        if not last:
+        if not uninstalled(self.layout):
             return
-        directory = self.layout.runs / last
         with hold(self.layout, "deleting the history of what was uninstalled"):
-            if (directory / "plan.json").exists():
-                self._open(directory, EventFile(directory / "events.jsonl")).tidy()
-            forget_earlier(self.layout)
+            self._forget_earlier()
             self._forget_all()
+
+    def _forget_earlier(self) -> None:
+        """Delete what an uninstall needs no more: also what it staged, where a kill came before that was removed."""
+        last = uninstalled(self.layout)
+        directory = self.layout.runs / last
+        if last and (directory / "plan.json").exists():
+            self._open(directory, EventFile(directory / "events.jsonl")).tidy()
+        forget_earlier(self.layout)
 
     def _carry_on(self, identity: str, events: EventFile) -> Outcome:
         for earlier in unfinished(self.layout):
