@@ -52,9 +52,13 @@ def _forget_run(directory: Path) -> None:
         if path.is_dir():
             shutil.rmtree(path)
         elif path.name != "journal.jsonl":
-            path.unlink()
-    (directory / "journal.jsonl").unlink(missing_ok=True)
+            _remove(path)
+    _remove(directory / "journal.jsonl")
     directory.rmdir()
+
+
+def _remove(path: Path) -> None:
+    path.unlink(missing_ok=True)
 
 
 def _remove_empty(*directories: Path) -> None:
