@@ -43,7 +43,7 @@ def uninstall(host: Host, *, discard: bool, yes: bool) -> int:
         return 0
     code = perform(host, launch.register(plan, {}, host.layout))
     if uninstalled(host.layout):
-        # Its engine was killed when all was taken back and proven, while it deleted the history.
+        # The engine was killed when all was taken back and proven, while it deleted the history.
         Engine(host).finish_uninstall()
         code = 0
     if code == 0:

@@ -99,7 +99,6 @@ class Engine:
                     code = 5
                 self._forget(events)
                 events.write(Event("ended", text, code=code))
-                self._forget_all()
                 return code
         except Locked as error:
             # The event file of a run that began belongs to the engine that is at work on it.
@@ -111,20 +110,11 @@ class Engine:
     def _forget(self, events: EventFile) -> None:
         """Delete what nobody needs any more; what cannot be deleted fails nothing."""
         try:
-            self._forget_earlier()
+            self._forget_uninstalled()
             forget_old_copies(self.layout)
             forget_secrets(self.layout)
         except OSError as error:
             events.write(Event("problem", f"left behind: {sentence(error)}"))
-
-    def _forget_all(self) -> None:
-        """Delete the rest of the history after an uninstall; what cannot be is left to the next start."""
-        past = runs(self.layout)
-        if past and past[-1].result == "uninstalled":
-            try:
-                forget_all(self.layout)
-            except OSError:
-                log.exception("the history could not be deleted")
 
     def finish_uninstall(self) -> None:
         """Go on with deleting the history where a kill cut that off, if it did.
@@ -132,19 +122,20 @@ class Engine:
         Raises:
             Locked: a run is at work.
         """
-        if not uninstalled(self.layout):
-            return
-        with hold(self.layout, "deleting the history of what was uninstalled"):
-            self._forget_earlier()
-            self._forget_all()
+        if uninstalled(self.layout):
+            with hold(self.layout, "deleting the history of what was uninstalled"):
+                self._forget_uninstalled()
 
-    def _forget_earlier(self) -> None:
-        """Delete what an uninstall needs no more: also what it staged, where a kill came before that was removed."""
+    def _forget_uninstalled(self) -> None:
+        """Delete what an uninstall leaves, also what it staged, where a kill came before that was removed."""
         last = uninstalled(self.layout)
+        if not last:
+            return
         directory = self.layout.runs / last
-        if last and (directory / "plan.json").exists():
+        if (directory / "plan.json").exists():
             self._open(directory, EventFile(directory / "events.jsonl")).tidy()
-        forget_earlier(self.layout)
+        forget = forget_all if runs(self.layout)[-1].id == last else forget_earlier
+        forget(self.layout)
 
     def _carry_on(self, identity: str, events: EventFile) -> Outcome:
         for earlier in unfinished(self.layout):

@@ -97,7 +97,7 @@ def test_a_deletion_that_was_cut_off_is_finished(host: Host) -> None:
     """What an uninstall left of the history goes, and then there is nothing installed."""
     identity = launch.register(removal(scene_of(host, None)), {}, host.layout)
     engine = Engine(host)
-    engine._forget_all = engine._forget_earlier = lambda: None  # type: ignore[method-assign]
+    engine._forget_uninstalled = lambda: None  # type: ignore[method-assign]
     assert engine.carry_on(identity) == 0
     assert [run.result for run in runs(host.layout)] == ["applied", "applied", "uninstalled"]
     assert invoke(uninstall, host).output == f"{NOTHING}\n"
