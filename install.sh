@@ -34,7 +34,8 @@ Installs palpo-installer into a virtual environment of its own and starts it, wi
   --no-run            install only
   --demo              go the whole way on a made-up host in a temporary directory; nothing else is changed
   --with-packages     install a missing Python with the system's package manager, without asking
-  --uninstall         remove the program; what it set up stays
+  --uninstall         take back what it set up, after a review and a question, and remove the program
+  --yes               with --uninstall: ask nothing, and stop where something must be taken back first
   -h, --help          this text
 
 Environment:
@@ -87,7 +88,7 @@ main() {
 
 # Sets action, answers, packages, and in parsed how many arguments were ours.
 parse() {
-    action=wizard answers='' packages=ask parsed=0
+    action=wizard answers='' packages=ask parsed=0 asking=yes
     while [ $# -gt 0 ]; do
         parsed=$((parsed + 1))
         case $1 in
@@ -100,12 +101,14 @@ parse() {
             --demo) action=demo ;;
             --with-packages) packages=install ;;
             --uninstall) action=uninstall ;;
+            --yes) asking='' ;;
             -h | --help) action=help ;;
             --) return ;;
             *) fail 2 "does not know $1; install.sh --help lists what it knows." ;;
         esac
         shift
     done
+    [ -n "$asking" ] || [ "$action" = uninstall ] || fail 2 "--yes goes with --uninstall only."
 }
 
 # Whether this script lies somewhere, or came through a pipe.
@@ -392,12 +395,32 @@ hand_over() {
     esac
 }
 
-uninstall() {
-    for user in "$UNITS"/palpo-installer*.timer /etc/cron.d/palpo-installer*; do
-        [ ! -e "$user" ] || fail 1 "$user still renews certificates with it. First take back what it set up: palpo-installer rollback 1"
+# Whether it keeps a record of something that it set up.
+keeps_a_record() {
+    for run in /var/lib/palpo-installer/runs/*/plan.json; do
+        [ ! -e "$run" ] || return 0
     done
-    for run in /var/lib/palpo-installer/runs/*/open; do
-        [ ! -e "$run" ] || fail 1 "a run was cut off, and must be taken back first: palpo-installer recover"
+    return 1
+}
+
+# Only the program can take back what it set up, and it asks before it does.
+take_back() {
+    keeps_a_record || return 0
+    tool=$BIN/palpo-installer
+    is_ours "$tool" ||
+        fail 1 "what palpo-installer set up is still there, but not the program. Install it again, then: palpo-installer uninstall"
+    if [ -z "$asking" ] || ! terminal; then
+        fail 1 "what it set up is still there. First take it back: $tool uninstall --yes"
+    fi
+    come_forward
+    "$tool" uninstall </dev/tty >/dev/tty 2>/dev/tty || fail 1 "the program stays, as not all that it set up is taken back."
+    ! keeps_a_record || fail 1 "the program stays, as what it set up does."
+}
+
+uninstall() {
+    take_back
+    for user in "$UNITS"/palpo-installer*.timer /etc/cron.d/palpo-installer*; do
+        [ ! -e "$user" ] || fail 1 "$user still renews certificates with it, and no record tells why. Remove it first."
     done
     [ -L "$PREFIX/current" ] || is_ours "$BIN/palpo-installer" || { say "palpo-installer is not installed."; return; }
     say "Removing palpo-installer from $PREFIX and $BIN."

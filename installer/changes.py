@@ -6,13 +6,15 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from palpo_installer.certificates.timer import ActivateTimer
+from palpo_installer.certificates.timer import ActivateTimer, StopTimer
 from palpo_installer.homeserver.activation import RestartPalpo
 from palpo_installer.operations.certificates import IssueSelfSigned, OrderCertificate, ProbeChallenge
 from palpo_installer.operations.files import MakeDirectory, MakeLink, RemoveFile, WriteFile
 from palpo_installer.operations.palpo import ConfigurePalpo
+from palpo_installer.operations.removing import KeepCopy, PutBack, RemoveDirectory
 from palpo_installer.proxies.nginx.activation import ActivateNginx
 from palpo_installer.proxies.nginx.configuration import ReadFile
+from palpo_installer.proxies.nginx.withdrawal import WithdrawNginx
 from palpo_installer.serialization import dump, tag
 
 AnyOperation = (
@@ -24,8 +26,11 @@ AnyOperation = (
     | ProbeChallenge
     | OrderCertificate
     | IssueSelfSigned
+    | PutBack
+    | KeepCopy
+    | RemoveDirectory
 )
-AnyActivation = ActivateNginx | RestartPalpo | ActivateTimer
+AnyActivation = ActivateNginx | RestartPalpo | ActivateTimer | WithdrawNginx | StopTimer
 tag(AnyOperation)
 tag(AnyActivation)
 
@@ -65,6 +70,7 @@ class Plan:
         obstacles: what must be put right first; with one, the plan is not applied.
         rests_on: the files that were read to make the plan; it is refused when one has changed.
         ours: what earlier runs installed: path and hash.
+        result: what the history calls the run once it is made: ``applied``, or ``uninstalled`` for a removal.
     """
 
     summary: tuple[str, ...]
@@ -74,6 +80,7 @@ class Plan:
     rests_on: tuple[ReadFile, ...]
     ours: Mapping[str, str] = field(default_factory=dict)
     obstacles: tuple[str, ...] = ()
+    result: str = "applied"
 
     @property
     def digest(self) -> str:

@@ -29,6 +29,7 @@ MODULES = {
     "history": "inspecting",
     "rollback": "applying",
     "recover": "applying",
+    "uninstall": "uninstalling",
     "run": "applying",
 }
 """In which module of ``palpo_installer.commands`` each command is, in the order of the help."""

@@ -111,6 +111,11 @@ class Layout:
         return self.state / "webroot"
 
     @property
+    def edits(self) -> Path:
+        """Copies of files that were edited by hand, and given up in an uninstall (0700)."""
+        return self.state / "edited"
+
+    @property
     def lock(self) -> Path:
         """The file whose kernel lock makes a run the only one."""
         return self.state / "lock"

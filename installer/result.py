@@ -84,6 +84,8 @@ def headline(result: Result) -> str:
             return "Not done: everything is as it was before."
         case "rolled-back":
             return "Rolled back: everything is as it was before this run."
+        case "uninstalled":
+            return "Uninstalled: everything is as it was before the first run, but for what stays."
         case "not-put-back":
             return "Not everything could be put back."
         case _:

@@ -13,6 +13,9 @@ from palpo_installer.serialization import converter
 DIFFERENCES = "Differences"
 """The heading of the last part; below it lines are those of unified diffs."""
 
+STAYS = "What stays, and why"
+"""The heading of what an uninstall leaves."""
+
 
 def in_words(plan: Plan, host: Host) -> str:
     """Return the review of a plan as plain text."""
@@ -20,11 +23,13 @@ def in_words(plan: Plan, host: Host) -> str:
 
 
 def _lines(plan: Plan, host: Host) -> Iterator[str]:
-    if not plan.changes:
+    removal = plan.result == "uninstalled"
+    if not plan.changes and not removal:
         yield "Nothing to do: everything is as these answers ask for."
     else:
         yield "What will happen"
         yield from (f"  {sentence}" for sentence in plan.summary)
+    if plan.changes:
         yield ""
         yield "Changes, in this order; if one does not work out, all are taken back"
         for number, change in enumerate(plan.changes, 1):
@@ -34,7 +39,7 @@ def _lines(plan: Plan, host: Host) -> Iterator[str]:
                 yield from (f"        {detail}" for detail in description.details if detail)
     if plan.unchanged:
         yield ""
-        yield "Left as it is"
+        yield STAYS if removal else "Left as it is"
         yield from (f"  {entry.subject}: {entry.reason}" for entry in plan.unchanged)
     if plan.obstacles:
         yield ""

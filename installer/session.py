@@ -10,11 +10,13 @@ from pathlib import Path
 
 from palpo_installer.answers import Answers
 from palpo_installer.answers_file import assignments, load
-from palpo_installer.engine.history import ours, settled
+from palpo_installer.engine.history import ours, runs, settled
+from palpo_installer.engine.recorded import traces
 from palpo_installer.facts import Facts, gather
 from palpo_installer.facts import names as dns
 from palpo_installer.host import Host
 from palpo_installer.planning.inputs import Inputs
+from palpo_installer.planning.scene import Scene
 from palpo_installer.questions import Resolved, resolve
 
 
@@ -57,6 +59,17 @@ def inputs_of(session: Session) -> Inputs:
         command=own_command(session.host.which("palpo-installer")),
         now=datetime.now(UTC),
     )
+
+
+def scene_of(host: Host, kept_edits: Path | None) -> Scene:
+    """Return what a removal is planned from; ``kept_edits`` is where copies of edited files go, None for nowhere.
+
+    Raises:
+        RefusedPlan: a run cannot be read, so that nobody knows what it did.
+        HostError: the plan of a run in force cannot be read.
+    """
+    layout = host.layout
+    return Scene(host, gather(host), traces(layout), len(runs(layout)), kept_edits, ours(layout))
 
 
 def own_command(installed: Path | None) -> Path:

@@ -151,4 +151,6 @@ def _entries(facts: Facts, past: Past) -> Iterator[Choice]:
         yield Choice("roll-back", f"Roll back run {past.in_force[-1].id}", "Everything as it was before it.")
     if past.runs:
         yield Choice("history", "History", "The runs on this host.")
+        if root:
+            yield Choice("uninstall", "Uninstall", "Take back everything that was ever applied.")
     yield Choice("leave", "Leave", "Nothing is changed.")

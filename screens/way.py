@@ -18,6 +18,7 @@ from palpo_installer.screens.frame import Sure
 from palpo_installer.screens.looking import Made
 from palpo_installer.screens.overview import SUDO
 from palpo_installer.screens.reading import Reading
+from palpo_installer.screens.removing import uninstall
 from palpo_installer.screens.review import Decision, Review
 from palpo_installer.screens.running import apply, attach, recover, roll_back
 from palpo_installer.screens.waiting import Waiting
@@ -48,7 +49,13 @@ async def walk(app: Wizard, chosen: str) -> None:
 async def _do(app: Wizard, chosen: str) -> str:
     if chosen in ERRANDS:
         return await _read(app, *ERRANDS[chosen])
-    ways = {"set-up": set_up, "recover": recover, "follow": attach, "roll-back": _roll_back_last}
+    ways = {
+        "set-up": set_up,
+        "recover": recover,
+        "follow": attach,
+        "roll-back": _roll_back_last,
+        "uninstall": uninstall,
+    }
     return await ways[chosen](app)
 
 

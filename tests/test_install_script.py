@@ -8,6 +8,7 @@ import sys
 import sysconfig
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -139,6 +140,85 @@ def test_uninstall_removes_only_what_is_ours(machine: Machine, tmp_path: Path) -
     assert "Other things lie in" in done.stderr
     assert not machine.command.is_symlink()
     assert "is not installed" in machine.install(None, "--uninstall").stderr
+
+
+@dataclass(frozen=True)
+class SetUp:
+    """A machine where the program set something up: its record is in a /var/lib of its own."""
+
+    machine: Machine
+    state: Path
+
+    def uninstall(self, *options: str, typed: str | None = None) -> subprocess.CompletedProcess[str]:
+        """Run ``--uninstall``, on a terminal where something is typed there."""
+        mounted = f"mount --bind {self.state} /var/lib && exec sh {SCRIPT} --uninstall {' '.join(options)}"
+        argv = ["unshare", "--mount", "sh", "-c", mounted]
+        if typed is not None:
+            argv = ["script", "--quiet", "--return", "--command", f"unshare --mount sh -c '{mounted}'", "/dev/null"]
+        return subprocess.run(
+            argv,
+            check=False,
+            env=self.machine.variables(None),
+            input=typed or "",
+            capture_output=True,
+            text=True,
+            start_new_session=True,
+        )
+
+
+TAKES_BACK = (
+    TELLS
+    + """
+        if sys.argv[1:] == ["uninstall"] and input("Take all this back? ") == "y":
+            os.remove("/var/lib/palpo-installer/runs/0001/plan.json")
+"""
+)
+
+
+@pytest.fixture
+def set_up(machine: Machine, tmp_path: Path) -> SetUp:
+    """A machine with the program, and a record of what it set up."""
+    if os.geteuid() != 0:
+        pytest.skip("a /var/lib of its own needs root")
+    assert machine.install(wheel(tmp_path, "1.0", TAKES_BACK), "--no-run").returncode == 0
+    record = tmp_path / "state/palpo-installer/runs/0001/plan.json"
+    record.parent.mkdir(parents=True)
+    record.touch()
+    return SetUp(machine, tmp_path / "state")
+
+
+def test_uninstall_stops_where_something_is_set_up_and_nobody_is_asked(set_up: SetUp) -> None:
+    """Without a terminal, or with --yes on one: it says the command that takes it back, and removes nothing.
+
+    Where the program is not there any more, that is said.
+    """
+    for options, typed in (((), None), (("--yes",), None), (("--yes",), "y\n")):
+        stopped = set_up.uninstall(*options, typed=typed)
+        assert stopped.returncode == 1
+        told = stopped.stdout + stopped.stderr
+        assert f"First take it back: {set_up.machine.command} uninstall --yes" in told
+        assert "arguments" not in told
+        assert said(set_up.machine).startswith("version 1.0")
+    set_up.machine.command.unlink()
+    without = set_up.uninstall()
+    assert without.returncode == 1
+    assert "Install it again, then: palpo-installer uninstall" in without.stderr
+
+
+def test_uninstall_lets_the_program_take_back_what_it_set_up_first(set_up: SetUp) -> None:
+    """On a terminal the program asks there; only when its record is gone, the program goes too."""
+    for typed, code in (("n\n", 1), ("y\n", 0)):
+        ended = set_up.uninstall(typed=typed)
+        assert "arguments ['uninstall'] terminal [True, True, True]" in ended.stdout
+        assert (ended.returncode, set_up.machine.command.is_symlink()) == (code, bool(code)), ended.stdout
+        assert ("the program stays, as what it set up does" in ended.stdout) is bool(code)
+
+
+def test_yes_is_for_uninstalling(machine: Machine) -> None:
+    """Anywhere else it is refused before anything is done."""
+    refused = machine.install(None, "--yes")
+    assert refused.returncode == 2
+    assert "--yes goes with --uninstall only" in refused.stderr
 
 
 def test_a_foreign_command_of_that_name_stays(machine: Machine, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ PLACES = {
     "log": "/var/log/palpo-installer",
     "systemd": "/etc/systemd/system",
     "cron": "/etc/cron.d",
+    "edits": "/var/lib/palpo-installer/edited",
 }
 """Paths that others rely on: timers, backups, the documentation."""
 

@@ -113,3 +113,12 @@ def test_a_review_writes_nothing(inputs: Inputs, tmp_path: Path) -> None:
     in_words(plan, inputs.host)
     as_json(plan, inputs.host)
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_removal_says_what_stays_also_where_nothing_changes(inputs: Inputs) -> None:
+    """The section has its own heading, and a history that is deleted is something to do."""
+    stays = (Unchanged("/etc/keys", "other servers know this server by them"),)
+    text = in_words(Plan(("The history is deleted.",), (), stays, (), (), result="uninstalled"), inputs.host)
+    assert section(text, "What will happen") == ["  The history is deleted."]
+    assert section(text, "What stays, and why") == ["  /etc/keys: other servers know this server by them"]
+    assert "Nothing to do" not in text

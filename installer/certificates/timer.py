@@ -140,5 +140,62 @@ class ActivateTimer(Activation):
             raise HostError(f"ended with status {completed.status}: {said}", where=" ".join(("systemctl", *words)))
 
 
+@dataclass(frozen=True)
+class StopTimer(Activation):
+    """Stops the renewal timer and lets systemd forget it, once its files are gone.
+
+    Attributes:
+        scheduler: who runs it; ``cron`` reads its directory by itself.
+        former: the timer before the first run, and which of systemd's directories for it were there.
+        timer: the timer unit.
+    """
+
+    scheduler: Literal["systemd", "cron"]
+    former: Before
+    timer: str = TIMER
+
+    @property
+    def _starting(self) -> ActivateTimer:
+        return ActivateTimer(self.scheduler, self.timer)
+
+    def describe(self, host: Host) -> Description:
+        """Return how it shows itself."""
+        if self.scheduler == "cron":
+            return Description("cron forgets the renewal job by itself")
+        return Description(f"Stop and disable {self.timer}", details=("certificates are not renewed any more",))
+
+    def prepare(self, bench: Workbench) -> Json:
+        """Record whether it is enabled and waits."""
+        return self._starting.prepare(bench)
+
+    def activate(self, bench: Workbench, before: Json) -> None:
+        """Let systemd know of it what it knew before the first run.
+
+        Raises:
+            GateFailed: it still runs.
+        """
+        former: Json = converter.unstructure(self.former)
+        try:
+            self._starting.restore(bench, former)
+        except NotPutBack as error:
+            raise GateFailed(error.what, where=error.where, next=error.next) from error
+
+    def restore(self, bench: Workbench, before: Json) -> None:
+        """Start it again once its files are back, where it ran.
+
+        Raises:
+            NotPutBack: it does not run again.
+        """
+        if self.scheduler == "cron":
+            return
+        if not converter.structure(before, Before).active:
+            self._starting.restore(bench, before)
+            return
+        try:
+            self._starting.activate(bench, before)
+        except GateFailed as error:
+            raise NotPutBack(error.what, where=error.where, next=error.next) from error
+
+
 def _in_words(state: Before) -> str:
     return f"{'enabled' if state.enabled else 'disabled'} and {'active' if state.active else 'stopped'}"

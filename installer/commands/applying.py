@@ -39,6 +39,7 @@ def apply(
 ) -> int:
     """Make the changes, prove them, and take them back when anything is not as promised."""
     require_root(host, "apply")
+    Engine(host).finish_uninstall()
     if launch.cut_off(host.layout):
         click.echo("A run was cut off. It is taken back first.")
         if (code := recover_runs(host)) != 1:
@@ -98,6 +99,7 @@ def recover(host: Host, *, early: bool) -> int:
     """Take back a run that was cut off."""
     require_root(host, "recover")
     cut_off = launch.cut_off(host.layout)
+    Engine(host).finish_uninstall()
     forget_signs(host.layout)
     if not cut_off:
         click.echo("Nothing to do: no run was cut off.")

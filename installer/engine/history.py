@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from palpo_installer.changes import Plan
-from palpo_installer.engine.journal import OPEN, Record, progress, read
+from palpo_installer.engine.journal import OPEN, Progress, Record, progress, read
 from palpo_installer.errors import HostError
 from palpo_installer.layout import Layout
 from palpo_installer.operations.base import Json
@@ -20,6 +21,12 @@ SECRETS = "secrets.json"
 
 KEPT_COPIES = 10
 """For so many runs the earlier bytes are kept."""
+
+COPIES = "copies"
+"""In a run's directory the earlier bytes of everything that it touched, so that it can be rolled back."""
+
+ORIGINALS = "originals"
+"""What is left of them later: the bytes that no run of ours wrote, which only an uninstall puts back."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +85,7 @@ def past_run(directory: Path) -> PastRun:
         cause=str(end.get("cause", "")),
         problems=tuple(map(str, problems)) if isinstance(problems, list) else (),
         ours={str(path): str(digest) for path, digest in ours.items()} if isinstance(ours, dict) else {},
-        reversible=(directory / "copies").is_dir(),
+        reversible=(directory / COPIES).is_dir(),
         unconfirmed_until=_deadline(records),
     )
 
@@ -110,12 +117,23 @@ def unfinished(layout: Layout) -> tuple[PastRun, ...]:
 
 def effective(layout: Layout) -> tuple[PastRun, ...]:
     """Return the runs whose changes are in force, oldest first."""
-    return tuple(run for run in runs(layout) if run.result == "applied")
+    return tuple(run for run in _since_uninstalled(layout) if run.result == "applied")
 
 
 def standing(layout: Layout) -> tuple[PastRun, ...]:
     """Return the runs whose changes are in force, or partly so, oldest first: those that can be rolled back."""
-    return tuple(run for run in runs(layout) if run.result in {"applied", "not-put-back"})
+    return tuple(run for run in _since_uninstalled(layout) if run.result in {"applied", "not-put-back"})
+
+
+def uninstalled(layout: Layout) -> str:
+    """Return the last run that took everything back for good, empty for none; up to it all can be forgotten."""
+    return max((run.id for run in runs(layout) if run.result == "uninstalled"), default="")
+
+
+def _since_uninstalled(layout: Layout) -> tuple[PastRun, ...]:
+    past = runs(layout)
+    last = max((run.id for run in past if run.result == "uninstalled"), default="")
+    return tuple(run for run in past if run.id > last)
 
 
 def ours(layout: Layout) -> dict[str, str]:
@@ -164,16 +182,49 @@ def new_run(layout: Layout) -> Path:
             directory.mkdir(mode=0o700)
         except FileExistsError:
             continue
-        (directory / "copies").mkdir(mode=0o700)
+        (directory / COPIES).mkdir(mode=0o700)
         return directory
 
 
 def forget_old_copies(layout: Layout) -> None:
-    """Delete the earlier bytes of all but the newest ten runs in force; those of runs taken back are needed no more."""
+    """Delete the earlier bytes of all but the newest ten runs in force; those of runs taken back are needed no more.
+
+    Of older runs in force only what an uninstall puts back is kept: what stood there before any run of ours.
+    """
     kept = {run.id for run in effective(layout)[-KEPT_COPIES:]} | {run.id for run in unfinished(layout)}
+    originals = _originals(layout)
     for run in runs(layout)[:-1]:
-        if run.reversible and run.id not in kept and run.result != "unreadable":
-            shutil.rmtree(run.directory / "copies")
+        if run.id in kept or run.result == "unreadable":
+            continue
+        if run.reversible:
+            (run.directory / COPIES).rename(run.directory / ORIGINALS)
+        if (run.directory / ORIGINALS).is_dir():
+            _keep_only(run.directory / ORIGINALS, originals.get(run.id, frozenset()))
+
+
+def _originals(layout: Layout) -> dict[str, frozenset[str]]:
+    """Return by run the names of the copies that hold what stood at a path before any run in force touched it."""
+    seen: set[str] = set()
+    names: dict[str, frozenset[str]] = {}
+    for run in effective(layout):
+        done = progress(read(run.directory / "journal.jsonl"))
+        copied = {str(found["path"]): Path(str(found["copy"])).name for found in _found(done) if "copy" in found}
+        names[run.id] = frozenset(name for path, name in copied.items() if path not in seen and name)
+        seen |= copied.keys()
+    return names
+
+
+def _found(done: Progress) -> Iterator[Json]:
+    return (done.prepared[step] for step in done.begun if step in done.prepared)
+
+
+def _keep_only(directory: Path, names: frozenset[str]) -> None:
+    if not names:
+        shutil.rmtree(directory)
+        return
+    for path in directory.iterdir():
+        if path.name not in names:
+            path.unlink()
 
 
 def forget_secrets(layout: Layout) -> None:

@@ -10,9 +10,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import BinaryIO
 
 from palpo_installer.changes import Plan
 from palpo_installer.engine import lock
@@ -98,6 +99,8 @@ def start(host: Host, identity: str, *arguments: str) -> None:
     except Locked:
         (host.layout.runs / identity / SECRETS).unlink(missing_ok=True)
         raise
+    # There before the engine: who follows it holds it open, also when the run deletes the history at its end.
+    (host.layout.runs / identity / "events.jsonl").touch(mode=0o600)
     argv = (sys.executable, "-m", "palpo_installer", *host.layout.arguments(), "run", identity, *arguments)
     if not _as_unit(host, identity, argv):
         _as_session(host, identity, argv)
@@ -143,9 +146,9 @@ def position(layout: Layout, identity: str) -> int:
 
 
 def ask_to_stop(layout: Layout, identity: str) -> None:
-    """Ask the engine of a run to take back."""
+    """Ask the engine of a run to take back; one that has deleted its history has ended."""
     directory = layout.runs / identity
-    if not (directory / STOP).exists():
+    if directory.exists() and not (directory / STOP).exists():
         (directory / STOP).touch()
         EventFile(directory / "events.jsonl").write(Event("waiting", "asked to take everything back"))
 
@@ -181,28 +184,43 @@ def follow(
     Returns:
         Its exit code; None when the engine died without a word, or nobody looks any more.
     """
-    path = layout.runs / identity / "events.jsonl"
     began, silent_since = False, time.monotonic()
-    while watched():
-        events, offset = _read_from(path, offset)
-        for event in events:
-            began = True
-            show(event)
-            if event.kind == "ended":
-                return event.code
-        if events or not lock.is_free(layout):
-            silent_since = time.monotonic()
-        elif time.monotonic() - silent_since > (RESTART_LIMIT if began else START_LIMIT):
-            return None
-        time.sleep(0.1)
+    with closing(_Growing(layout.runs / identity / "events.jsonl", offset)) as growing:
+        while watched():
+            events = growing.read()
+            for event in events:
+                began = True
+                show(event)
+                if event.kind == "ended":
+                    return event.code
+            if events or not lock.is_free(layout):
+                silent_since = time.monotonic()
+            elif time.monotonic() - silent_since > (RESTART_LIMIT if began else START_LIMIT):
+                return None
+            time.sleep(0.1)
     return None
 
 
-def _read_from(path: Path, offset: int) -> tuple[tuple[Event, ...], int]:
-    try:
-        with path.open("rb") as file:
-            file.seek(offset)
-            events, taken = parse(file.read())
-    except FileNotFoundError:
-        return (), offset
-    return events, offset + taken
+class _Growing:
+    """An event file that may not be there yet; once it was, it is read to its end, also when it is deleted."""
+
+    def __init__(self, path: Path, offset: int) -> None:
+        self._path = path
+        self._offset = offset
+        self._file: BinaryIO | None = None
+
+    def read(self) -> tuple[Event, ...]:
+        """Return the events that came since."""
+        try:
+            file = self._file = self._file or self._path.open("rb")
+        except FileNotFoundError:
+            return ()
+        file.seek(self._offset)
+        events, taken = parse(file.read())
+        self._offset += taken
+        return events
+
+    def close(self) -> None:
+        """Close it."""
+        if self._file is not None:
+            self._file.close()

@@ -22,7 +22,7 @@ def hold(layout: Layout, purpose: str) -> Iterator[None]:
     make_state_directory(layout)
     descriptor = os.open(layout.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        if not _taken(descriptor):
+        if not _taken(descriptor) or not _is_still(layout, descriptor):
             holder = os.pread(descriptor, 200, 0).decode(errors="replace").strip() or "another command"
             raise Locked(f"{holder} is at work on this host", next="Wait for its end, or see: palpo-installer attach")
         os.ftruncate(descriptor, 0)
@@ -42,6 +42,14 @@ def _taken(descriptor: int) -> bool:
         else:
             return True
     return False
+
+
+def _is_still(layout: Layout, descriptor: int) -> bool:
+    """Return whether the file that was locked is the one that others find: an uninstall removes it at its end."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), layout.lock.stat())
+    except FileNotFoundError:
+        return False
 
 
 def is_free(layout: Layout) -> bool:

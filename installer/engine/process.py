@@ -14,6 +14,7 @@ from palpo_installer.certificates.ordering import settle
 from palpo_installer.certificates.process import Watch
 from palpo_installer.engine.confirmation import REAL, Clock, asked_for, wait
 from palpo_installer.engine.events import Event, EventFile
+from palpo_installer.engine.forgetting import forget_all, forget_earlier
 from palpo_installer.engine.history import (
     SECRETS,
     PastRun,
@@ -21,8 +22,10 @@ from palpo_installer.engine.history import (
     forget_secrets,
     past_run,
     plan_of,
+    runs,
     standing,
     unfinished,
+    uninstalled,
 )
 from palpo_installer.engine.lock import hold
 from palpo_installer.engine.reporting import look, report
@@ -105,10 +108,32 @@ class Engine:
     def _forget(self, events: EventFile) -> None:
         """Delete what nobody needs any more; what cannot be deleted fails nothing."""
         try:
+            self._forget_uninstalled()
             forget_old_copies(self.layout)
             forget_secrets(self.layout)
         except OSError as error:
             events.write(Event("problem", f"left behind: {sentence(error)}"))
+
+    def finish_uninstall(self) -> None:
+        """Go on with deleting the history where a kill cut that off, if it did.
+
+        Raises:
+            Locked: a run is at work.
+        """
+        if uninstalled(self.layout):
+            with hold(self.layout, "deleting the history of what was uninstalled"):
+                self._forget_uninstalled()
+
+    def _forget_uninstalled(self) -> None:
+        """Delete what an uninstall leaves, also what it staged, where a kill came before that was removed."""
+        last = uninstalled(self.layout)
+        if not last:
+            return
+        directory = self.layout.runs / last
+        if (directory / "plan.json").exists():
+            self._open(directory, EventFile(directory / "events.jsonl")).tidy()
+        forget = forget_all if runs(self.layout)[-1].id == last else forget_earlier
+        forget(self.layout)
 
     def _carry_on(self, identity: str, events: EventFile) -> Outcome:
         for earlier in unfinished(self.layout):
@@ -223,6 +248,8 @@ def in_words(outcome: Outcome) -> str:
             return "Done."
         case "rolled-back":
             return "Rolled back."
+        case "uninstalled":
+            return "Uninstalled: all is as it was before the first run, but for what the review said stays."
         case "taken-back":
             return "Not done, and everything is as it was before."
         case "files-back":

@@ -35,8 +35,9 @@ class Outcome:
     """How a run ended.
 
     Attributes:
-        result: ``applied``, ``taken-back`` (as before), ``rolled-back`` (later, on request), ``not-put-back``, or
-            ``files-back``: the host goes down or is not up yet, and the run stays open for the services.
+        result: ``applied``, ``uninstalled``, ``taken-back`` (as before), ``rolled-back`` (later, on request),
+            ``not-put-back``, or ``files-back``: the host goes down or is not up yet, and the run stays open for the
+            services.
         cause: why it was taken back, empty for ``applied``.
         problems: what could not be put back, one sentence each.
     """
@@ -48,7 +49,8 @@ class Outcome:
     @property
     def exit_code(self) -> int:
         """The exit code of the command that made the run."""
-        return {"applied": 0, "rolled-back": 0, "taken-back": 1, "files-back": 1}.get(self.result, 5)
+        codes = {"applied": 0, "uninstalled": 0, "rolled-back": 0, "taken-back": 1, "files-back": 1}
+        return codes.get(self.result, 5)
 
 
 def _go_on() -> None:
@@ -74,7 +76,7 @@ class Run:
         Args:
             confirmed: returns once everything that was done may stay; raises when it may not.
         """
-        outcome = Outcome("applied")
+        outcome = Outcome(self.plan.result)
         try:
             self._prepare()
             for number, change in enumerate(self.plan.changes):

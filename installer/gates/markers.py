@@ -100,6 +100,23 @@ def prove_former(expectations: Sequence[Expectation], former: Sequence[Former], 
     _settle(expectations, until_steady(asked, complain, bench, until, IN_A_ROW))
 
 
+def prove_gone(expectations: Sequence[Expectation], closed: Sequence[bool], until: float, bench: Workbench) -> None:
+    """Wait until no socket shows a marker of ours, and those that shall be ``closed`` refuse connections.
+
+    Raises:
+        GateFailed: a socket still shows one, or still takes connections.
+        Interrupted: the run was asked to stop.
+    """
+
+    def complain(number: int, answer: Answer) -> str:
+        marker = answer.header(MARKER_HEADER)
+        if marker:
+            return f"still serves what is to go ({marker[:12]})"
+        return "still takes connections" if closed[number] and answer.problem != "refused" else ""
+
+    _settle(expectations, until_steady(questions(expectations), complain, bench, until, IN_A_ROW))
+
+
 def questions(expectations: Sequence[Expectation]) -> tuple[Question, ...]:
     """Return the question for each expectation; an IP literal has no SNI (RFC 6066, section 3)."""
     return tuple(

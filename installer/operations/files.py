@@ -177,9 +177,11 @@ class RemoveFile(PathOperation):
     planned: str
 
     def describe(self, host: Host) -> Description:
-        """Show what goes."""
-        old = host.text(self.path) or ""
-        return Description(f"remove {self.path}", unified(old, "", self.path))
+        """Show what goes; not its whole text, which would bury the rest of a review."""
+        if self.planned.startswith("link "):
+            return Description(f"remove {self.path}, a {self.planned.replace('link', 'link to', 1)}")
+        lines = len((host.text(self.path) or "").splitlines())
+        return Description(f"remove {self.path}", details=(f"{lines} lines",))
 
     def prepare(self, bench: Workbench, number: int) -> Json:
         """Look at the path."""
@@ -236,6 +238,12 @@ class MakeDirectory(Operation):
         except OSError as error:
             raise NotPutBack(f"cannot be removed: {error.strerror}", where=str(self.path)) from error
         fsync_directory(self.path.parent)
+
+
+def presentable(path: Path, old: str, new: str) -> tuple[str, str]:
+    """Return two versions of a file for a review: with secrets masked where others may not read it, and in TOML."""
+    private = not state_of(path).mode & 0o007
+    return masked_pair(old, new) if private or path.suffix == ".toml" else (old, new)
 
 
 def unified(old: str, new: str, path: Path) -> str:

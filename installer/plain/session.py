@@ -5,10 +5,10 @@ from __future__ import annotations
 import signal
 from types import FrameType
 
-from palpo_installer import detect, terminal
+from palpo_installer import detect, review, terminal
 from palpo_installer.commands.following import join, perform, recover
 from palpo_installer.commands.inspecting import history_lines
-from palpo_installer.engine import lock
+from palpo_installer.engine import launch, lock
 from palpo_installer.engine.confirmation import in_time, waiting
 from palpo_installer.engine.history import PastRun, runs, standing, unfinished
 from palpo_installer.engine.renewal import renew
@@ -19,8 +19,9 @@ from palpo_installer.outside import look
 from palpo_installer.plain.asking import Asking
 from palpo_installer.plain.console import Console
 from palpo_installer.plain.reviewing import ENDED_BY_SIGNAL, Review
+from palpo_installer.planning.removal import removal
 from palpo_installer.result import headline, in_words, of_run
-from palpo_installer.session import begin, given
+from palpo_installer.session import begin, given, scene_of
 from palpo_installer.verify import describe
 
 AT_WORK = "What is at work goes on without this screen. To follow it: palpo-installer attach"
@@ -31,6 +32,7 @@ MENU = (
     "Renew the certificates that are due",
     "Roll back",
     "History, and how the last run ended",
+    "Uninstall: take back everything that was ever applied",
     "Leave",
 )
 
@@ -138,6 +140,9 @@ class Visit:
                             return code
                     case 4:
                         self._history()
+                    case 5:
+                        if (code := self._uninstall()) is not None:
+                            return code
                     case _:
                         return 0
             except InstallerError as error:
@@ -172,6 +177,15 @@ class Visit:
             return None
         self.changed = AT_WORK
         return perform(self.host, past[chosen].id, "--roll-back", say=self.console.say)
+
+    def _uninstall(self) -> int | None:
+        """Show what is taken back and what stays; return the exit code, None where nothing was done."""
+        plan = removal(scene_of(self.host, None))
+        self.console.say(review.in_words(plan, self.host))
+        if plan.obstacles or not self.console.confirm("Take all this back?", default=False):
+            return None
+        self.changed = AT_WORK
+        return perform(self.host, launch.register(plan, {}, self.host.layout), say=self.console.say)
 
     def _history(self) -> None:
         past = runs(self.host.layout)

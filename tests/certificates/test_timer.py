@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from palpo_installer.certificates.timer import TIMER, ActivateTimer
+from palpo_installer.certificates.timer import TIMER, ActivateTimer, Before, StopTimer
 from palpo_installer.errors import GateFailed, NotPutBack
 from palpo_installer.host import Host
 from palpo_installer.operations.base import Json, Workbench
@@ -136,3 +136,32 @@ def test_cron_needs_nothing(systemd: Systemd, bench: Workbench) -> None:
     assert systemd.host.commands == []
     assert load(dump(cron), ActivateTimer) == cron
     assert "cron" in cron.describe(Host()).title
+
+
+def test_an_uninstall_stops_it_and_can_be_taken_back(systemd: Systemd, bench: Workbench) -> None:
+    """Neither link nor note is left; taken back, it runs and is enabled again; both can be repeated."""
+    ActivateTimer("systemd").activate(bench, prepared(bench))
+    stop = StopTimer("systemd", Before(enabled=False, active=False, directories=()))
+    before: Json = json.loads(json.dumps(stop.prepare(bench)))
+    for _ in range(2):
+        stop.activate(bench, before)
+        assert systemd.state() == "stopped"
+        assert not systemd.stamp.exists()
+    for _ in range(2):
+        stop.restore(bench, before)
+        assert systemd.state() == "active and linked"
+    assert load(dump(stop), StopTimer) == stop
+
+
+def test_a_timer_that_goes_on_after_an_uninstall_is_a_failure(systemd: Systemd, bench: Workbench) -> None:
+    """So that all is taken back; where cron runs it there is nothing to ask."""
+    ActivateTimer("systemd").activate(bench, prepared(bench))
+    stop = StopTimer("systemd", Before(enabled=False, active=False, directories=()))
+    script = systemd.answer
+    stubborn = ScriptedHost(lambda command: "" if " stop " in command else script(command), bench.host.layout.root)
+    with pytest.raises(GateFailed, match="is disabled and active"):
+        stop.activate(replace(bench, host=stubborn), prepared(bench))
+    cron, asked = replace(stop, scheduler="cron"), len(systemd.host.commands)
+    cron.activate(bench, cron.prepare(bench))
+    cron.restore(bench, {})
+    assert len(systemd.host.commands) == asked

@@ -74,7 +74,7 @@ def test_an_engine_that_ends_without_a_word_is_followed_by_another(
     identity = registered(tmp_path, ("file", "text"))
     (host.layout.runs / identity / "events.jsonl").mkdir()
     monkeypatch.setattr(launch, "START_LIMIT", 0.5)
-    monkeypatch.setattr(launch, "_read_from", lambda _path, offset: ((), offset))
+    monkeypatch.setattr(launch._Growing, "read", lambda _: ())
     monkeypatch.setattr(launch, "position", lambda *_: 0)
     assert perform(host, identity) == 1
     assert "The engine ended without a word. Taking back what it began." in capsys.readouterr().out

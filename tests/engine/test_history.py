@@ -6,7 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from palpo_installer.engine.history import effective, forget_old_copies, new_run, ours, runs, unfinished
+from palpo_installer.engine.history import (
+    ORIGINALS,
+    effective,
+    forget_old_copies,
+    new_run,
+    ours,
+    runs,
+    standing,
+    unfinished,
+    uninstalled,
+)
 from palpo_installer.engine.journal import Journal, Record
 from palpo_installer.layout import Layout
 
@@ -85,3 +95,37 @@ def test_copies_are_kept_for_ten_runs(layout: Layout) -> None:
         past(layout, Record("acting", "0"), *([] if number == 0 else [end("applied")]))
     forget_old_copies(layout)
     assert [run.id for run in runs(layout) if not run.reversible] == ["0002", "0003"]
+
+
+def touching(*paths: str) -> tuple[Record, ...]:
+    """Return the records of a run that replaced files at these paths."""
+    return tuple(
+        Record(kind, str(number), {"path": path, "copy": f"/copies/{number}"} if kind == "prepared" else {})
+        for kind in ("prepared", "acting")
+        for number, path in enumerate(paths)
+    )
+
+
+def test_of_old_runs_only_what_no_run_of_ours_wrote_is_kept(layout: Layout) -> None:
+    """The copy of the first run in force that touched a path; neither a later one's, nor one of a run taken back."""
+    paths = ("/etc/a", "/etc/b")
+    for number in range(14):
+        result = "rolled-back" if number == 0 else "applied"
+        directory = past(layout, *touching(*(paths[:1] if number == 1 else paths)), end(result))
+        for name in ("0", "1"):
+            (directory / "copies" / name).write_text(name)
+    for _ in range(2):
+        forget_old_copies(layout)
+        kept = {run.id: sorted(path.name for path in (run.directory / ORIGINALS).glob("*")) for run in runs(layout)}
+        assert {run: names for run, names in kept.items() if names} == {"0002": ["0"], "0003": ["1"]}
+        assert [run.id for run in runs(layout) if not run.reversible] == ["0001", "0002", "0003", "0004"]
+
+
+def test_an_uninstall_puts_all_runs_before_it_out_of_force(layout: Layout) -> None:
+    """Also where it was cut off while it deleted them; a run after it is in force."""
+    past(layout, Record("acting", "0"), end("applied", ours={"/etc/a": "1"}))
+    past(layout, Record("acting", "0"), end("uninstalled"))
+    assert (effective(layout), standing(layout), unfinished(layout), ours(layout)) == ((), (), (), {})
+    assert uninstalled(layout) == "0002"
+    past(layout, Record("acting", "0"), end("applied"))
+    assert [run.id for run in effective(layout)] == ["0003"]

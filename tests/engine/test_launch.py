@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -138,3 +139,16 @@ def test_a_wish_from_before_the_start_counts(layout: Layout, tmp_path: Path) -> 
     assert launch.follow(layout, identity, seen.append) == 1
     assert "stopped on request" in [event.text for event in seen]
     assert not (tmp_path / "file").exists()
+
+
+def test_a_history_that_is_deleted_at_the_end_is_followed_to_its_last_word(layout: Layout, tmp_path: Path) -> None:
+    """The event file is held open from the start, as an uninstall deletes it when it has ended."""
+    identity = registered(tmp_path, ("file", "text"))
+    file = EventFile(layout.runs / identity / "events.jsonl")
+    file.write(Event("began", "run"))
+
+    def delete(_: Event) -> None:
+        shutil.rmtree(layout.runs)
+        file.write(Event("ended", "Uninstalled.", code=0))
+
+    assert launch.follow(layout, identity, lambda event: delete(event) if event.kind == "began" else None) == 0

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from palpo_installer.engine import lock
 from palpo_installer.engine.lock import hold, is_free
 from palpo_installer.errors import Locked
 from palpo_installer.layout import Layout
@@ -45,3 +46,17 @@ def test_it_is_free_where_nothing_ever_ran(tmp_path: Path) -> None:
     """Asking makes no files."""
     assert is_free(Layout(root=tmp_path))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_lock_on_a_file_that_was_deleted_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An uninstall deletes it at its end: who opened it before would be alone with a file that nobody else finds."""
+    layout = Layout(root=tmp_path)
+    taken = lock._taken
+
+    def late(descriptor: int) -> bool:
+        layout.lock.unlink()
+        return taken(descriptor)
+
+    monkeypatch.setattr(lock, "_taken", late)
+    with pytest.raises(Locked), hold(layout, "mine"):
+        pass

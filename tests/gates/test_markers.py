@@ -17,6 +17,7 @@ from palpo_installer.gates.markers import (
     names_of,
     prove,
     prove_former,
+    prove_gone,
     questions,
     record,
 )
@@ -147,3 +148,21 @@ def test_a_socket_that_was_open_must_be_open_again(tmp_path: Path) -> None:
     """Refused now, and an earlier marker before."""
     with pytest.raises(GateFailed, match="refuses connections now and did not before"):
         prove_former([expectation(free_port())], [Former("old", False, False)], soon(), workbench(tmp_path))
+
+
+def test_what_is_to_go_must_be_gone(tmp_path: Path) -> None:
+    """No marker of ours, three times in a row; another one's answer will do, and so does a closed port."""
+    served = ["ours", "ours", "", "ours"]
+    with serving(lambda n: (200, {"Palpo-Installer": served[n]} if n < len(served) else {})) as port:
+        prove_gone([expectation(port), expectation(free_port())], [False, True], soon(10), workbench(tmp_path))
+    with (
+        serving(lambda _: (200, {"Palpo-Installer": "ours"})) as port,
+        pytest.raises(GateFailed, match=r"matrix\.example\.com: still serves what is to go \(ours\)"),
+    ):
+        prove_gone([expectation(port)], [False], soon(), workbench(tmp_path))
+
+
+def test_a_port_that_only_we_had_must_be_closed(tmp_path: Path) -> None:
+    """An answer without a marker is not enough there."""
+    with serving(lambda _: (200, {})) as port, pytest.raises(GateFailed, match="still takes connections"):
+        prove_gone([expectation(port)], [True], soon(), workbench(tmp_path))

@@ -1,6 +1,7 @@
 """An engine with a fault, for a lab host: the real one, but killed, or failing, at a chosen place.
 
 ``register ANSWERS``: make a run of the plan for these answers and print its id.
+``register-removal``: make a run that takes back everything, and print its id.
 ``count ID``: print how many records its journal would have when all goes well.
 ``kill ID N``: carry it on, and die by SIGKILL right after the N-th record is on disk.
 ``hold ID N``: carry it on, and after the N-th record make the file /run/held and wait for SIGTERM.
@@ -26,8 +27,9 @@ from palpo_installer.engine.run import Run
 from palpo_installer.host import Host
 from palpo_installer.operations.base import Json
 from palpo_installer.plan import make
+from palpo_installer.planning.removal import removal
 from palpo_installer.serialization import load
-from palpo_installer.session import begin, given, inputs_of
+from palpo_installer.session import begin, given, inputs_of, scene_of
 
 HELD = Path("/run/held")
 
@@ -37,6 +39,12 @@ def register(answers: str) -> str:
     host = Host()
     session = begin(host, given(host, Path(answers), ()))
     return launch.register(make(inputs_of(session)), session.resolved.secrets, host.layout)
+
+
+def register_removal() -> str:
+    """Make a run of a removal and return its id."""
+    host = Host()
+    return launch.register(removal(scene_of(host, None)), {}, host.layout)
 
 
 def count(identity: str) -> int:
@@ -101,6 +109,9 @@ def main() -> int:
     match sys.argv[1:]:
         case ["register", answers]:
             print(register(answers))  # noqa: T201
+            return 0
+        case ["register-removal"]:
+            print(register_removal())  # noqa: T201
             return 0
         case ["count", identity]:
             print(count(identity))  # noqa: T201

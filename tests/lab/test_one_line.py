@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab import trees
+from tests.lab import names, services, trees, ways
 from tests.lab.booted import UNITS, BootedHost
 from tests.lab.running import require_root
 from tests.lab.snapshots import differences
@@ -182,3 +182,34 @@ def test_a_damaged_bundle_is_not_used(fresh: BootedHost, tmp_path: Path, damage:
     assert ("could not be fetched" if damage == "missing" else "its SHA-256 is not") in failed.stderr
     assert "nothing was installed" in failed.stderr
     assert not differences(before, fresh.snapshot(LOOKED_AT))
+
+
+@pytest.mark.slow
+def test_uninstalling_takes_back_what_was_set_up_first(fresh: BootedHost) -> None:
+    """Without a terminal it stops and says the command; on one the program asks, and then nothing but keys is left."""
+    line = f"curl -fsSL {ADDRESS}/install.sh | sh -s -- --uninstall"
+    names.serve(fresh.outside)
+    services.configure_nginx(fresh)
+    fresh.output(["systemctl", "reload", "nginx"])
+    before = fresh.snapshot(LOOKED_AT)
+    fresh.output(["sh", "-c", LINES["curl"]], timeout=120)
+    ways.prepare(fresh, None, "srv")
+    applied = fresh.tool("apply", "--answers", ways.ANSWERS, "--yes")
+    assert applied.returncode == 0, applied.stdout + applied.stderr
+    stopped = fresh.run(["sh", "-c", line])
+    assert stopped.returncode == 1
+    assert "First take it back: /usr/local/bin/palpo-installer uninstall --yes" in stopped.stderr
+    is_installed(fresh)
+    with connect(fresh, f"export {AS_PEOPLE}; {line}") as visit:
+        visit.expect("What stays, and why", 60)
+        visit.expect("Take all this back?")
+        visit.press(b"y\r")
+        visit.expect("Uninstalled: ", 60)
+        visit.expect("Left as it is: /etc/palpo-installer", 60)
+    assert 8448 not in {port for _, port in fresh.listening()}
+    assert fresh.run(["sh", "-c", "command -v palpo-installer"]).returncode != 0
+    left = differences(before, fresh.snapshot(LOOKED_AT))
+    others = ("/root", "/etc/ssh", "/var/lib/systemd", "/var/lib/nginx")
+    assert {path for path in left if not path.startswith(("/etc/palpo-installer/", *others))} == {
+        "/etc/palpo-installer"
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,8 @@ import pytest
 from palpo_installer.errors import InstallerError, NotPutBack, RefusedPlan
 from palpo_installer.operations.base import Operation, State
 from palpo_installer.operations.files import MakeDirectory, MakeLink, RemoveFile, WriteFile
-from palpo_installer.operations.paths import state_of
+from palpo_installer.operations.paths import PathState, state_of
+from palpo_installer.operations.removing import KeepCopy, PutBack, RemoveDirectory
 from palpo_installer.secret import SecretReference, Text
 from tests.benches import workbench
 from tests.trees import tree
@@ -29,6 +31,7 @@ def etc(tmp_path: Path) -> Path:
     old.chmod(0o604)
     os.setxattr(old, "user.note", b"kept")
     (directory / "link").symlink_to("old")
+    (directory / "empty").mkdir(mode=0o750)
     return directory
 
 
@@ -36,6 +39,15 @@ def write(path: Path, text: str = "new\n", planned: str | None = None) -> WriteF
     """Return the operation that writes a file which was planned for what is there now."""
     expected = state_of(path).sha256 if planned is None else planned
     return WriteFile(path, Text(text), 0o644, os.geteuid(), os.getegid(), expected)
+
+
+def put_back(path: Path, data: bytes) -> PutBack:
+    """Return the operation that brings back an earlier file, whose copy lies beside the directory."""
+    copy = path.parents[1] / "copy-of-it"
+    copy.write_bytes(data)
+    attributes = (f"user.note={b'first'.hex()}",)
+    original = PathState("file", hashlib.sha256(data).hexdigest(), 0o640, os.geteuid(), 12, attributes=attributes)
+    return PutBack(path, copy, original, state_of(path).sha256)
 
 
 KINDS: dict[str, Make] = {
@@ -46,6 +58,9 @@ KINDS: dict[str, Make] = {
     "removed file": lambda etc: RemoveFile(etc / "old", state_of(etc / "old").sha256),
     "removed link": lambda etc: RemoveFile(etc / "link", "link old"),
     "new directory": lambda etc: MakeDirectory(etc / "made", 0o750),
+    "put back": lambda etc: put_back(etc / "old", b"original\n"),
+    "kept copy": lambda etc: KeepCopy(etc / "copy", etc / "old", state_of(etc / "old").sha256),
+    "removed directory": lambda etc: RemoveDirectory(etc / "empty"),
 }
 
 
@@ -98,7 +113,7 @@ def test_what_is_staged_has_a_dot_name(etc: Path, tmp_path: Path) -> None:
     bench, operation = workbench(tmp_path), write(etc / "old")
     before = operation.prepare(bench, 3)
     operation.stage(bench, before)
-    added = {path.name for path in etc.iterdir()} - {"old", "link"}
+    added = {path.name for path in etc.iterdir()} - {"old", "link", "empty"}
     assert added == {".palpo-installer-0001-3.new", ".palpo-installer-0001-3.old"}
     assert not [path for path in etc.glob("*") if path.name in added and not path.name.startswith(".")]
 
@@ -203,3 +218,64 @@ def test_the_difference_names_both_sides(etc: Path, tmp_path: Path) -> None:
     assert "+new" in diff.splitlines()
     (etc / "old").write_text("gone\n")
     assert "-gone" in write(etc / "old").describe(workbench(tmp_path).host).diff.splitlines()
+
+
+def test_a_file_is_put_back_as_it_was(etc: Path, tmp_path: Path) -> None:
+    """Bytes, mode, owner and attributes are the original's, not those of the file in between."""
+    bench, operation = workbench(tmp_path), put_back(etc / "old", b"original\n")
+    before = operation.prepare(bench, 1)
+    operation.stage(bench, before)
+    operation.act(bench, before)
+    assert (etc / "old").read_bytes() == b"original\n"
+    assert state_of(etc / "old") == operation.original
+
+
+def test_a_copy_that_was_damaged_is_not_put_back(etc: Path, tmp_path: Path) -> None:
+    """It is named before anything is touched."""
+    operation = put_back(etc / "old", b"original\n")
+    operation.copy.write_bytes(b"")
+    with pytest.raises(RefusedPlan, match=r"is not the .*old that was copied any more") as raised:
+        operation.prepare(workbench(tmp_path), 1)
+    assert raised.value.where == str(operation.copy)
+
+
+def test_a_put_back_hides_secrets(etc: Path, tmp_path: Path) -> None:
+    """A palpo.toml is masked whatever its mode, and a removed file's text is not shown at all."""
+    host, path = workbench(tmp_path).host, etc / "palpo.toml"
+    path.write_text('[db]\nurl = "postgres://u:swordfish@h/d"\n')
+    shown = put_back(path, b'[db]\nurl = "postgres://u:hunter2@h/d"\n').describe(host)
+    removed = RemoveFile(path, state_of(path).sha256).describe(host)
+    for text in (shown.diff, removed.diff, *removed.details):
+        assert "swordfish" not in text
+        assert "hunter2" not in text
+    assert "-url" in shown.diff
+    assert removed.details == ("2 lines",)
+
+
+def test_a_directory_goes_when_what_was_in_it_is_gone_for_good(etc: Path, tmp_path: Path) -> None:
+    """A removed file keeps a second name in it until the run is over; taken back, or with something else, it stays."""
+    bench, path = workbench(tmp_path), etc / "empty" / "file"
+    path.write_text("x")
+    operations: list[Operation] = [RemoveFile(path, state_of(path).sha256), RemoveDirectory(path.parent)]
+
+    def run(*, taken_back: bool) -> None:
+        records = [operation.prepare(bench, number) for number, operation in enumerate(operations)]
+        for operation, before in zip(operations, records, strict=True):
+            operation.stage(bench, before)
+        for operation, before in zip(operations, records, strict=True):
+            operation.act(bench, before)
+        for operation, before in reversed(list(zip(operations, records, strict=True)) if taken_back else []):
+            operation.undo(bench, before)
+        for operation, before in zip(operations, records, strict=True):
+            operation.finish(bench, before)
+
+    before_tree = tree(etc)
+    run(taken_back=True)
+    assert tree(etc) == before_tree
+    (path.parent / "mine").touch()
+    run(taken_back=False)
+    assert [each.name for each in path.parent.iterdir()] == ["mine"]
+    (path.parent / "mine").unlink()
+    path.write_text("x")
+    run(taken_back=False)
+    assert not path.parent.exists()

@@ -64,12 +64,12 @@ def test_a_first_visit_offers_to_set_up() -> None:
 def test_a_later_visit_offers_everything_there_is() -> None:
     """Reconfigure, verify, renew, roll back and history, once a run is in force."""
     past = Past((run("0001", "applied"),), answered=True)
-    assert entries(past) == ["set-up", "verify", "renew", "roll-back", "history", "leave"]
+    assert entries(past) == ["set-up", "verify", "renew", "roll-back", "history", "uninstall", "leave"]
 
 
 def test_what_was_rolled_back_is_not_offered_to_be_rolled_back() -> None:
     """After a rollback there is history, and nothing to take back."""
-    assert entries(Past((run("0001", "rolled-back"),))) == ["set-up", "history", "leave"]
+    assert entries(Past((run("0001", "rolled-back"),))) == ["set-up", "history", "uninstall", "leave"]
 
 
 def test_a_run_that_was_cut_off_comes_first() -> None:

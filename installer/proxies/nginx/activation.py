@@ -15,14 +15,14 @@ from palpo_installer import services
 from palpo_installer.errors import GateFailed, HostError
 from palpo_installer.facts.system import System
 from palpo_installer.gates import markers
-from palpo_installer.gates.neighbours import Neighbour, differences, in_short, observe, of_open_sockets
+from palpo_installer.gates.neighbours import Neighbour, differences, in_short, of_open_sockets
 from palpo_installer.host import Host
 from palpo_installer.operations.base import Activation, Description, Json, Workbench
 from palpo_installer.proxies.base import Expectation
 from palpo_installer.proxies.nginx import diagnosis, process
 from palpo_installer.proxies.nginx.configuration import Nginx
 from palpo_installer.proxies.nginx.neighbours import neighbours
-from palpo_installer.proxies.nginx.restoration import Before, Restoration
+from palpo_installer.proxies.nginx.restoration import Before, Restoration, look
 from palpo_installer.serialization import converter
 from palpo_installer.services import Service
 
@@ -71,23 +71,7 @@ class ActivateNginx(Activation):
 
     def prepare(self, bench: Workbench) -> Json:
         """Record what is served and what runs now; writes nothing."""
-        host = bench.host
-        service = process.as_running(host, self.service)
-        running = services.is_active(host, service)
-        bench.report(f"asking other sites ({len(self.neighbours)} requests), for the comparison afterwards")
-        before = Before(
-            service=service,
-            running=running,
-            failed=services.has_failed(host, service),
-            enabled=services.is_enabled(host, service),
-            pid_file=service.pid_file is not None and host.status(service.pid_file) is not None,
-            warnings=diagnosis.examine(host, service, self.limit).warnings if running else None,
-            sockets=markers.record(self.expectations, bench),
-            neighbours=observe(self.neighbours, bench),
-            at=time.time(),
-        )
-        plain: Json = converter.unstructure(before)
-        return plain
+        return look(self.service, self.expectations, self.neighbours, self.limit, bench)
 
     def activate(self, bench: Workbench, before: Json) -> None:
         """Test, reload or start, then prove marker, certificate and neighbours.

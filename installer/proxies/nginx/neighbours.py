@@ -85,6 +85,12 @@ def _reached_at(socket: Socket, sockets: Sockets, system: System) -> tuple[str, 
     return tuple(dict.fromkeys(mine))
 
 
+def served(servers: Sequence[ServerBlock], system: System) -> frozenset[Socket]:
+    """Return every address and port of this host at which these server blocks take requests."""
+    sockets = _sockets(servers)
+    return frozenset((address, socket[1]) for socket in sockets for address in _reached_at(socket, sockets, system))
+
+
 def _named(block: ServerBlock, sockets: Sockets, system: System) -> Iterator[Neighbour]:
     for listen in block.listens:
         socket = (listen.address, listen.port)

@@ -21,9 +21,10 @@ from palpo_installer.gates.neighbours import (
     of_open_sockets,
 )
 from palpo_installer.host import Host
-from palpo_installer.operations.base import Workbench
+from palpo_installer.operations.base import Json, Workbench
 from palpo_installer.proxies.base import Expectation
 from palpo_installer.proxies.nginx import diagnosis, process
+from palpo_installer.serialization import converter
 from palpo_installer.services import Service
 
 FRESH = 6 * 3600.0
@@ -57,6 +58,33 @@ class Before:
     neighbours: tuple[Observation, ...]
     at: float
     late: bool = False
+
+
+def look(
+    configured: Service,
+    expectations: Sequence[Expectation],
+    neighbours: Sequence[Neighbour],
+    limit: float,
+    bench: Workbench,
+) -> Json:
+    """Return, as the journal keeps it, what is served and what runs now; writes nothing."""
+    host = bench.host
+    service = process.as_running(host, configured)
+    running = services.is_active(host, service)
+    bench.report(f"asking other sites ({len(neighbours)} requests), for the comparison afterwards")
+    before = Before(
+        service=service,
+        running=running,
+        failed=services.has_failed(host, service),
+        enabled=services.is_enabled(host, service),
+        pid_file=service.pid_file is not None and host.status(service.pid_file) is not None,
+        warnings=diagnosis.examine(host, service, limit).warnings if running else None,
+        sockets=markers.record(expectations, bench),
+        neighbours=observe(neighbours, bench),
+        at=time.time(),
+    )
+    plain: Json = converter.unstructure(before)
+    return plain
 
 
 @dataclass(frozen=True)

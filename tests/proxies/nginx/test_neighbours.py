@@ -8,7 +8,7 @@ from palpo_installer.facts.system import System
 from palpo_installer.gates.neighbours import Neighbour
 from palpo_installer.proxies.base import Expectation
 from palpo_installer.proxies.nginx.configuration import Listen, ServerBlock
-from palpo_installer.proxies.nginx.neighbours import UNKNOWN, default_server, examples, neighbours
+from palpo_installer.proxies.nginx.neighbours import UNKNOWN, default_server, examples, neighbours, served
 
 THEIRS = Path("/etc/nginx/sites-enabled/shop")
 OURS = Path("/etc/nginx/sites-enabled/zz-palpo")
@@ -125,3 +125,10 @@ def test_the_default_server_is_the_one_that_says_so() -> None:
     nameless = next(each for each in found(first, second) if each.host == UNKNOWN)
     assert nameless.site == f"a request without a known name ({THEIRS}:9)"
     assert nameless.certificates == ("/etc/ssl/shop.pem",)
+
+
+def test_every_socket_of_these_sites_is_served_and_no_other() -> None:
+    """A wildcard has every address of its family that no specific socket has, on its port alone."""
+    found = served([block("0.0.0.0 443 ssl"), block("192.0.2.5 8448 ssl", line=9)], SYSTEM)
+    assert {address for address, port in found if port == 443} == {"192.0.2.5", "192.0.2.6", "127.0.0.1"}
+    assert {place for place in found if place[1] != 443} == {("192.0.2.5", 8448)}

@@ -1,0 +1,49 @@
+"""Reads from the history what the runs in force left on the host: what an uninstall takes back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from palpo_installer.engine.history import COPIES, ORIGINALS, PastRun, effective, plan_of, runs
+from palpo_installer.engine.journal import Progress, progress, read
+from palpo_installer.engine.run import activation
+from palpo_installer.errors import RefusedPlan
+from palpo_installer.layout import Layout
+from palpo_installer.planning.traces import Taken, Trace, Traces
+
+
+def traces(layout: Layout) -> Traces:
+    """Return everything that the runs in force did, oldest first.
+
+    Raises:
+        RefusedPlan: a run cannot be read, so that nobody knows what it did.
+        HostError: the plan of a run in force cannot be read.
+    """
+    unreadable = next((run for run in runs(layout) if run.result == "unreadable"), None)
+    if unreadable is not None:
+        raise RefusedPlan(f"what it did is not known: {unreadable.cause}", where=f"run {unreadable.id}")
+    operations: list[Trace] = []
+    activations: list[Taken] = []
+    for run in effective(layout):
+        done = progress(read(run.directory / "journal.jsonl"))
+        operations += _operations(run, done)
+        activations += _activations(run, done)
+    return Traces(tuple(operations), tuple(activations))
+
+
+def _operations(run: PastRun, done: Progress) -> Iterator[Trace]:
+    copies = run.directory / (COPIES if run.reversible else ORIGINALS)
+    number = 0
+    for change in plan_of(run.directory).changes:
+        for operation in change.operations:
+            step = str(number)
+            number += 1
+            if step in done.begun:
+                yield Trace(run.id, operation, change.activation, done.prepared[step], copies)
+
+
+def _activations(run: PastRun, done: Progress) -> Iterator[Taken]:
+    for number, change in enumerate(plan_of(run.directory).changes):
+        step = activation(number)
+        if change.activation is not None and step in done.begun:
+            yield Taken(run.id, run.began, change.activation, done.prepared[step])

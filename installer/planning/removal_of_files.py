@@ -1,0 +1,105 @@
+"""How files, links and directories that runs in force made or replaced are taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from palpo_installer.changes import AnyOperation, Unchanged
+from palpo_installer.operations.files import MakeLink, RemoveFile
+from palpo_installer.operations.paths import PathState
+from palpo_installer.operations.removing import KeepCopy, PutBack, RemoveDirectory
+from palpo_installer.planning.inputs import look
+from palpo_installer.planning.scene import Scene, Way
+from palpo_installer.planning.traces import Touched, Trace, same, texts, touched
+
+
+def files(traces: tuple[Trace, ...], scene: Scene) -> Way:
+    """Return how files and links go back to what stood there before any run; one edited by hand is not touched."""
+    ways = [_way(subject, look(subject.path), scene) for subject in touched(traces)]
+    return joined(ways)
+
+
+def joined(ways: Iterable[Way]) -> Way:
+    """Return several ways as one, in order."""
+    ways = tuple(ways)
+    return Way(
+        operations=tuple(each for way in ways for each in way.operations),
+        copies=tuple(each for way in ways for each in way.copies),
+        stays=tuple(each for way in ways for each in way.stays),
+        obstacles=tuple(each for way in ways for each in way.obstacles),
+    )
+
+
+def _way(subject: Touched, now: PathState, scene: Scene) -> Way:
+    if same(now, subject.original):
+        return Way()
+    if now.kind == "absent":
+        return Way(stays=(Unchanged(str(subject.path), "was removed by hand since, and stays away"),))
+    if now.kind not in {"file", "link"}:
+        return Way(obstacles=(f"{subject.path} is no file any more. Move it away, then try again",))
+    back = Way(((kind_of(subject), put_back(subject, now)),))
+    return _given_up(back, subject, now, scene.kept_edits) if is_edited(subject, now) else back
+
+
+def _given_up(back: Way, subject: Touched, now: PathState, kept: Path | None) -> Way:
+    """Return the way back for what was edited by hand, after a copy is made, or why there is none."""
+    if kept is None:
+        cure = "Move your edit elsewhere, or give it up (a copy is kept) with --discard-edits"
+        return Way(obstacles=(f"{subject.path} was edited by hand. {cure}",))
+    if now.kind == "link":
+        return back
+    copy = KeepCopy(kept / f"{subject.newest.run}-{subject.path.name}", subject.path, now.sha256)
+    return replace(back, copies=(copy,))
+
+
+def is_edited(subject: Touched, now: PathState) -> bool:
+    """Return whether going back would lose what somebody else wrote.
+
+    A file that every run wrote as a whole has nothing of an edit that came between two runs; it is lost with an
+    original that is put back, though, since that is older.
+    """
+    return not subject.is_as_left(now) or (subject.edited_between and subject.original.kind != "absent")
+
+
+def put_back(subject: Touched, now: PathState) -> AnyOperation:
+    """Return the operation that brings back what stood at a path before the first run."""
+    planned = f"link {now.target}" if now.kind == "link" else now.sha256
+    match subject.original.kind:
+        case "absent":
+            return RemoveFile(subject.path, planned)
+        case "link":
+            return MakeLink(subject.path, subject.original.target, planned)
+        case _:
+            return PutBack(subject.path, subject.copy, subject.original, planned)
+
+
+def kind_of(subject: Touched) -> type:
+    """Return the type of the activation that takes a path up."""
+    return type(subject.newest.activation)
+
+
+def directories(traces: tuple[Trace, ...], scene: Scene) -> Way:  # noqa: ARG001
+    """Return the directories that were made, the deepest first; what is not empty then stays (``emptied``)."""
+    made: set[Path] = set()
+    for trace in traces:
+        made.update(map(Path, texts(trace.found, "missing")))
+        if trace.found.get("kind") == "absent":
+            made.add(Path(str(trace.found["path"])))
+    there = sorted((path for path in made if look(path).kind == "directory"), reverse=True)
+    return Way(tuple((type(None), RemoveDirectory(path)) for path in there))
+
+
+def emptied(candidates: Iterable[Path], gone: Iterable[Path]) -> tuple[list[Path], list[Unchanged]]:
+    """Return which of these directories, the deepest first, are empty once ``gone`` is, and which stay."""
+    removed, away = [], set(gone)
+    stay = []
+    for directory in candidates:
+        others = sorted(path.name for path in directory.iterdir() if path not in away)
+        if others:
+            stay.append(Unchanged(str(directory), f"is not empty: {', '.join(others)}"))
+        else:
+            removed.append(directory)
+            away.add(directory)
+    return removed, stay

@@ -1,0 +1,132 @@
+"""How nginx goes on without our files, or stops again, and the proof that nothing of ours is served any more."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from palpo_installer import services
+from palpo_installer.errors import GateFailed, HostError, NotPutBack
+from palpo_installer.gates import markers
+from palpo_installer.gates.neighbours import Neighbour, differences, in_short
+from palpo_installer.host import Host
+from palpo_installer.operations.base import Activation, Description, Json, Workbench
+from palpo_installer.proxies.base import Expectation
+from palpo_installer.proxies.nginx import diagnosis
+from palpo_installer.proxies.nginx.restoration import Before, Restoration, look
+from palpo_installer.serialization import converter
+from palpo_installer.services import Service
+
+
+@dataclass(frozen=True)
+class WithdrawNginx(Activation):
+    """Lets nginx take up its configuration without our files, or stops it where it was stopped before them.
+
+    Attributes:
+        service: nginx, as the facts saw it.
+        error_log: the file of its error log, None where it has none.
+        expectations: every socket and name that the runs in force ever served.
+        alone: the addresses and ports of these that no other site of nginx has: they are to be closed.
+        neighbours: what must be answered as before.
+        own: our files, for telling our errors from others'.
+        stop: whether nginx is stopped.
+        disable: whether its unit is kept from starting at boot.
+        patience: seconds for our answers to go.
+        limit: seconds for each command.
+    """
+
+    service: Service
+    error_log: Path | None
+    expectations: tuple[Expectation, ...]
+    alone: tuple[tuple[str, int], ...]
+    neighbours: tuple[Neighbour, ...]
+    own: tuple[Path, ...]
+    stop: bool
+    disable: bool
+    patience: float = 15.0
+    limit: float = 30.0
+
+    def describe(self, host: Host) -> Description:
+        """Return how it shows itself."""
+        test, reload = diagnosis.dry_run(self.service, self.limit), services.reload_command(self.service, self.limit)
+        commands = [] if self.stop else [test, reload]
+        if self.disable:
+            commands.append(services.disable_command(self.service.unit))
+        sockets = {(e.address, e.port) for e in self.expectations}
+        ports = ", ".join(sorted({str(port) for _, port in self.alone}, key=int))
+        return Description(
+            title="Stop nginx" if self.stop else "Reload nginx",
+            details=(
+                *(f"{command} (at most {command.timeout:g} seconds)" for command in commands),
+                f"proven by the marker, which must be gone from {len(sockets)} addresses and ports",
+                f"closed afterwards, as no other site uses it: port {ports}" if ports else "",
+                "" if self.stop else f"compared before and after: {len(self.neighbours)} requests to other sites",
+            ),
+        )
+
+    def prepare(self, bench: Workbench) -> Json:
+        """Record what is served and what runs now; writes nothing."""
+        return look(self.service, self.expectations, self.neighbours, self.limit, bench)
+
+    def activate(self, bench: Workbench, before: Json) -> None:
+        """Test and reload, or stop; then prove that nothing of ours is left, and that the neighbours are as before.
+
+        Raises:
+            GateFailed: the rest of the configuration does not load, or something of ours is still served.
+            Interrupted: the run was asked to stop.
+        """
+        record = converter.structure(before, Before)
+        try:
+            if record.running:
+                self._take_up(bench, record)
+            bench.report("asking every address and port")
+            markers.prove_gone(self.expectations, self._closed(record), time.monotonic() + self.patience, bench)
+            if self.disable and record.enabled:
+                services.carry_out(bench.host, record.service, services.disable_command(record.service.unit))
+        except HostError as error:
+            raise GateFailed(error.what, where=error.where, next=error.next) from error
+        different = () if self.stop else differences(self.neighbours, record.neighbours, bench)
+        if different:
+            raise GateFailed(
+                f"other sites answer differently: {in_short(different)}",
+                next="If their files were changed meanwhile, reload nginx first; then try again",
+            )
+
+    def _take_up(self, bench: Workbench, record: Before) -> None:
+        host, service = bench.host, record.service
+        if self.stop:
+            bench.report("stopping nginx, which was stopped before the first run")
+            services.stop(host, service)
+            return
+        bench.report("testing nginx's configuration without our files")
+        verdict = diagnosis.examine(host, service, self.limit)
+        if not verdict.loads:
+            raise GateFailed(
+                f"nginx's configuration does not load without our files: {verdict.error}",
+                where=f"{verdict.file}:{verdict.line}" if verdict.file else "",
+                next="nginx was left as it was. Correct this line, then try again",
+            )
+        services.carry_out(host, service, services.reload_command(service, self.limit))
+
+    def _closed(self, record: Before) -> tuple[bool, ...]:
+        """Return which sockets shall refuse connections; one that somebody else holds by now is theirs."""
+        ours = {(e.address, e.port) for e, was in zip(self.expectations, record.sockets, strict=True) if was.marker}
+        closed = [bool(was.closed) for was in record.sockets]
+        places = [(e.address, e.port) for e in self.expectations]
+        return tuple(place in self.alone and (place in ours or was) for place, was in zip(places, closed, strict=True))
+
+    def restore(self, bench: Workbench, before: Json) -> None:
+        """After our files are back: let nginx serve them again, and prove it.
+
+        Raises:
+            NotPutBack: the old answers do not come back, with the cause where it can be named.
+        """
+        record = converter.structure(before, Before)
+        service = record.service
+        try:
+            if record.enabled and services.is_enabled(bench.host, service) is False:
+                services.carry_out(bench.host, service, services.enable_command(service.unit))
+        except HostError as error:
+            raise NotPutBack(error.what, where=error.where, next=error.next) from error
+        Restoration(record, self.expectations, self.neighbours, self.patience, self.limit).carry_out(bench)

@@ -1,0 +1,86 @@
+"""Uninstalling in the wizard: the review of the removal, then the run; its history is gone when it has ended."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from palpo_installer import review
+from palpo_installer.changes import Plan
+from palpo_installer.commands.uninstalling import PROGRAM
+from palpo_installer.engine import launch
+from palpo_installer.engine.process import Engine
+from palpo_installer.errors import InstallerError
+from palpo_installer.host import Host
+from palpo_installer.planning.removal import removal
+from palpo_installer.screens import following
+from palpo_installer.screens.apply import Apply, Ended
+from palpo_installer.screens.following import Show, Watched
+from palpo_installer.screens.progress import planned
+from palpo_installer.screens.reading import Reading
+from palpo_installer.screens.review import Review
+from palpo_installer.screens.running import ask_to_stop
+from palpo_installer.screens.waiting import Waiting
+from palpo_installer.session import scene_of
+
+if TYPE_CHECKING:
+    from palpo_installer.screens.app import Wizard
+
+LOOKING = "Looking at the host, and at what the runs in force left"
+EDITED = "Something must be put right first; the review says what. Edits are given up by: uninstall --discard-edits"
+
+
+class Removal(Review):
+    """Shows what an uninstall does; there is nothing to try out or to save."""
+
+    HELP = (
+        "This is everything that will be taken back, in order, and what stays. Nothing has been changed yet.\n"
+        "a takes it back, b goes back.\n"
+    )
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Leave out what a removal has no use for."""
+        if action == "save" or (action == "decide" and parameters == ("rehearse",)):
+            return False
+        return super().check_action(action, parameters)
+
+
+def look(host: Host) -> tuple[Plan, str]:
+    """Return the plan of the removal and its review.
+
+    Raises:
+        InstallerError: it cannot be made.
+    """
+    Engine(host).finish_uninstall()
+    plan = removal(scene_of(host, None))
+    return plan, review.in_words(plan, host)
+
+
+async def uninstall(app: Wizard) -> str:
+    """Show the review, and take everything back when the person says so; return what comes next."""
+    made = await app.ask(Waiting("Review", LOOKING, partial(look, app.host)))
+    if isinstance(made, InstallerError):
+        await app.ask(Reading(f"It cannot be uninstalled now\n  {made}", "Review"))
+    if made is None or isinstance(made, InstallerError):
+        return "start"
+    plan, text = made
+    decision = await app.ask(Removal(text, hindrance=EDITED if plan.obstacles else ""))
+    if decision.kind != "apply":
+        return "start" if decision.kind == "back" else "leave"
+    return await _carry_out(app, plan)
+
+
+async def _carry_out(app: Wizard, plan: Plan) -> str:
+    host = app.host
+    identity = launch.register(plan, {}, host.layout)
+
+    def follow(show: Show, watched: Watched) -> int | None:
+        return following.perform(host, identity, (), show, watched)
+
+    screen = Apply("Uninstalling", planned(plan, host), follow, partial(ask_to_stop, app, identity))
+    app.farewell = "Uninstalling goes on without this screen. To see it: palpo-installer attach"
+    ended: Ended = await app.ask(screen)
+    app.code = ended.code
+    app.farewell = f"{ended.text}\n{PROGRAM}" if ended.code == 0 else ended.text
+    await app.ask(Reading(app.farewell, "Result"))
+    return "leave" if ended.code == 0 else "start"

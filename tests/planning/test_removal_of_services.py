@@ -1,0 +1,99 @@
+"""What becomes of nginx in a removal."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from palpo_installer.errors import RefusedPlan
+from palpo_installer.facts import Facts
+from palpo_installer.planning.inputs import Inputs
+from palpo_installer.planning.removal_of_services import withdrawn_nginx
+from palpo_installer.planning.scene import Scene
+from palpo_installer.planning.traces import Taken, Traces
+from palpo_installer.proxies.base import Expectation
+from palpo_installer.proxies.nginx.activation import ActivateNginx
+from palpo_installer.proxies.nginx.configuration import Listen, Nginx, Problem
+from palpo_installer.proxies.nginx.restoration import FRESH, Before
+from palpo_installer.proxies.nginx.withdrawal import WithdrawNginx
+from palpo_installer.serialization import converter
+from palpo_installer.services import Service
+from tests.planning.made import inputs_on
+
+
+@pytest.fixture
+def inputs(tmp_path: Path) -> Inputs:
+    """A recorded host on which nothing was applied yet."""
+    return inputs_on(tmp_path)
+
+
+NGINX = Service("nginx", "systemd", unit="nginx.service")
+SHOWN = (
+    Expectation("192.0.2.10", 443, True, "example.com", "m", Path("/c.pem"), False),
+    Expectation("192.0.2.10", 8448, True, "example.com", "m", Path("/c.pem"), False),
+)
+
+
+def nginx_scene(inputs: Inputs, former: Before, **now: object) -> Scene:
+    """Return a scene whose first run found nginx so; it runs now, with a site of somebody else's on 443."""
+    facts: Facts = inputs.facts
+    assert facts.nginx is not None
+    block = replace(facts.nginx.servers[0], listens=(Listen("0.0.0.0", 443, ("ssl",), Path("/etc/nginx/shop"), 1),))
+    nginx: Nginx = replace(facts.nginx, pid=1, unit_enabled=True, servers=(block,), **now)  # type: ignore[arg-type]
+    activation = ActivateNginx(NGINX, None, SHOWN, (), (), start=True, enable=True)
+    began = datetime(2026, 1, 2, tzinfo=UTC)
+    taken = (Taken("0001", began, activation, converter.unstructure(former)),)
+    return Scene(inputs.host, replace(facts, nginx=nginx), Traces((), taken), 1, None)
+
+
+def was(*, running: bool, enabled: bool, hours: float) -> Before:
+    """Return how nginx was so many hours ago."""
+    return Before(NGINX, running, False, enabled, False, None, (), (), at=time.time() - hours * 3600)
+
+
+@pytest.mark.parametrize(
+    ("former", "stop", "disable"),
+    [
+        (was(running=True, enabled=True, hours=0), False, False),
+        (was(running=False, enabled=False, hours=0), True, True),
+        (was(running=True, enabled=False, hours=0), False, True),
+        (was(running=False, enabled=False, hours=FRESH / 3600 + 1), False, False),
+    ],
+)
+def test_nginx_is_as_before_the_first_run_unless_others_may_rely_on_it(
+    inputs: Inputs, former: Before, stop: bool, disable: bool
+) -> None:
+    """Hours later, with another site on it, it stays as it is, and the review says so with that site."""
+    up = withdrawn_nginx(nginx_scene(inputs, former), ())
+    assert isinstance(up.activation, WithdrawNginx)
+    assert (up.activation.stop, up.activation.disable) == (stop, disable)
+    told = [each.reason for each in up.stays]
+    assert bool(told) is (former.at < time.time() - FRESH)
+    assert all("before run 0001 of 2026-01-02" in reason for reason in told)
+    assert set(up.activation.alone) >= {("192.0.2.10", 8448)}
+    assert (("192.0.2.10", 443) in up.activation.alone) is stop
+
+
+def test_without_any_other_site_nginx_is_stopped_also_much_later(inputs: Inputs) -> None:
+    """Nobody can rely on what serves nothing."""
+    late = nginx_scene(inputs, was(running=False, enabled=False, hours=100))
+    assert late.facts.nginx is not None
+    alone = replace(late, facts=replace(late.facts, nginx=replace(late.facts.nginx, servers=())))
+    activation = withdrawn_nginx(alone, ()).activation
+    assert isinstance(activation, WithdrawNginx)
+    assert activation.stop
+
+
+def test_a_configuration_that_cannot_be_read_is_named(inputs: Inputs) -> None:
+    """Where nginx runs it is not known who else is served; where it is gone there is nothing to take up."""
+    problem = Problem(Path("/etc/nginx/sites-enabled/shop"), 3, "unexpected }")
+    broken = nginx_scene(inputs, was(running=True, enabled=True, hours=0), problems=(problem,))
+    with pytest.raises(RefusedPlan, match="unexpected }") as raised:
+        withdrawn_nginx(broken, ())
+    assert raised.value.where == "/etc/nginx/sites-enabled/shop:3"
+    gone = replace(broken, facts=replace(broken.facts, nginx=None))
+    assert withdrawn_nginx(gone, ()).activation is None

@@ -1,0 +1,86 @@
+"""Uninstalling from the first screen, and from the plain menu."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from palpo_installer.engine.history import runs
+from palpo_installer.engine.process import Engine
+from palpo_installer.plain.session import MENU, Visit
+from palpo_installer.screens.app import Wizard
+from palpo_installer.screens.choices import Menu
+from palpo_installer.screens.reading import Reading
+from palpo_installer.screens.removing import Removal
+from tests.commands.invoking import as_root
+from tests.engine.runs import left_to_itself, registered
+from tests.recorded import RecordedHost, recorded
+from tests.screens.piloted import drive, text, until
+from tests.test_plain import Typing
+
+pytestmark = [as_root, left_to_itself]
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> RecordedHost:
+    """A host's copy with a complete run."""
+    host = recorded("nginx_stopped", tmp_path)
+    assert Engine(host).carry_on(registered(tmp_path, ("file", "one"))) == 0
+    return host
+
+
+async def to_review(wizard: Wizard, pilot: Pilot[int]) -> None:
+    """Choose to uninstall, and wait for the review."""
+    await until(pilot, lambda: wizard.past is not None and bool(wizard.screen.query(Menu)), "what was found")
+    menu = wizard.screen.query_one(Menu)
+    while menu.value != "uninstall":
+        await pilot.press("down")
+    await pilot.press("enter")
+    await until(pilot, lambda: isinstance(wizard.screen, Removal), "the review")
+
+
+def test_the_wizard_uninstalls(host: RecordedHost, tmp_path: Path) -> None:
+    """It shows the review without what a removal has no use for, follows the run, and says how it ended."""
+
+    async def go(wizard: Wizard, pilot: Pilot[int]) -> None:
+        await to_review(wizard, pilot)
+        assert f"remove {tmp_path}/file" in text(wizard)
+        assert "Save plan" not in text(wizard)
+        await pilot.press("s", "t", "a")
+        await until(pilot, lambda: isinstance(wizard.screen, Reading), "the result")
+        assert "Uninstalled: " in text(wizard)
+        await pilot.press("escape")
+        await until(pilot, lambda: wizard.return_value is not None, "the end")
+
+    wizard = drive(host, {}, go)
+    assert wizard.return_value == 0
+    assert wizard.farewell.startswith("Uninstalled: ")
+    assert not (tmp_path / "file").exists()
+    assert not host.layout.state.exists()
+
+
+def test_an_edited_file_cannot_be_taken_back_in_the_wizard(host: RecordedHost, tmp_path: Path) -> None:
+    """It says which, and which command gives the edit up; a does nothing, b leads back."""
+    (tmp_path / "file").write_text("mine")
+
+    async def go(wizard: Wizard, pilot: Pilot[int]) -> None:
+        await to_review(wizard, pilot)
+        assert "uninstall --discard-edits" in text(wizard)
+        await pilot.press("a", "b")
+        await until(pilot, lambda: bool(wizard.screen.query(Menu)), "the first screen")
+
+    drive(host, {}, go)
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_the_plain_menu_uninstalls(host: RecordedHost, tmp_path: Path) -> None:
+    """After the review and a yes; without one the menu comes back."""
+    entry = str(next(number for number, words in enumerate(MENU, 1) if words.startswith("Uninstall")))
+    console = Typing([entry, "", entry, "y"])
+    assert Visit(console, host, {})._menu() == 0
+    assert console.said.count("What will happen") == 2
+    assert "Uninstalled: " in console.said
+    assert not (tmp_path / "file").exists()
+    assert runs(host.layout) == ()
