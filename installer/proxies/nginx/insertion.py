@@ -134,11 +134,13 @@ def insert(data: bytes, where: Insertion, path: Path) -> bytes:
 
 def _require_one_more(before: bytes, after: bytes, where: Insertion, path: Path) -> None:
     """Check by reading again that exactly our directive came in, directly in a block, and nothing else changed."""
-    old, new = ([(token.kind, token.depth, token.text) for token in tokens(data)] for data in (before, after))
-    at = sum(token.end <= where.offset for token in tokens(before))
+    found = tokens(before)
+    old, new = ([(token.kind, token.depth, token.text) for token in read] for read in (found, tokens(after)))
+    at = sum(token.end <= where.offset for token in found)
     depth = new[at][1] if at < len(new) else 0
     words = [(Kind.WORD, depth, b"include"), (Kind.WORD, depth, str(path).encode()), (Kind.END, depth, b";")]
-    if depth < 1 or new != old[:at] + words + old[at:]:
+    amid = at > 0 and old[at - 1][0] is Kind.WORD
+    if depth < 1 or amid or new != old[:at] + words + old[at:]:
         raise RefusedPlan("a line cannot be added without changing what is there", where=str(path), next=BY_HAND)
 
 
