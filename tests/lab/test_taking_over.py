@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.lab import ways
 from tests.lab.hosts import ADDRESS4, ThrowAwayHost
+from tests.lab.running import until
 from tests.lab.services import NEIGHBOUR_CERTIFICATE, NEIGHBOUR_KEY
 
 TLS = f"ssl_certificate {NEIGHBOUR_CERTIFICATE}; ssl_certificate_key {NEIGHBOUR_KEY};"
@@ -44,7 +45,6 @@ def enable(host: ThrowAwayHost, name: str, text: str) -> None:
     host.write(f"/etc/nginx/sites-available/{name}", text)
     host.output(["ln", "-s", f"../sites-available/{name}", f"/etc/nginx/sites-enabled/{name}"])
     host.output(["nginx", "-s", "reload"])
-    host.until_listening(443)
 
 
 def fetched(host: ThrowAwayHost, name: str, port: int = 443) -> str:
@@ -58,11 +58,11 @@ def test_the_old_homeservers_site_goes_and_comes_back(nginx: ThrowAwayHost) -> N
     host = nginx
     enable(host, "synapse", SYNAPSE)
     ways.prepare(host, None, "well-known")
-    assert fetched(host, "matrix.example.com") == "the old homeserver\n"
+    until(lambda: fetched(host, "matrix.example.com") == "the old homeserver\n", "the old site")
     before, neighbours = host.snapshot(), ways.neighbour_answers(host)
     refused = host.tool("apply", "--answers", ways.ANSWERS, "--yes")
     assert refused.returncode == 1
-    assert "/etc/nginx/sites-enabled/synapse:1" in refused.stderr
+    assert "/etc/nginx/sites-enabled/synapse:8" in refused.stderr
     assert "proxy.take_over = true" in refused.stderr
 
     consent = ("--answers", ways.ANSWERS, "--set", "proxy.take_over=true")
@@ -87,7 +87,7 @@ def test_who_takes_whatever_comes_goes_on_taking_it(nginx: ThrowAwayHost) -> Non
     """A catch-all on 443 and a default_server on 8448: our names are ours there, and all others stay with it."""
     host = nginx
     enable(host, "catch-all", CATCH_ALL)
-    host.until_listening(8448)
+    until(lambda: fetched(host, "unknown.example.com") == "the catch-all\n", "the catch-all")
     ways.prepare(host, None, "srv")
     neighbours = ways.neighbour_answers(host)
     applied = host.tool("apply", "--answers", ways.ANSWERS, "--yes")
