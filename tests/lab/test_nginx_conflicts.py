@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from palpo_installer.host import Host
-from palpo_installer.probe import Question, ask
+from palpo_installer.probe import Answer, Question, ask
 from palpo_installer.proxies.nginx.build import Build
 from palpo_installer.proxies.nginx.configuration import ServerBlock
 from palpo_installer.proxies.nginx.conflicts import Conflict, conflicts, guarded
@@ -238,6 +238,25 @@ def test_access_rules_forbid_files_only_and_a_location_lifts_them(tmp_path: Path
     assert all(each.said == () and guarded(each.block) for each in found)
     with served(tmp_path, found[0]):
         assert list(map(answers, found)) == [(True, True, bool(lifted))] * len(found)
+
+
+def test_headers_and_error_pages_of_the_site_reach_locations_without_their_own(tmp_path: Path) -> None:
+    """A location of ours with "add_header" has only that, and a missing challenge is 404 where it says so itself."""
+    site = "add_header X-Site 1 always; error_page 404 =200 /page; location = /page { return 200 page; }"
+    (open_,) = trials(tmp_path, [site])
+    (tmp_path / "closed").mkdir()
+    own = "error_page 404 @ours_missing;"
+    (closed,) = trials(tmp_path / "closed", [f"{site} location @ours_missing {{ return 404; }}"], lifted=own)
+
+    def answer(trial: Trial, path: str) -> Answer:
+        return ask(Question(LOOPBACK, trial.port, tls=False, host=NAME, sni="", target=path))
+
+    missing = f"{CHALLENGE_PATH}/missing"
+    for root, trial, status in ((tmp_path, open_, 200), (tmp_path / "closed", closed, 404)):
+        with served(root, trial):
+            assert answer(trial, MARKER_PATH).all("X-Site") == ()
+            assert answer(trial, DOCUMENT).all("X-Site") == ("1",)
+            assert answer(trial, missing).status == status
 
 
 def test_a_site_that_wants_client_certificates_refuses_ours_too(tmp_path: Path) -> None:

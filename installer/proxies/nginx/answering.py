@@ -26,6 +26,15 @@ class By(StrEnum):
     DEFAULT = "default"
 
 
+REASONS = {
+    By.NAME: "server_name {names}",
+    By.WILDCARD: "by a wildcard, server_name {names}",
+    By.PATTERN: "by a regular expression, server_name {names}",
+    By.DEFAULT: "only as the default there: server_name {names}",
+}
+"""In words."""
+
+
 @dataclass(frozen=True)
 class Answering:
     """A server block that answers for a name.
@@ -42,6 +51,15 @@ class Answering:
     by: By
     sockets: tuple[Socket, ...]
     doubts: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """Say it in a line, as for "who answers for example.com today"."""
+        sockets = ", ".join(
+            f"[{address}]:{port}" if ":" in address else f"{address}:{port}" for address, port in self.sockets
+        )
+        reason = REASONS[self.by].format(names=" ".join(self.block.names) or "no name")
+        doubt = f"; unless {' or '.join(self.doubts)} fits, which cannot be judged here" if self.doubts else ""
+        return f"{sockets}: {self.block.file}:{self.block.line} ({reason}){doubt}"
 
 
 def answering(servers: Sequence[ServerBlock], name: str, port: int, *, hostname: str = "") -> tuple[Answering, ...]:

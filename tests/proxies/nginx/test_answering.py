@@ -66,6 +66,17 @@ def test_a_pattern_that_cannot_be_judged_is_a_doubt() -> None:
     assert found.doubts == (f"~^[[:alpha:]]+ ({odd.file}:3)",)
 
 
+def test_an_answer_is_said_in_a_line() -> None:
+    """With its sockets, its place and the reason."""
+    servers = [site("x", listen="80,[::]:80"), site("~(?R)", "example.org", listen="80", line=7)]
+    assert [str(each) for each in answering(servers, "example.org", 80)] == [
+        f"0.0.0.0:80: {servers[1].file}:7 (server_name ~(?R) example.org)",
+        f"[::]:80: {servers[0].file}:1 (only as the default there: server_name x)",
+    ]
+    (doubtful,) = answering(servers[1:], "example.net", 80)
+    assert str(doubtful).endswith(f"; unless ~(?R) ({servers[1].file}:7) fits, which cannot be judged here")
+
+
 def test_quic_and_other_ports_are_other_sockets() -> None:
     """A default of QUIC is none of TCP."""
     quic, plain = site("a", listen="80 quic default_server,8080"), site("b", listen="80", line=9)

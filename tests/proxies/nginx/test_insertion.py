@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 
 from palpo_installer.errors import RefusedPlan
 from palpo_installer.host import Host
-from palpo_installer.proxies.nginx.insertion import Impossible, Insertion, insert, line_of, place, present, remove
+from palpo_installer.proxies.nginx.insertion import (
+    Impossible,
+    Insertion,
+    includes,
+    insert,
+    line_of,
+    place,
+    present,
+    remove,
+)
 from palpo_installer.proxies.nginx.tree import load
 from tests.proxies.nginx.corpus import LUA, SHAPES
 
@@ -107,6 +116,21 @@ def test_what_others_change_meanwhile_stays() -> None:
     assert (present(quoted, OURS), remove(quoted, OURS)) == ((2,), b"server {\n}")
     commented = b"server {\n # " + line + b"\n set $a '" + line + b"';\n}"
     assert (present(commented, OURS), remove(commented, OURS)) == ((), commented)
+
+
+def test_whether_a_block_has_the_line_is_told_of_each_block_by_itself() -> None:
+    """Also where a person wrote it; not where it stands in a location, in another block or in a comment."""
+    line = line_of(OURS)
+    data = f"server {{\n}}\nserver {{ {line}\n}}\nserver {{\n location / {{ {line} }}\n # {line}\n}}\n".encode()
+    assert [includes(data, number, OURS) for number in (1, 3, 5, 6)] == [False, True, False, False]
+    assert not includes(data + b"}", 3, OURS)
+
+
+def test_a_line_can_name_files_that_are_not_there_yet() -> None:
+    """Nginx loads an include by pattern that nothing fits (ngx_conf_include)."""
+    assert line_of(Path("/etc/nginx/palpo-installer/example.com-tls*")) == (
+        "include /etc/nginx/palpo-installer/example.com-tls*;"
+    )
 
 
 def test_a_file_that_broke_meanwhile_is_left_alone() -> None:
