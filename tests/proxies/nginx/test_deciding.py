@@ -37,13 +37,16 @@ def test_locations_are_read_with_their_modifiers(tmp_path: Path) -> None:
 
 
 def test_rules_are_read_with_what_is_in_them(tmp_path: Path) -> None:
-    """Conditions keep what they hold, in order; what is in a location is its own affair."""
+    """In order; what is in a location, and variables that nothing here reads, are the site's own affair."""
     main = tmp_path / "nginx.conf"
-    text = "if ($host = a) {\n return 301 /;\n}\nlocation / { return 404; }\ndeny all;\nset $a b;"
+    text = (
+        "if ($host = a) {\n return 301 /;\n}\nlocation / { return 404; }\ndeny all;\nset $a b;\nif ($a) { set $c d; }"
+    )
     assert server(tmp_path, text).rules == (
         Rule("if", ("$host", "=", "a"), main, 3, (Rule("return", ("301", "/"), main, 4),)),
         Rule("deny", ("all",), main, 7),
         Rule("set", ("$a", "b"), main, 8),
+        Rule("if", ("$a",), main, 9),
     )
 
 
@@ -60,7 +63,7 @@ def test_access_is_inherited_unless_the_server_says_otherwise(tmp_path: Path) ->
 
 def test_a_block_travels_as_json(tmp_path: Path) -> None:
     """Facts are recorded that way; those of an earlier version have neither rules nor locations."""
-    block = server(tmp_path, "if ($a) { if_modified_since off; set $b 1; }\nlocation / {}")
+    block = server(tmp_path, "if ($a) { if_modified_since off; set $a 1; }\nlocation / {}")
     assert load_json(dump(block), ServerBlock) == block
     old = '{"names": [], "listens": [], "certificates": [], "file": "/x", "line": 1}'
     assert load_json(old, ServerBlock) == ServerBlock((), (), (), Path("/x"), 1)
