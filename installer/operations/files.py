@@ -177,11 +177,12 @@ class RemoveFile(PathOperation):
     planned: str
 
     def describe(self, host: Host) -> Description:
-        """Show what goes; not its whole text, which would bury the rest of a review."""
+        """Show what goes: of a link only the link does."""
         if self.planned.startswith("link "):
-            return Description(f"remove {self.path}, a {self.planned.replace('link', 'link to', 1)}")
-        lines = len((host.text(self.path) or "").splitlines())
-        return Description(f"remove {self.path}", details=(f"{lines} lines",))
+            target = self.planned.removeprefix("link ")
+            return Description(f"remove the link {self.path}", details=(f"{target}, to which it leads, stays",))
+        before, after = presentable(self.path, host.text(self.path) or "", "")
+        return Description(f"remove {self.path}", unified(before, after, self.path))
 
     def prepare(self, bench: Workbench, number: int) -> Json:
         """Look at the path."""

@@ -240,7 +240,7 @@ def test_a_copy_that_was_damaged_is_not_put_back(etc: Path, tmp_path: Path) -> N
 
 
 def test_a_put_back_hides_secrets(etc: Path, tmp_path: Path) -> None:
-    """A palpo.toml is masked whatever its mode, and a removed file's text is not shown at all."""
+    """A palpo.toml is masked whatever its mode, also where it is removed."""
     host, path = workbench(tmp_path).host, etc / "palpo.toml"
     path.write_text('[db]\nurl = "postgres://u:swordfish@h/d"\n')
     shown = put_back(path, b'[db]\nurl = "postgres://u:hunter2@h/d"\n').describe(host)
@@ -249,7 +249,7 @@ def test_a_put_back_hides_secrets(etc: Path, tmp_path: Path) -> None:
         assert "swordfish" not in text
         assert "hunter2" not in text
     assert "-url" in shown.diff
-    assert removed.details == ("2 lines",)
+    assert "-url" in removed.diff
 
 
 def test_a_directory_goes_when_what_was_in_it_is_gone_for_good(etc: Path, tmp_path: Path) -> None:
