@@ -174,6 +174,9 @@ class Engine:
         changed = [file.path for file in run.plan.rests_on if self.host.digest(file.path) != file.sha256]
         if changed:
             raise RefusedPlan("changed since the plan was made", where=str(changed[0]), next="Make a new plan")
+        if run.plan.result == "uninstalled":
+            # An order that outlived its engine needs port 80 until its end.
+            settle(self.layout, Watch(run.bench.report, run.bench.check))
         try:
             return run.apply()
         except Exception as error:
