@@ -180,6 +180,9 @@ class Engine:
         if changed:
             raise RefusedPlan("changed since the plan was made", where=str(changed[0]), next="Make a new plan")
         within = asked_for(directory)
+        if run.plan.result == "uninstalled":
+            # An order that outlived its engine needs port 80 until its end.
+            settle(self.layout, Watch(run.bench.report, run.bench.check))
         try:
             return run.apply(partial(self._wait, run, within, events)) if within else run.apply()
         except Exception as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import chain, count
 from pathlib import Path
 
 from palpo_installer.changes import AnyOperation, Unchanged
@@ -40,18 +41,24 @@ def _way(subject: Touched, now: PathState, scene: Scene) -> Way:
     if now.kind not in {"file", "link"}:
         return Way(obstacles=(f"{subject.path} is no file any more. Move it away, then try again",))
     back = Way(((kind_of(subject), put_back(subject, now)),))
-    return _given_up(back, subject, now, scene.kept_edits) if is_edited(subject, now) else back
+    return _given_up(back, subject, now, scene) if is_edited(subject, now) else back
 
 
-def _given_up(back: Way, subject: Touched, now: PathState, kept: Path | None) -> Way:
+def _given_up(back: Way, subject: Touched, now: PathState, scene: Scene) -> Way:
     """Return the way back for what was edited by hand, after a copy is made, or why there is none."""
-    if kept is None:
+    if scene.kept_edits is None:
         cure = "Move your edit elsewhere, or give it up (a copy is kept) with --discard-edits"
         return Way(obstacles=(f"{subject.path} was edited by hand. {cure}",))
     if now.kind == "link":
         return back
-    copy = KeepCopy(kept / f"{subject.newest.run}-{subject.path.name}", subject.path, now.sha256)
-    return replace(back, copies=(copy,))
+    place = scene.kept_edits / "-".join(subject.path.relative_to(scene.host.layout.root).parts)
+    return replace(back, copies=(KeepCopy(_free(place), subject.path, now.sha256),))
+
+
+def _free(path: Path) -> Path:
+    """Return a path, or one with a number at its end: an earlier uninstall may have left a copy there."""
+    numbered = (path.with_name(f"{path.name}-{number}") for number in count(2))
+    return next(each for each in chain((path,), numbered) if look(each).kind == "absent")
 
 
 def is_edited(subject: Touched, now: PathState) -> bool:

@@ -70,7 +70,7 @@ def test_an_edit_stops_it_unless_it_is_given_up(host: Host, tmp_path: Path) -> N
     assert f"{tmp_path}/file was edited by hand" in said.output
     assert (tmp_path / "file").read_text() == "by hand"
     assert invoke(uninstall, host, "--yes", "--discard-edits").code == 0
-    assert (host.layout.edits / "0002-file").read_text() == "by hand"
+    assert (host.layout.edits / "file").read_text() == "by hand"
 
 
 @left_to_itself

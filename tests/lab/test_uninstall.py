@@ -91,7 +91,7 @@ def test_an_edited_file_stops_it_unless_the_edit_is_given_up(nginx: ThrowAwayHos
     assert f"{TLS} was edited by hand" in stopped.stdout
     assert host.snapshot() == installed
     said = uninstall(host, "--discard-edits")
-    copy = f"{STATE}/edited/0001-zz-palpo-installer-tls.conf"
+    copy = f"{STATE}/edited/etc-nginx-sites-available-zz-palpo-installer-tls.conf"
     assert copy in said
     assert host.read(copy).startswith("# mine\n")
     assert host.output(["stat", "--format=%a", copy, f"{STATE}/edited"]).split() == ["600", "700"]

@@ -83,8 +83,19 @@ def test_an_edited_file_stops_it_unless_the_edit_is_given_up(inputs: Inputs) -> 
     assert str(kept) in stays(plan)
     carry_out(replace(plan, result="applied"), inputs)
     assert not path.exists()
-    assert (kept / "0001-ours").read_text() == "mine\n"
-    assert (state_of(kept).mode, state_of(kept / "0001-ours").mode) == (0o700, 0o600)
+    assert (kept / "etc-ours").read_text() == "mine\n"
+    assert (state_of(kept).mode, state_of(kept / "etc-ours").mode) == (0o700, 0o600)
+
+
+def test_a_copy_of_an_earlier_edit_is_not_written_over(inputs: Inputs) -> None:
+    """A second uninstall that gives up an edit of the same file keeps both."""
+    path, kept = inputs.layout.root / "etc/ours", inputs.layout.edits
+    kept.mkdir(parents=True)
+    (kept / "etc-ours").write_text("mine once\n")
+    applied(inputs, write(path, "ours\n"))
+    path.write_text("mine\n")
+    carry_out(replace(removal(scene(inputs, kept)), result="applied"), inputs)
+    assert [each.read_text() for each in sorted(kept.iterdir())] == ["mine once\n", "mine\n"]
 
 
 def test_an_edit_that_a_later_run_wrote_over_counts_only_against_an_original(inputs: Inputs) -> None:

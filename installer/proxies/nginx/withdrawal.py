@@ -13,7 +13,7 @@ from palpo_installer.gates.neighbours import Neighbour, differences, in_short
 from palpo_installer.host import Host
 from palpo_installer.operations.base import Activation, Description, Json, Workbench
 from palpo_installer.proxies.base import Expectation
-from palpo_installer.proxies.nginx import diagnosis
+from palpo_installer.proxies.nginx import diagnosis, process
 from palpo_installer.proxies.nginx.restoration import Before, Restoration, look
 from palpo_installer.serialization import converter
 from palpo_installer.services import Service
@@ -80,8 +80,7 @@ class WithdrawNginx(Activation):
         try:
             if record.running:
                 self._take_up(bench, record)
-            bench.report("asking every address and port")
-            markers.prove_gone(self.expectations, self._closed(record), time.monotonic() + self.patience, bench)
+            self._prove(bench, record)
             if self.disable and record.enabled:
                 services.carry_out(bench.host, record.service, services.disable_command(record.service.unit))
         except HostError as error:
@@ -108,6 +107,17 @@ class WithdrawNginx(Activation):
                 next="nginx was left as it was. Correct this line, then try again",
             )
         services.carry_out(host, service, services.reload_command(service, self.limit))
+
+    def _prove(self, bench: Workbench, record: Before) -> None:
+        """Wait until nothing of ours is served; a failure tells its cause before its symptom."""
+        bench.report("asking every address and port")
+        until = time.monotonic() + self.patience
+        try:
+            markers.prove_gone(self.expectations, self._closed(record), until, bench)
+        except GateFailed as unproven:
+            cause = process.trouble(bench.host, record.service) if record.running and not self.stop else ""
+            what = f"{cause} ({unproven.what})" if cause else unproven.what
+            raise GateFailed(what, where=unproven.where, next=unproven.next) from unproven
 
     def _closed(self, record: Before) -> tuple[bool, ...]:
         """Return which sockets shall refuse connections; one that somebody else holds by now is theirs."""

@@ -15,6 +15,7 @@ from palpo_installer.proxies.nginx.restoration import Before
 from palpo_installer.proxies.nginx.withdrawal import WithdrawNginx
 from palpo_installer.serialization import converter, dump, load
 from tests.benches import workbench
+from tests.gates.servers import serving
 from tests.proxies.nginx.test_activation import RUNNING, SERVICE, STOPPED, host_that_says, verbs
 
 CLOSED = Expectation("127.0.0.1", 1, False, "example.com", "", None, False)
@@ -63,6 +64,15 @@ def test_an_error_of_somebody_else_reloads_nothing(tmp_path: Path) -> None:
         WITHDRAWAL.activate(replace(workbench(tmp_path), host=host), before())
     assert failure.value.where == "/etc/nginx/sites-enabled/shop:3"
     assert not any("reload" in command for command in verbs(host))
+
+
+def test_what_is_still_served_is_told_with_its_cause(tmp_path: Path) -> None:
+    """A master process that cannot have reloaded is named before the socket that shows it."""
+    bench = replace(workbench(tmp_path), host=host_that_says(RUNNING.replace("MainPID=1", "MainPID=0")))
+    with serving(lambda _: (200, {"Palpo-Installer": "ours"})) as port:
+        withdrawal = replace(WITHDRAWAL, expectations=(replace(CLOSED, port=port),), patience=0.5)
+        with pytest.raises(GateFailed, match=r"not running any more \(example\.com: still serves what is to go"):
+            withdrawal.activate(bench, before())
 
 
 def test_one_that_was_stopped_before_us_is_stopped_and_disabled(tmp_path: Path) -> None:
