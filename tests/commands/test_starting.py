@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -57,20 +58,20 @@ def test_plain_prompts_do_not_load_the_wizard(root: Path) -> None:
     """They are for hosts and terminals where Textual would not run, and are there at once."""
     with start(root, "--plain") as visit:
         visit.match(r"^Answer: \Z")
-        visit.press(b"\x03")
+        visit.interrupt()
         assert visit.wait() == 2
     imported = (root / "imported").read_text()
     assert "palpo_installer.plain.session" in imported
     assert "textual" not in imported
 
 
-@pytest.mark.parametrize("key", [b"\x03", b"\x04"])
-def test_ctrl_c_and_the_end_of_input_end_it_with_a_word(root: Path, key: bytes) -> None:
+@pytest.mark.parametrize("end", [Dialogue.interrupt, lambda visit: visit.press(b"\x04")], ids=["Ctrl-C", "Ctrl-D"])
+def test_ctrl_c_and_the_end_of_input_end_it_with_a_word(root: Path, end: Callable[[Dialogue], None]) -> None:
     """Nothing was changed, it says so, and the exit code is 2."""
     with start(root) as visit:
         visit.expect("Plain prompts, since TERM is dumb.")
         visit.match(r"^Answer: \Z")
-        visit.press(key)
+        end(visit)
         assert visit.wait() == 2
         assert visit.said.endswith("\nStopped. Nothing was changed.\n")
         assert "Traceback" not in visit.said
