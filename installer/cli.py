@@ -17,6 +17,7 @@ from palpo_installer.layout import Layout
 
 MODULES = {
     "detect": "inspecting",
+    "audit": "auditing",
     "plan": "planning",
     "render": "planning",
     "rehearse": "rehearsing",

@@ -1,0 +1,38 @@
+"""Reads the Matrix configuration that is there and judges it by every rule. Reads only."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from palpo_installer.audit import nginx, others, palpo
+from palpo_installer.audit.finding import Audit, Finding, Severity, Unread
+from palpo_installer.facts import Facts
+from palpo_installer.host import Host
+
+ORDER = tuple(Severity)
+
+
+def audit(host: Host, facts: Facts, now: datetime | None = None) -> Audit:
+    """Return what there is to say of the Matrix configuration of a host.
+
+    Args:
+        host: the machine, or a copy of one, under its layout.
+        facts: what was found on it; names that were asked in DNS are among it, or the rules that need them are
+            left out.
+        now: when, for certificates.
+    """
+    unread: list[Unread] = []
+    note = unread.append
+    homeserver = palpo.read(host, facts, note)
+    proxied = nginx.read(host, facts, homeserver, note, now or datetime.now(UTC))
+    findings = {**dict.fromkeys(proxied.findings), **dict.fromkeys(palpo.judged(homeserver, proxied.answered))}
+    others.name(host, facts, note)
+    return Audit(
+        findings=tuple(sorted(findings, key=_place)),
+        read=(*proxied.read, *homeserver.read),
+        unread=tuple(dict.fromkeys(unread)),
+    )
+
+
+def _place(finding: Finding) -> tuple[str, int, int]:
+    return str(finding.file), finding.line, ORDER.index(finding.severity)
