@@ -29,6 +29,8 @@ class Known:
         services: by server name, its SRV records in DNS; a name that is missing was not asked for.
         now: when.
         documents: by path, the files that well-known locations name.
+        http_port: the port that certificate authorities ask.
+        https_port: the port that clients, and other servers for documents, ask.
     """
 
     server_name: str
@@ -41,6 +43,8 @@ class Known:
     services: Mapping[str, tuple[ServiceRecord, ...]]
     now: datetime
     documents: Mapping[Path, bytes] = field(default_factory=dict)
+    http_port: int = 80
+    https_port: int = 443
 
     @property
     def forwarding(self) -> tuple[MatrixSite, ...]:

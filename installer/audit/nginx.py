@@ -119,6 +119,8 @@ def _known(host: Host, facts: Facts, homeserver: Homeserver, written: Written, n
         services={each.name: each.federation or each.federation_old for each in facts.names if not each.problem},
         now=now,
         documents=dict(_documents(host, sites, note)),
+        http_port=host.layout.http_port,
+        https_port=host.layout.https_port,
     )
 
 
@@ -165,7 +167,7 @@ def _documents(host: Host, sites: Iterable[MatrixSite], note: Note) -> Iterator[
 def _passed_documents(known: Known) -> Iterator[str]:
     for site in known.sites:
         for kind in PATHS:
-            found = document(site.server, kind, known.documents) if site.server.listens_on(443) else None
+            found = document(site.server, kind, known.documents) if site.server.listens_on(known.https_port) else None
             if found is not None and found.passed_on:
                 yield kind
 

@@ -28,7 +28,7 @@ def swallowed_challenge(site: MatrixSite, known: Known) -> Iterator[Finding]:
         return
     for server in known.servers:
         shared = {name.lower() for name in server.said.names} & {name.lower() for name in site.server.said.names}
-        if shared and server.listens_on(80):
+        if shared and server.listens_on(known.http_port):
             yield from _swallowing(server)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from palpo_installer.audit.finding import Finding, Severity, Trap
 from palpo_installer.audit.known import Known
-from palpo_installer.audit.nginx_reading import MatrixSite, Passage
+from palpo_installer.audit.nginx_reading import MatrixSite, Passage, listen_line
 from palpo_installer.proxies.nginx.tree import Directive
 from palpo_installer.site import ADMIN_PATHS
 
@@ -16,14 +16,14 @@ OWN = ("/metrics", "/health", "/healthz", "/")
 ADMIN = Trap(
     "admin-exposed",
     Severity.WEAKENS,
-    "Whoever gets hold of an administrator's token, or of the shared secret, can use it from anywhere. Palpo's "
-    "manual does not recommend it.",
+    "Whoever gets hold of an administrator's token, or of the shared secret, can use it from anywhere. The manual of "
+    "Palpo does not recommend it.",
 )
 ENCODED = Trap(
     "admin-through-dots",
     Severity.WEAKENS,
-    "nginx chooses a location by the path with .. and %2f resolved, and passes the target on as it came. Palpo resolves "
-    "nothing: for it /_palpo/admin/v1/users/..%2f..%2f..%2f..%2f_matrix is an administration path.",
+    "nginx chooses a location by the path with .. and %2f resolved, and passes the target on as it came. Palpo "
+    "resolves nothing: for it /_palpo/admin/v1/users/..%2f..%2f..%2f..%2f_matrix is an administration path.",
 )
 EVERYTHING = Trap(
     "everything-passed-on",
@@ -137,6 +137,6 @@ def federation_default(site: MatrixSite, known: Known) -> Iterator[Finding]:
     chosen = [each for each in site.server.listens_on(8448) if {"default_server", "default"} & set(each.options)]
     if chosen and site.passages:
         words = [word for word in chosen[0].options if word not in {"default_server", "default"}]
-        line = " ".join(("listen 8448", *words)) + ";"
+        line = listen_line(chosen[0], *words)
         what = "this site is the default one on port 8448"
         yield DEFAULT.at(chosen[0].file, chosen[0].line, site.name, what, "Take it out, and name the server:", line)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from palpo_installer.audit.documents import document
 from palpo_installer.audit.finding import Finding, Severity, Trap
@@ -61,7 +62,7 @@ def endpoint(known: Known) -> Endpoint | None:
     Source: server-server API, "Resolving server names", steps 3 to 6.
     """
     name = known.server_name
-    site = known.site_for(name, 443) if name else None
+    site = known.site_for(name, known.https_port) if name else None
     said = document(site.server, "server", known.documents) if site else None
     if said is not None and said.delegated:
         host, _, port = said.delegated.rpartition(":")
@@ -103,7 +104,7 @@ def _expected(known: Known, place: Endpoint | None) -> Iterator[tuple[str, int, 
     """Yield the names that are asked for on ports; on 8448 the server name where nothing else was read."""
     if place is not None:
         yield place.name, place.port, place.because
-    elif known.server_name and known.site_for(known.server_name, 443) is None and not _delegates(known):
+    elif known.server_name and known.site_for(known.server_name, known.https_port) is None and not _delegates(known):
         yield known.server_name, USUAL, "by SRV or without delegation"
 
 
@@ -139,13 +140,16 @@ def one_family(site: MatrixSite, known: Known) -> Iterator[Finding]:
 
     Source: federation testers connect to every address in DNS, and the older one wants all of them to answer.
     """
-    here, web = site.server.listens_on(USUAL), [each for server in known.servers for each in server.listens_on(443)]
+    here, web = (
+        site.server.listens_on(USUAL),
+        [each for server in known.servers for each in server.listens_on(known.https_port)],
+    )
     families = {":" in each.address for each in here}
     both = any("ipv6only=off" in each.options for each in here)
     if not here or not site.passages or both or len(families) == 2 or len({":" in each.address for each in web}) < 2:
         return
     missing, line = ("IPv4", f"listen {USUAL} ssl;") if True in families else ("IPv6", f"listen [::]:{USUAL} ssl;")
-    what = f"port {USUAL} is not open on {missing}, while port 443 is"
+    what = f"port {USUAL} is not open on {missing}, while that of the web is"
     yield ONE_FAMILY.at(here[0].file, here[0].line, site.name, what, "Add beside it:", line)
 
 
@@ -179,7 +183,7 @@ def _faults(server: Server, path: str, leaf: Leaf, known: Known) -> Iterator[tup
     if found.matches_key is False:
         yield ODD_KEY, f"the key {found.key} is not that of {path}", "Name the key that was made with it.", ()
     if leaf.length == 1 and (leaf.intermediate or leaf.fuller):
-        fuller = leaf.fuller or "fullchain.pem"
+        fuller = Path(path).with_name("fullchain.pem")
         yield (
             UNCHAINED,
             f"{path} holds the certificate without its chain",

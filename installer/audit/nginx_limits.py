@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from palpo_installer.audit.finding import Finding, Severity, Trap
 from palpo_installer.audit.known import Known
-from palpo_installer.audit.nginx_reading import MatrixSite
+from palpo_installer.audit.nginx_reading import MatrixSite, listen_line
 
 UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 SECONDS = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -152,7 +152,7 @@ def http2(site: MatrixSite, known: Known) -> Iterator[Finding]:
         )
     elif on is None and not any("http2" in each.options for each in old):
         first = site.server.tls[0]
-        cure = ("http2 on;",) if new else (f"listen {first.port} ssl http2;",)
+        cure = ("http2 on;",) if new else (listen_line(first, *first.options, "http2"),)
         yield HTTP2.at(first.file, first.line, name, "HTTP/2 is not offered", "Switch it on:", *cure)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from palpo_installer.proxies.nginx.blocks import Block, Location, Server, Target, answering, passing, target
+from palpo_installer.proxies.nginx.configuration import Listen
 from palpo_installer.proxies.nginx.tree import Directive
 
 PROBES = (
@@ -113,6 +114,13 @@ class MatrixSite:
     def upstreams(self) -> tuple[Directive, ...]:
         """The ``upstream`` blocks."""
         return self.block.outer.all("upstream") if self.block.outer else ()
+
+
+def listen_line(listen: Listen, *options: str) -> str:
+    """Return a ``listen`` directive for the same socket with other options."""
+    host = f"[{listen.address}]" if ":" in listen.address else listen.address
+    where = str(listen.port) if listen.address == "0.0.0.0" else f"{host}:{listen.port}"  # noqa: S104
+    return f"{' '.join(('listen', where, *options))};"
 
 
 def passage(block: Block, directive: Directive, upstreams: Iterable[Directive], probes: tuple[str, ...]) -> Passage:

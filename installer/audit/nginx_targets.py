@@ -13,14 +13,14 @@ from palpo_installer.proxies.nginx.tree import Directive
 DECODED = Trap(
     "decoded-target",
     Severity.BREAKS,
-    "nginx then passes the target on decoded, with .. and // resolved: the answer is still 200 for /versions, but "
-    "the signatures of other servers do not fit any more (403), and rooms, aliases and keys with %2F or %23 are not found.",
+    "nginx then passes the target on decoded, with .. and // resolved: /versions still answers 200, but the signatures "
+    "of other servers do not fit any more (403), and rooms, aliases and keys with %2F or %23 are not found.",
 )
 REWRITTEN = Trap(
     "rewritten-target",
     Severity.BREAKS,
-    "After a rewrite nginx passes the target on decoded: the signatures of other servers do not fit any more (403), and "
-    "paths with %2F or %23 lead elsewhere.",
+    "After a rewrite nginx passes the target on decoded: the signatures of other servers do not fit any more (403), "
+    "and paths with %2F or %23 lead elsewhere.",
 )
 PEERS = Trap(
     "several-peers",
@@ -110,6 +110,8 @@ def several_peers(site: MatrixSite, known: Known) -> Iterator[Finding]:
         lines = (f"server 127.0.0.1:{first.port};",) if first.directive.name == "server" else ()
         lines = lines or (f"proxy_pass http://127.0.0.1:{first.port};",)
         cure = "Name the one address that Palpo listens on."
+        if listed:
+            cure = "Keep one server in the upstream block: the address that Palpo listens on."
         if len(addresses) > 1 or listed:
             what = f"{passage.selector} passes on to {' and '.join(addresses)}"
             yield _at(PEERS, first.directive, site, what, cure, *lines)

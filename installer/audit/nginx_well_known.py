@@ -58,7 +58,7 @@ SHADOWING = Trap(
 
 def _documents(site: MatrixSite, known: Known) -> tuple[Document, ...]:
     """Return the documents of a site that others ask: with TLS, on the port of the web."""
-    if not site.server.tls or not site.server.listens_on(443):
+    if not site.server.tls or not site.server.listens_on(known.https_port):
         return ()
     found = (document(site.server, kind, known.documents) for kind in PATHS)
     return tuple(each for each in found if each is not None)
@@ -142,7 +142,7 @@ def misplaced(site: MatrixSite, known: Known) -> Iterator[Finding]:
 
     Source: client-server and server-server API: the document is asked for at the server name.
     """
-    asked = known.site_for(known.server_name, 443) if known.server_name else None
+    asked = known.site_for(known.server_name, known.https_port) if known.server_name else None
     if asked is None or asked is site or known.server_name in site.server.said.names:
         return
     there = {each.kind for each in _documents(asked, known)}

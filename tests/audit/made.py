@@ -23,7 +23,7 @@ TOML = "/etc/palpo/palpo.toml"
 
 KEY = "MC4CAQAwBQYDK2VwBCIEIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"
 
-SOUND = f"""\
+SOUND = """\
 server_name = "example.com"
 allow_registration = false
 max_upload_size = 16777216
@@ -52,7 +52,7 @@ burst = 20
 [rc_message]
 per_second = 500.0
 burst = 2000
-"""
+""".replace("KEY", KEY)
 """A palpo.toml without a finding."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,8 @@ import pytest
 from palpo_installer.audit.finding import Severity
 from palpo_installer.facts.names import ServiceRecord
 from palpo_installer.homeserver.reading import values
-from tests.audit.made import SERVER, SITE, SOUND, audited, host_with, rules, trapped
+from tests.audit.made import SERVER, SITE, SOUND, audited, certify, host_with, rules, trapped
+from tests.facts.made import START
 
 PASS = "proxy_pass http://127.0.0.1:8008;"
 FEDERATION = "    listen [::]:443 ssl http2;\n    server_name matrix.example.com;"
@@ -69,7 +71,7 @@ CASES: dict[str, tuple[tuple[str, str], ...]] = {
     "federation-port-missing": (("matrix.example.com:443", "matrix.example.com:8448"),),
     "federation-one-family": ((FEDERATION, f"    listen 8448 ssl;\n{FEDERATION}"),),
     "certificate-name": (("live/matrix.example.com", "live/example.com"),),
-    "certificate-unusable": (("live/matrix.example.com", "live/nobody"),),
+    "certificate-unusable": (("/etc/letsencrypt/live/matrix.example.com/fullchain.pem", "/etc/hosts"),),
     "challenge-swallowed": (
         (
             "    location / {\n        return 301 https://$host$request_uri;\n    }\n",
@@ -97,7 +99,7 @@ def test_sites_without_a_trap_have_no_finding(tmp_path: Path) -> None:
     found = audited(host_with(tmp_path, SERVER))
     assert found.findings == ()
     assert found.unread == ()
-    assert len(found.read) == 4
+    assert len(found.read) == 3
     assert values(SOUND.encode())["server_name"] == "example.com"
 
 
@@ -114,7 +116,7 @@ def test_place_and_cure_are_exact(tmp_path: Path, rule: str, text: str, lines: t
     """The line is that of the directive, and the lines of the cure can be copied."""
     written = trapped(*CASES[rule])
     finding = next(each for each in audited(host_with(tmp_path, written)).findings if each.rule == rule)
-    expected = text.split(" ")[0] if rule == "decoded-target" else text
+    expected = text.partition(" ")[0] if rule == "decoded-target" else text
     assert expected in written.splitlines()[finding.line - 1]
     assert finding.lines == lines
 
@@ -194,13 +196,28 @@ def test_http2_by_version(tmp_path: Path, version: tuple[int, int, int], text: s
 
 def test_other_sites_are_nobody_s_business(tmp_path: Path) -> None:
     """A site that passes everything on to another program has every trap, and is not Matrix's."""
-    shop = "server {\n    listen 80;\n    server_name shop.example;\n    location / { proxy_pass http://localhost:3000/; }\n}\n"
+    shop = "server { listen 80; server_name shop.example; location / { proxy_pass http://localhost:3000/; } }"
     assert audited(host_with(tmp_path, SERVER + shop)).findings == ()
 
 
 def test_restricted_administration_is_no_finding(tmp_path: Path) -> None:
     """Who lets only some addresses in has thought of it."""
-    admin = (
-        "location /_synapse/ { allow 192.0.2.1; deny all; proxy_pass http://127.0.0.1:8008; }\n    location /_matrix/ {"
-    )
+    admin = "location /_synapse/ { deny all; proxy_pass http://127.0.0.1:8008; }\n    location /_matrix/ {"
     assert "admin-exposed" not in rules(audited(host_with(tmp_path, trapped(("location /_matrix/ {", admin)))))
+
+
+def test_certificates_that_others_refuse(tmp_path: Path) -> None:
+    """Expired, of another key, and the leaf alone where the whole chain lies beside it."""
+    host = host_with(tmp_path, SERVER)
+    live = host.layout.at("/etc/letsencrypt/live")
+    assert rules(audited(host, START + timedelta(days=91))) == ["certificate-expired"] * 2
+    (live / "example.com/privkey.pem").write_bytes((live / "matrix.example.com/privkey.pem").read_bytes())
+    assert rules(audited(host)) == ["certificate-key"]
+    certify(host, "example.com")
+    leaf = live / "matrix.example.com/cert.pem"
+    leaf.write_bytes((live / "matrix.example.com/fullchain.pem").read_bytes())
+    alone = trapped(("live/matrix.example.com/fullchain.pem", "live/matrix.example.com/cert.pem"))
+    host.layout.at(SITE).write_text(alone)
+    found = audited(host)
+    assert rules(found) == ["certificate-chain"]
+    assert found.findings[0].lines == ("ssl_certificate /etc/letsencrypt/live/matrix.example.com/fullchain.pem;",)

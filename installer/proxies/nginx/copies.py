@@ -43,23 +43,26 @@ def load(host: Host, main: Path) -> Written:
     found = tree.load(host, main)
     top, problems = found.top, found.problems
     if host.layout.root != Path("/"):
-        top = replace(top, block=tuple(_copied(host, top.block, 0)))
-        problems = tuple(each for each in problems if _is_of_copy(host, each))
+        met = list(problems)
+        top = replace(top, block=tuple(_copied(host, top.block, met, 0)))
+        problems = tuple(each for each in dict.fromkeys(met) if _is_of_copy(host, each))
     said = reading.parse(top, PLAIN, lambda name: addresses(host, name))
     return Written(main, servers(top, said.servers), problems)
 
 
-def _copied(host: Host, block: tuple[Directive, ...], depth: int) -> Iterator[Directive]:
-    """Yield directives of a copy alone: an absolute ``include`` in it leads below its root."""
+def _copied(host: Host, block: tuple[Directive, ...], met: list[Problem], depth: int) -> Iterator[Directive]:
+    """Yield directives of a copy alone: an absolute ``include`` in it leads below its root; note what was met."""
     root = host.layout.root
     for each in block:
         if not each.file.is_relative_to(root):
             continue
-        yield replace(each, block=tuple(_copied(host, each.block, depth)))
+        yield replace(each, block=tuple(_copied(host, each.block, met, depth)))
         pattern = each.arguments[0] if each.name == "include" and each.arguments else ""
         if pattern.startswith("/") and not Path(pattern).is_relative_to(root) and depth < DEEPEST:
             for file in sorted(glob(str(host.layout.at(pattern)))):  # noqa: PTH207  as nginx's own glob(3)
-                yield from _copied(host, tree.load(host, Path(file)).top.block, depth + 1)
+                included = tree.load(host, Path(file))
+                met += included.problems
+                yield from _copied(host, included.top.block, met, depth + 1)
 
 
 def _is_of_copy(host: Host, problem: Problem) -> bool:
