@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from palpo_installer.audit import nginx, others, palpo
 from palpo_installer.audit.finding import Audit, Finding, Severity, Unread
-from palpo_installer.facts import Facts
+from palpo_installer.facts import Facts, gather
+from palpo_installer.facts import names as dns
+from palpo_installer.facts.names import WITHOUT_PORT
 from palpo_installer.host import Host
 
 ORDER = tuple(Severity)
@@ -32,6 +35,14 @@ def audit(host: Host, facts: Facts, now: datetime | None = None) -> Audit:
         read=(*proxied.read, *homeserver.read),
         unread=tuple(dict.fromkeys(unread)),
     )
+
+
+def of_host(host: Host) -> Audit:
+    """Look at a host, ask DNS for the names in its configuration, and return the audit."""
+    facts = gather(host)
+    told = (facts.matrix.server_name, facts.matrix.client_host)
+    names = tuple(dict.fromkeys(WITHOUT_PORT.sub("", each.value) for each in told if each))
+    return audit(host, replace(facts, names=dns.read(host, names)))
 
 
 def _place(finding: Finding) -> tuple[str, int, int]:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from palpo_installer.audit.finding import Audit
 from palpo_installer.commands.auditing import audit
@@ -47,15 +51,21 @@ def test_without_a_trap_it_is_zero(tmp_path: Path) -> None:
     assert "No Matrix configuration was found" in said.output
 
 
+@pytest.fixture
+def open_root() -> Iterator[Path]:
+    """A directory where everybody can look."""
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory)
+        path.chmod(0o755)
+        yield path
+
+
 @as_root
-def test_without_root_it_says_what_it_could_not_read(tmp_path: Path) -> None:
+def test_without_root_it_says_what_it_could_not_read(open_root: Path) -> None:
     """The traps of what may be read are there, and palpo.toml and the certificates are named as not judged."""
-    tmp_path.chmod(0o755)
-    for parent in list(tmp_path.parents)[:2]:
-        parent.chmod(0o755)
-    host = host_with(tmp_path, DOCUMENTED)
+    host = host_with(open_root, DOCUMENTED)
     host.layout.at("/etc/letsencrypt/live").chmod(0o700)
-    said = tool("--root", tmp_path, "audit", "--json", user=NOBODY)
+    said = tool("--root", open_root, "audit", "--json", user=NOBODY)
     assert said.returncode == 6, said.stderr
     found = json.loads(said.stdout)
     assert "several-peers" in {each["rule"] for each in found["findings"]}
