@@ -45,7 +45,7 @@ class Document:
         """The document, None where it is no JSON object."""
         try:
             found = json.loads(self.body or "")
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
         return found if isinstance(found, dict) else None
 
@@ -80,7 +80,7 @@ def document(server: Server, kind: str, files: Mapping[Path, bytes]) -> Document
     if passed is not None:
         return Document(kind, block, passed, None)
     place = file_of(block, path)
-    if place is not None and isinstance(block, Location) and "matrix" in block.path:
+    if place is not None and (place[0] in files or (isinstance(block, Location) and "matrix" in block.path)):
         file, directive = place
         return Document(kind, block, directive, files[file].decode(errors="replace") if file in files else None)
     return None
@@ -105,12 +105,11 @@ def file_of(block: Block, path: str) -> tuple[Path, Directive] | None:
 
 
 def files_named(servers: Iterable[Server]) -> tuple[Path, ...]:
-    """Return the files that well-known locations name."""
+    """Return the files that well-known paths lead to, there or not."""
     found = (
         place[0]
         for server in servers
         for path in PATHS.values()
-        if isinstance(block := answering(server.block, path), Location) and "matrix" in block.path
-        if (place := file_of(block, path)) is not None
+        if (place := file_of(answering(server.block, path), path)) is not None
     )
     return tuple(dict.fromkeys(found))

@@ -48,6 +48,6 @@ def _swallowing(server: Server) -> Iterator[Finding]:
 def _ends(directive: Directive) -> bool:
     """Return whether a directive answers every request."""
     if directive.name == "return":
-        return True
+        return bool(directive.arguments)
     every = directive.arguments[:1] in {("^",), (".*",), ("^(.*)$",), ("^(.*)",), ("^/(.*)$",), ("^/(.*)",)}
     return every and directive.arguments[-1] in {"permanent", "redirect"}

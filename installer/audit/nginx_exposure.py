@@ -87,10 +87,8 @@ def admin_through_dots(site: MatrixSite, known: Known) -> Iterator[Finding]:
 
 def _guarded(site: MatrixSite, passage: Passage) -> bool:
     """Return whether an ``if`` refuses requests by their target as it came, or by a map of it."""
-    http = site.block.outer
-    mapped = {
-        each.arguments[1] for each in (http.all("map") if http else ()) if each.arguments[:1] == ("$request_uri",)
-    }
+    maps = site.block.outer.all("map") if site.block.outer else ()
+    mapped = {each.arguments[-1] for each in maps if each.arguments[:1] == ("$request_uri",)}
     conditions = (each for scope in passage.scopes() for each in scope.all("if") if each.all("return"))
     return any(
         word.strip("()") in {"$request_uri", *mapped} for condition in conditions for word in condition.arguments

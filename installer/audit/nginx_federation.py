@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,12 +66,9 @@ def endpoint(known: Known) -> Endpoint | None:
     site = known.site_for(name, known.https_port) if name else None
     said = document(site.server, "server", known.documents) if site else None
     if said is not None and said.delegated:
-        host, _, port = said.delegated.rpartition(":")
-        return Endpoint(
-            host or port,
-            int(port) if host and port.isdigit() else USUAL,
-            f"{said.directive.file}:{said.directive.line}",
-        )
+        match = re.fullmatch(r"(\[.*\]|[^:]+)(?::(\d+))?", said.delegated)
+        host, port = (match[1], match[2]) if match else (said.delegated, None)
+        return Endpoint(host, int(port or USUAL), f"{said.directive.file}:{said.directive.line}")
     records = known.services.get(name, ())
     if records:
         return Endpoint(name, records[0].port, "an SRV record")

@@ -149,13 +149,13 @@ class Visit:
         facts = gather(self.host)
         self.console.heading("What was found")
         self.console.say(detect.describe(facts))
-        self._show_audit(facts)
+        self.show_audit(facts)
         asking = Asking(self.console, self.host, facts, self.raw)
         while not asking.run():
             self.console.say("This is the first question.")
         return Review(self.console, self.host, asking).run()
 
-    def _show_audit(self, facts: Facts) -> None:
+    def show_audit(self, facts: Facts) -> None:
         """Say what the audit found in a Matrix configuration that is there, and offer to read it."""
         found = audit(self.host, facts)
         if not found.read:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,12 @@ import pytest
 from palpo_installer.audit.auditing import audit
 from palpo_installer.audit.finding import Audit
 from palpo_installer.audit.report import describe, summary
+from palpo_installer.facts import matrix
 from palpo_installer.host import Host
 from palpo_installer.layout import Layout
 from palpo_installer.serialization import dump, load
-from tests.audit.made import SERVER, SITE, SOUND, TOML, audited, host_with, rules, trapped
-from tests.situations import facts
+from tests.audit.made import NOW, SERVER, SITE, SOUND, TOML, audited, host_with, known, rules, trapped
+from tests.situations import facts as of_host
 
 DOCUMENTED = """\
 server {
@@ -92,7 +94,7 @@ def test_the_words_fit_and_name_file_line_and_cure(tmp_path: Path) -> None:
 def test_no_matrix_is_no_praise(tmp_path: Path) -> None:
     """Nothing there, and only other things there, are said as such."""
     empty = Host(Layout(tmp_path))
-    assert summary(audit(empty, facts())) == "No Matrix configuration was found on this host."
+    assert summary(audit(empty, of_host())) == "No Matrix configuration was found on this host."
     shop = "server { listen 80; server_name shop.example; location / { proxy_pass http://127.0.0.1:3000; } }"
     assert summary(audited(host_with(tmp_path, shop, None))) == "No Matrix configuration was found on this host."
 
@@ -115,7 +117,7 @@ def test_a_copy_is_read_and_not_this_machine(tmp_path: Path) -> None:
 def test_a_copy_needs_no_nginx(tmp_path: Path) -> None:
     """Without the program everything is read that does not rest on its version."""
     host = host_with(tmp_path, DOCUMENTED, None)
-    found = rules(audit(host, facts()))
+    found = rules(audit(host, of_host()))
     assert "several-peers" in found
     assert "http2-missing" not in found
 
@@ -157,3 +159,21 @@ def test_a_broken_site_is_said(tmp_path: Path) -> None:
     found = audited(host_with(tmp_path, "server {\n"))
     assert found.unread
     assert SITE in found.unread[0].subject
+
+
+def test_no_broken_configuration_breaks_the_audit(tmp_path: Path) -> None:
+    """Words left out, turned round or replaced, in both files: there is always an audit, and always its words."""
+    chance = random.Random(7)
+    strange = ("(", "[", "''", "~", "$x", "{", "}", ";", "location", "return", "proxy_pass", "0", "9" * 30, "é")
+    for _ in range(40):
+        words = (SERVER + DOCUMENTED).replace(";", " ; ").split(" ")
+        for _ in range(chance.randint(1, 4)):
+            words[chance.randrange(len(words))] = chance.choice(strange)
+            del words[chance.randrange(len(words))]
+        toml = list(SOUND)
+        for _ in range(chance.randint(0, 2)):
+            toml[chance.randrange(len(toml))] = chance.choice('[]="#x0')
+        host = host_with(tmp_path, " ".join(words), "".join(toml))
+        facts = known(host)
+        assert matrix.read(host, facts.nginx, facts.palpo) is not None
+        assert describe(audit(host, facts, NOW))

@@ -221,3 +221,40 @@ def test_certificates_that_others_refuse(tmp_path: Path) -> None:
     found = audited(host)
     assert rules(found) == ["certificate-chain"]
     assert found.findings[0].lines == ("ssl_certificate /etc/letsencrypt/live/matrix.example.com/fullchain.pem;",)
+
+
+def test_a_document_in_the_webroot_counts_too(tmp_path: Path) -> None:
+    """A file that nginx finds below its root is served as octets and without CORS, as on a plain Debian."""
+    files = trapped(
+        (
+            SERVER[SERVER.index("    location = /.well-known/matrix/client") : SERVER.index("}\nserver")],
+            "    root /srv;\n",
+        )
+    )
+    host = host_with(
+        tmp_path,
+        files,
+        srv__known__matrix__client='{"m.homeserver":{"base_url":"https://matrix.example.com"}}',
+        srv__known__matrix__server='{"m.server":"[2001:db8::1]"}',
+    )
+    move = host.layout.at("/srv/known")
+    move.rename(move.with_name(".well-known"))
+    assert sorted(set(rules(audited(host)))) == [
+        "federation-port-missing",
+        "well-known-cors",
+        "well-known-portless",
+        "well-known-type",
+    ]
+
+
+def test_palpo_s_own_document_shadows_srv_too(tmp_path: Path) -> None:
+    """It always answers, so passing it on for the server name ends the search for SRV records."""
+    passing = trapped(
+        (
+            """        default_type application/json;\n        return 200 '{"m.server":"matrix.example.com:443"}';""",
+            "        proxy_pass http://127.0.0.1:8008;",
+        ),
+        text=OWN_8448,
+    )
+    assert "well-known-shadows-srv" in rules(audited(host_with(tmp_path, passing), services=RECORDS))
+    assert "well-known-shadows-srv" not in rules(audited(host_with(tmp_path, passing), services=()))

@@ -12,7 +12,7 @@ from palpo_installer.facts import gather, matrix
 from palpo_installer.host import Host
 from palpo_installer.layout import Layout
 from palpo_installer.screens.overview import Past, overview
-from tests.audit.made import SITE, host_with, known
+from tests.audit.made import NOW, SITE, host_with, known
 from tests.audit.test_auditing import DOCUMENTED
 from tests.recorded import recorded
 from tests.situations import facts
@@ -104,7 +104,7 @@ def test_a_matrix_configuration_that_is_there_is_told_and_can_be_read(tmp_path: 
     host = host_with(tmp_path, DOCUMENTED)
     found = known(host)
     found = replace(found, matrix=matrix.read(host, found.nginx, found.palpo))
-    said = overview(found, Past(), host.layout, audit(host, found))
+    said = overview(found, Past(), host.layout, audit(host, found, NOW))
     assert "Matrix is already configured here" in said.text
     assert f"  server name example.com  {tmp_path}/etc/palpo/palpo.toml:1" in said.text
     assert f"  passed on to 127.0.0.1:8008  {tmp_path}{SITE}:11" in said.text

@@ -44,7 +44,8 @@ class Block:
 
     def header(self, directive: str, header: str) -> Directive | None:
         """Return what ``add_header`` or ``proxy_set_header`` says of a header, None where nothing does."""
-        return next((each for each in self.effective(directive) if each.arguments[0].lower() == header.lower()), None)
+        found = (each for each in self.effective(directive) if each.arguments)
+        return next((each for each in found if each.arguments[0].lower() == header.lower()), None)
 
     @cached_property
     def locations(self) -> tuple[Location, ...]:
