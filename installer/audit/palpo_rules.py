@@ -6,7 +6,8 @@ import ipaddress
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from palpo_installer.audit.finding import Finding, Severity, Trap
+from palpo_installer.audit import palpo_traps
+from palpo_installer.audit.finding import Finding
 from palpo_installer.audit.palpo_file import PalpoFile
 from palpo_installer.homeserver.inspection import problems
 from palpo_installer.homeserver.listeners import DEFAULT
@@ -17,82 +18,18 @@ CEILING = 16 * 1024 * 1024
 DEFAULT_RATES = {"rc_login": 0.003, "rc_registration": 0.17, "rc_password": 0.17, "rc_message": 10.0}
 """Requests per second that Palpo allows where nothing is said (Palpo, ``config``)."""
 
-REFUSED = Trap("palpo-refuses", Severity.BREAKS, "Palpo does not start with it.")
-UNKNOWN = Trap("palpo-unknown-key", Severity.WEAKENS, "Palpo ignores it and starts: what it should do is not done.")
-DEAD = Trap("palpo-dead-key", Severity.KNOW, "Palpo reads it and does nothing with it.")
-PUBLIC = Trap(
-    "palpo-public-listener",
-    Severity.WEAKENS,
-    "Whoever reaches that port talks to Palpo in plain text, past the proxy: its closed paths and its limits.",
-)
-NAMELESS = Trap(
-    "palpo-server-name",
-    Severity.BREAKS,
-    "The name stands in every account and room for ever. Palpo takes change.palpo.im where none is set, and refuses "
-    "your.server.name.",
-)
-KEYLESS = Trap(
-    "palpo-signing-key",
-    Severity.BREAKS,
-    "Palpo then makes up a new key at each start and keeps it nowhere: other servers stop believing it.",
-)
-SHARED_LIMITS = Trap(
-    "palpo-shared-limits",
-    Severity.BREAKS,
-    "Palpo limits by the address it sees, which is the proxy's: all users share 5 logins and then one in 333 seconds.",
-)
-NO_CLIENT = Trap(
-    "palpo-well-known-client",
-    Severity.BREAKS,
-    "Palpo then tells clients http://<server_name>, without TLS and on the wrong host.",
-)
-UNSAID = Trap(
-    "palpo-well-known-unset",
-    Severity.KNOW,
-    "Palpo's own answers then name http://<server_name> and <server_name>:443. nginx does not pass them on now.",
-)
-NO_SERVER = Trap(
-    "palpo-well-known-server",
-    Severity.KNOW,
-    "Palpo then sends other servers to <server_name>:443, and with SRV records shadows them.",
-)
-STORAGE = Trap(
-    "palpo-relative-storage",
-    Severity.WEAKENS,
-    "Media lie in the directory that Palpo was started in: started from another one, or in a new container, it has "
-    "none.",
-)
-READABLE = Trap(
-    "palpo-readable", Severity.WEAKENS, "It holds the password of the database and the key that Palpo signs with."
-)
-OPEN = Trap(
-    "palpo-open-registration", Severity.WEAKENS, "Anybody can make accounts; open servers are found and used for spam."
-)
-UPLOADS = Trap(
-    "palpo-upload-size",
-    Severity.KNOW,
-    "Clients are told so, and Palpo itself refuses bodies above 16 MiB whatever stands there.",
-)
-DATABASE_TLS = Trap(
-    "palpo-database-tls", Severity.BREAKS, "Palpo speaks no TLS to PostgreSQL: it fails after its migrations."
-)
-DATABASE_AWAY = Trap(
-    "palpo-database-remote",
-    Severity.WEAKENS,
-    "Palpo speaks no TLS to PostgreSQL: password and messages pass in plain text.",
-)
-
 
 def schema(file: PalpoFile) -> Iterator[Finding]:
     """What Palpo's schema and its ``check()`` say: values that it refuses, keys that it ignores or never uses.
 
     Source: Palpo, ``config/server.rs``; the schema is checked against its structs.
     """
-    own = {"listen_addr", "server_name"}
+    handled = {"listen_addr", *(["server_name"] if file.said("server_name") in PLACEHOLDERS else [])}
     for problem in problems(dict(file.values)):
-        if problem.key in own:
+        if problem.key in handled:
             continue
-        trap = REFUSED if problem.stops else DEAD if problem.message.endswith("no effect") else UNKNOWN
+        ignored = palpo_traps.DEAD if problem.message.endswith("no effect") else palpo_traps.UNKNOWN
+        trap = palpo_traps.REFUSED if problem.stops else ignored
         cure = "Correct it." if problem.stops else "Take it out; nothing changes by that."
         yield file.finding(trap, problem.key, f"{problem.key}: {problem.message}", cure)
 
@@ -106,13 +43,21 @@ def listeners(file: PalpoFile) -> Iterator[Finding]:
     if "listen_addr" in file.values:
         text = "listen_addr is ignored"
         text += "" if "listeners" in file.values else f": Palpo listens on {DEFAULT}"
-        yield file.finding(PUBLIC if "listeners" not in file.values else UNKNOWN, "listen_addr", text, cure, *lines)
+        yield file.finding(
+            palpo_traps.PUBLIC if "listeners" not in file.values else palpo_traps.UNKNOWN,
+            "listen_addr",
+            text,
+            cure,
+            *lines,
+        )
     elif "listeners" not in file.values and not file.contained:
-        yield file.finding(PUBLIC, "", f"there are no [[listeners]]: Palpo listens on {DEFAULT}", cure, *lines)
+        yield file.finding(
+            palpo_traps.PUBLIC, "", f"there are no [[listeners]]: Palpo listens on {DEFAULT}", cure, *lines
+        )
     for address, key in () if file.contained else file.addresses:
         if not _is_loopback(address):
             yield file.finding(
-                PUBLIC, key, f"Palpo listens on {address}, without TLS", cure, 'address = "127.0.0.1:8008"'
+                palpo_traps.PUBLIC, key, f"Palpo listens on {address}, without TLS", cure, 'address = "127.0.0.1:8008"'
             )
 
 
@@ -133,7 +78,11 @@ def server_name(file: PalpoFile) -> Iterator[Finding]:
     if name is None or name in PLACEHOLDERS:
         what = "server_name is missing" if name is None else f"server_name is still {name}"
         yield file.finding(
-            NAMELESS, "server_name", what, "Set it before anybody has an account:", 'server_name = "example.com"'
+            palpo_traps.NAMELESS,
+            "server_name",
+            what,
+            "Set it before anybody has an account:",
+            'server_name = "example.com"',
         )
 
 
@@ -145,7 +94,13 @@ def signing_key(file: PalpoFile) -> Iterator[Finding]:
     if not file.said("keypair", "document"):
         cure = "Make one, once, and keep a copy: openssl genpkey -algorithm ed25519 -outform DER | base64 -w0"
         yield file.finding(
-            KEYLESS, "keypair", "there is no signing key", cure, "[keypair]", 'document = "..."', 'version = "a_1"'
+            palpo_traps.KEYLESS,
+            "keypair",
+            "there is no signing key",
+            cure,
+            "[keypair]",
+            'document = "..."',
+            'version = "a_1"',
         )
 
 
@@ -158,7 +113,9 @@ def shared_limits(file: PalpoFile) -> Iterator[Finding]:
     if low:
         cure = "Limit at the proxy, and switch these off:"
         lines = tuple(line for name in low for line in (f"[{name}]", "per_second = 0.0", "burst = 5"))
-        yield file.finding(SHARED_LIMITS, low[0], f"{', '.join(low)}: all users share one limit", cure, *lines)
+        yield file.finding(
+            palpo_traps.SHARED_LIMITS, low[0], f"{', '.join(low)}: all users share one limit", cure, *lines
+        )
 
 
 def _is_low(rate: object, usual: float) -> bool:
@@ -173,10 +130,10 @@ def well_known(file: PalpoFile) -> Iterator[Finding]:
     lines = ("[well_known]", 'client = "https://matrix.example.com"', 'server = "matrix.example.com:443"')
     cure = "Say what clients and other servers shall be told:"
     if not file.said("well_known", "client"):
-        trap = NO_CLIENT if "client" in file.answered else UNSAID
+        trap = palpo_traps.NO_CLIENT if "client" in file.answered else palpo_traps.UNSAID
         yield file.finding(trap, "well_known", "well_known.client is not set", cure, *lines)
     elif not file.said("well_known", "server"):
-        yield file.finding(NO_SERVER, "well_known", "well_known.server is not set", cure, *lines[::2])
+        yield file.finding(palpo_traps.NO_SERVER, "well_known", "well_known.server is not set", cure, *lines[::2])
 
 
 def storage(file: PalpoFile) -> Iterator[Finding]:
@@ -191,14 +148,16 @@ def storage(file: PalpoFile) -> Iterator[Finding]:
         what = "storage.root is not set: ./space" if root is None else "storage.root is relative"
         cure = "Name the directory that the media are in now, with its whole path:"
         lines = ("[storage]", 'backend = "fs"', 'root = "/var/lib/palpo/media"')
-        yield file.finding(STORAGE, "storage.root", what, cure, *lines)
+        yield file.finding(palpo_traps.STORAGE, "storage.root", what, cure, *lines)
 
 
 def permissions(file: PalpoFile) -> Iterator[Finding]:
     """A file that every account may read."""
     if file.mode & 0o004:
         cure = "Let its owner alone read it:"
-        yield file.finding(READABLE, "", "every account of this host may read it", cure, f"chmod o-rwx {file.path}")
+        yield file.finding(
+            palpo_traps.READABLE, "", "every account of this host may read it", cure, f"chmod o-rwx {file.path}"
+        )
 
 
 def registration(file: PalpoFile) -> Iterator[Finding]:
@@ -209,7 +168,11 @@ def registration(file: PalpoFile) -> Iterator[Finding]:
     if file.said("allow_registration") is True and not file.said("registration_token"):
         lines = ("allow_registration = false",)
         yield file.finding(
-            OPEN, "allow_registration", "registration is open", "Close it, or set a registration_token:", *lines
+            palpo_traps.OPEN,
+            "allow_registration",
+            "registration is open",
+            "Close it, or set a registration_token:",
+            *lines,
         )
 
 
@@ -221,7 +184,9 @@ def upload_size(file: PalpoFile) -> Iterator[Finding]:
     size = file.said("max_upload_size")
     if size is None or (isinstance(size, int) and size > CEILING):
         what = f"max_upload_size is {size}" if size is not None else "max_upload_size is not set: 104857600"
-        yield file.finding(UPLOADS, "max_upload_size", what, "Say what works:", f"max_upload_size = {CEILING}")
+        yield file.finding(
+            palpo_traps.UPLOADS, "max_upload_size", what, "Say what works:", f"max_upload_size = {CEILING}"
+        )
 
 
 def database(file: PalpoFile) -> Iterator[Finding]:
@@ -231,7 +196,9 @@ def database(file: PalpoFile) -> Iterator[Finding]:
     """
     if file.said("db", "enforce_tls") is True:
         cure = "Use a database on this host, and write:"
-        yield file.finding(DATABASE_TLS, "db.enforce_tls", "db.enforce_tls is on", cure, "enforce_tls = false")
+        yield file.finding(
+            palpo_traps.DATABASE_TLS, "db.enforce_tls", "db.enforce_tls is on", cure, "enforce_tls = false"
+        )
     url = file.said("db", "url")
     try:
         host = urlsplit(url).hostname if isinstance(url, str) else None
@@ -239,7 +206,7 @@ def database(file: PalpoFile) -> Iterator[Finding]:
         host = None
     if host and not file.contained and not _is_loopback(f"{host}:0"):
         yield file.finding(
-            DATABASE_AWAY, "db.url", "the database is on another host", "Use a tunnel, or one on this host."
+            palpo_traps.DATABASE_AWAY, "db.url", "the database is on another host", "Use a tunnel, or one on this host."
         )
 
 

@@ -57,6 +57,12 @@ def test_the_documented_listen_addr_is_found(tmp_path: Path) -> None:
     assert found.findings[0].lines == ("[[listeners]]", 'address = "127.0.0.1:8008"')
 
 
+def test_a_server_name_of_the_wrong_form_is_refused(tmp_path: Path) -> None:
+    """A URL is no server name, and is not passed over as one that is missing."""
+    toml = trapped(('"example.com"', '"https://example.com"'), text=SOUND)
+    assert "palpo-refuses" in rules(audited(host_with(tmp_path, SERVER, toml)))
+
+
 def test_a_container_listens_where_it_must(tmp_path: Path) -> None:
     """A wildcard is right inside one: its loopback is not the host's."""
     host = host_with(tmp_path, SERVER, trapped(("127.0.0.1:8008", "0.0.0.0:8008"), text=SOUND))

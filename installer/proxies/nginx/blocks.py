@@ -113,20 +113,25 @@ def answering(block: Block, path: str) -> Block:
     """Return the innermost block that answers a path, decoded and with ``..`` resolved; the block itself at last.
 
     ngx_http_core_module, ``location``: an exact one; else the longest prefix, at once where it has ``^~``; else
-    the first regular expression that fits; else that prefix.
+    the first regular expression that fits; else that prefix. Of those within a location found by its prefix, an
+    exact one or a regular expression is final too (``ngx_http_core_find_location``).
     """
+    return _answering(block, path)[0]
+
+
+def _answering(block: Block, path: str) -> tuple[Block, bool]:
+    """Return what answers, and whether the regular expressions around it are not asked any more."""
     usable = [each for each in block.locations if each.modifier != "@"]
     exact = next((each for each in usable if each.modifier == "=" and each.path == path), None)
     if exact is not None:
-        return exact
+        return exact, True
     prefixes = [each for each in usable if each.modifier in {"", "^~"} and path.startswith(each.path)]
     best = max(prefixes, key=lambda each: len(each.path), default=None)
-    nested = answering(best, path) if best is not None else block
-    if (best is not None and best.modifier == "^~") or nested is not (best or block):
-        return nested
-    fitting = (each for each in usable if each.modifier in {"~", "~*"} and each.fits(path))
-    expression = next(fitting, None)
-    return answering(expression, path) if expression is not None else nested
+    found, final = _answering(best, path) if best is not None else (block, False)
+    if final or (best is not None and best.modifier == "^~"):
+        return found, final
+    fitting = next((each for each in usable if each.modifier in {"~", "~*"} and each.fits(path)), None)
+    return (_answering(fitting, path)[0], True) if fitting is not None else (found, False)
 
 
 def passing(block: Block) -> Directive | None:
