@@ -14,6 +14,9 @@ from palpo_installer.host import Host
 
 ORDER = tuple(Severity)
 
+READERS = (nginx.read,)
+"""One for each proxy that is read. A new one is a module with such a function; ``others`` then names it no more."""
+
 
 def audit(host: Host, facts: Facts, now: datetime | None = None) -> Audit:
     """Return what there is to say of the Matrix configuration of a host.
@@ -27,12 +30,13 @@ def audit(host: Host, facts: Facts, now: datetime | None = None) -> Audit:
     unread: list[Unread] = []
     note = unread.append
     homeserver = palpo.read(host, facts, note)
-    proxied = nginx.read(host, facts, homeserver, note, now or datetime.now(UTC))
-    findings = {**dict.fromkeys(proxied.findings), **dict.fromkeys(palpo.judged(homeserver, proxied.answered))}
+    proxied = [read(host, facts, homeserver, note, now or datetime.now(UTC)) for read in READERS]
+    answered = frozenset(kind for each in proxied for kind in each.answered)
+    found = (*(finding for each in proxied for finding in each.findings), *palpo.judged(homeserver, answered))
     others.name(host, facts, note)
     return Audit(
-        findings=tuple(sorted(findings, key=_place)),
-        read=(*proxied.read, *homeserver.read),
+        findings=tuple(sorted(dict.fromkeys(found), key=_place)),
+        read=(*(line for each in proxied for line in each.read), *homeserver.read),
         unread=tuple(dict.fromkeys(unread)),
     )
 

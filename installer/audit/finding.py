@@ -72,6 +72,21 @@ class Unread:
 
 
 @dataclass(frozen=True)
+class Proxied:
+    """What the configuration of one proxy came to.
+
+    Attributes:
+        findings: what the rules say.
+        read: what was looked at.
+        answered: the well-known documents that are passed on to the homeserver.
+    """
+
+    findings: tuple[Finding, ...] = ()
+    read: tuple[str, ...] = ()
+    answered: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
 class Audit:
     """What an audit came to: findings, what was looked at, and what could not be.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from palpo_installer.audit import (
     nginx_well_known,
 )
 from palpo_installer.audit.documents import PATHS, document, files_named
-from palpo_installer.audit.finding import Finding, Unread
+from palpo_installer.audit.finding import Finding, Proxied, Unread
 from palpo_installer.audit.known import Known
 from palpo_installer.audit.leaves import Leaf, placed
 from palpo_installer.audit.leaves import read as read_leaf
@@ -72,21 +71,6 @@ RULES: tuple[Rule, ...] = (
     nginx_challenges.swallowed_challenge,
 )
 """Every rule about nginx."""
-
-
-@dataclass(frozen=True)
-class Proxied:
-    """What nginx came to.
-
-    Attributes:
-        findings: what the rules say.
-        read: what was looked at.
-        answered: the well-known documents that are passed on to the homeserver.
-    """
-
-    findings: tuple[Finding, ...] = ()
-    read: tuple[str, ...] = ()
-    answered: frozenset[str] = frozenset()
 
 
 def read(host: Host, facts: Facts, homeserver: Homeserver, note: Note, now: datetime) -> Proxied:

@@ -46,8 +46,8 @@ DEFAULT = Trap(
 def admin_exposed(site: MatrixSite, known: Known) -> Iterator[Finding]:
     """The administration paths reach the homeserver.
 
-    Source: Palpo, ``routing.rs``: ``/_palpo/admin``, ``/_synapse/admin`` and both ``mas``; design of the manual's
-    page on reverse proxies.
+    Source: Palpo, ``routing.rs``: ``/_palpo/admin``, ``/_synapse/admin`` and both ``mas``, and its manual on
+    reverse proxies.
     """
     found: dict[Directive, list[str]] = {}
     for path in ADMIN_PATHS:
