@@ -17,6 +17,7 @@ from palpo_installer.layout import Layout
 
 MODULES = {
     "detect": "inspecting",
+    "audit": "auditing",
     "plan": "planning",
     "render": "planning",
     "rehearse": "rehearsing",
@@ -68,7 +69,7 @@ def commands(context: click.Context, root: Path, file: Path | None, settings: tu
 
     Exit codes: 0 done or nothing to do; 1 failed, everything was put back; 2 bad usage or answers; 3 changes are
     pending (plan --exit-code); 4 needs root; 5 something could not be put back; 6 a check failed (verify,
-    rehearse); 7 another run is at work, or waits to be confirmed.
+    rehearse, audit); 7 another run is at work, or waits to be confirmed.
     """
     context.obj = Host(Layout.below(root.resolve()))
     if context.invoked_subcommand is None:

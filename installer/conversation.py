@@ -94,12 +94,19 @@ class Field:
         shown: what stands in the field: what was typed, else the default; empty for none. Never a secret.
         chosen: whether somebody chose it, so that it is no default.
         problem: why it cannot be used, one sentence with what to do; empty when it can.
+        source: file and line that the default is from, empty where it is a default of ours or was chosen.
     """
 
     question: Question
     shown: str
     chosen: bool
     problem: str
+    source: str = ""
+
+    @property
+    def help(self) -> str:
+        """What to know for answering, and where the default is from."""
+        return f"{self.question.help} Found in {self.source}." if self.source else self.question.help
 
 
 @dataclass(frozen=True)
@@ -157,8 +164,19 @@ def talk(given: Given, facts: Facts, layout: Layout) -> Talk:
             continue
         if value is not None:
             earlier[question.key] = value
-        fields.append(Field(question, _open(question, raw if chosen and raw not in (None, "") else value), chosen, ""))
+        source = "" if chosen else _source(question, value, situation)
+        text = _open(question, raw if chosen and raw not in (None, "") else value)
+        fields.append(Field(question, text, chosen, "", source))
     return Talk(tuple(fields), earlier)
+
+
+def _source(question: Question, value: object, situation: Situation) -> str:
+    """Return where a default is from, if it is what a configuration that is there says."""
+    try:
+        told = question.found(situation)
+        return told.place if told is not None and question.parse(told.value) == value else ""
+    except AnswersError:
+        return ""
 
 
 def _open(question: Question, value: object) -> str:

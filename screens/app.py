@@ -19,6 +19,7 @@ from palpo_installer.screens.found import Found
 from palpo_installer.screens.frame import Help, Step
 
 if TYPE_CHECKING:
+    from palpo_installer.audit.finding import Audit
     from palpo_installer.facts import Facts
     from palpo_installer.facts.names import Name
     from palpo_installer.screens.fields import Accepted, Answered
@@ -32,10 +33,11 @@ NOTHING_CHANGED = "Nothing was changed."
 class Looked(Message):
     """The host was looked at."""
 
-    def __init__(self, facts: Facts, past: Past) -> None:
+    def __init__(self, facts: Facts, past: Past, audited: Audit) -> None:
         super().__init__()
         self.facts = facts
         self.past = past
+        self.audited = audited
 
 
 class Heard(Message):
@@ -63,6 +65,7 @@ class Wizard(App[int]):
         given: the answers given so far, as typed, by key.
         facts: what is on the host, None until it was looked at.
         past: what earlier runs left.
+        audited: the Matrix configuration that is there, as judged.
         terms: by directory of an authority, what there is to say of its terms of service.
         code: the exit code, if the person leaves now.
         farewell: what stays in the scrollback, if the person leaves now.
@@ -83,6 +86,7 @@ class Wizard(App[int]):
         self.given: dict[str, object] = dict(raw)
         self.facts: Facts | None = None
         self.past: Past | None = None
+        self.audited: Audit | None = None
         self.terms: dict[str, str] = {}
         self.code = 0
         self.farewell = NOTHING_CHANGED
@@ -129,7 +133,7 @@ class Wizard(App[int]):
         """Show what was found on the host."""
         from palpo_installer.screens import conversing  # noqa: PLC0415
 
-        self.facts, self.past = event.facts, event.past
+        self.facts, self.past, self.audited = event.facts, event.past, event.audited
         self.given = conversing.concealed(self.given)
         conversing.show(self)
 

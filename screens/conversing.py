@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from palpo_installer.audit.auditing import audit
 from palpo_installer.conversation import PAGES, Given, Page, changed, talk
 from palpo_installer.facts import Facts, gather
 from palpo_installer.facts import names as dns
@@ -29,7 +30,8 @@ TYPING = 0.4
 
 def look_around(app: Wizard) -> None:
     """Look at the host, then ask for the names that are known already; takes a moment."""
-    app.post_message(Looked(gather(app.host), looking.look_back(app.host)))
+    facts = gather(app.host)
+    app.post_message(Looked(facts, looking.look_back(app.host), audit(app.host, facts)))
     given = (str(app.given.get(key, "")) for key in ("names.server_name", "names.client_host"))
     names = tuple(dict.fromkeys(name for name in given if name))
     if names:
@@ -93,7 +95,7 @@ def show(app: Wizard) -> None:
             now = seen(app)
             form.show(now.talk, aside(form.page, now))
         case Found() as found if found.is_mounted and app.past is not None:
-            found.show(overview(facts_of(app), app.past, app.host.layout))
+            found.show(overview(facts_of(app), app.past, app.host.layout, app.audited))
         case _:
             pass
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from palpo_installer import session
+from palpo_installer.audit import auditing, report
 from palpo_installer.engine import lock, renewal
 from palpo_installer.engine.history import runs, state
 from palpo_installer.host import Host
@@ -33,6 +34,11 @@ def rehearsal(session: Session) -> str:
     """
     report = rehearse(session.answers, session.facts.nginx, session.host.layout)
     return f"How the site does in a private copy of nginx\n\n{describe(report)}"
+
+
+def audit(host: Host) -> str:
+    """Return what there is to say of the Matrix configuration that is there."""
+    return f"The Matrix configuration that is already there\n\n{report.describe(auditing.of_host(host))}"
 
 
 def renew(host: Host) -> str:

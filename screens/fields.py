@@ -105,6 +105,7 @@ class QuestionRow(Vertical):
         self.query_one(".text", Static).update(f"{self.question.text}{_mark(field)}")
         self.query_one(".note", Static).update(note)
         self.query_one(".note", Static).display = bool(note)
+        self.query_one(".advice", Static).update(field.help)
         self.query_one(".advice", Static).display = not note
         self._show_answer(field)
         self._show_problem(asked=field.chosen or self._pressed)
@@ -233,5 +234,5 @@ def _mark(field: Field) -> str:
     if field.chosen:
         return ""
     if field.shown:
-        return "  (default)"
+        return "  (found)" if field.source else "  (default)"
     return "  (required)" if field.question.required else "  (optional)"

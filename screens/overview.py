@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from palpo_installer.audit.finding import Audit
+from palpo_installer.audit.report import summary
 from palpo_installer.engine.confirmation import of_day
 from palpo_installer.engine.history import PastRun
 from palpo_installer.facts import Facts
 from palpo_installer.layout import Layout
 from palpo_installer.questions.question import Choice
+from palpo_installer.questions.resolution import BY_KEY
 from palpo_installer.screens.answering import who_answers
 
 SUDO = "sudo palpo-installer"
+
+TAKING_OVER = "proxy.take_over"
+"""The answer by which a site that is there is switched off, in versions that have it."""
 
 
 @dataclass(frozen=True)
@@ -53,9 +59,27 @@ class Overview:
     entries: tuple[Choice, ...]
 
 
-def overview(facts: Facts, past: Past, layout: Layout) -> Overview:
-    """Return what the first screen shows."""
-    return Overview("\n".join(_lines(facts, past, layout)), tuple(_entries(facts, past)))
+def overview(facts: Facts, past: Past, layout: Layout, audited: Audit | None = None) -> Overview:
+    """Return what the first screen shows; ``audited`` is the Matrix configuration that is there, as judged."""
+    lines = (*_lines(facts, past, layout), *_matrix(facts, audited), *_unseen(facts))
+    return Overview("\n".join(lines), tuple(_entries(facts, past, audited)))
+
+
+def _matrix(facts: Facts, audited: Audit | None) -> Iterator[str]:
+    """Yield what is configured for Matrix already, and what the audit says of it."""
+    if audited is None or not audited.read:
+        return
+    found = facts.matrix
+    named = (("server name", found.server_name), ("clients at", found.client_host), ("passed on to", found.upstream))
+    yield ""
+    yield "Matrix is already configured here"
+    for words, told in named:
+        if told is not None:
+            yield f"  {words} {told.value}  {told.place}"
+    yield f"  audit: {summary(audited)}"
+    yield "  What was found is offered as answers; nothing of it is changed before you say so."
+    if TAKING_OVER in BY_KEY:
+        yield "  Its site can be switched off in the review, with the answer to who serves the client host."
 
 
 def _lines(facts: Facts, past: Past, layout: Layout) -> Iterator[str]:
@@ -75,6 +99,9 @@ def _lines(facts: Facts, past: Past, layout: Layout) -> Iterator[str]:
     yield f"  Palpo: {_palpo(facts)}"
     for found in facts.palpo.configurations:
         yield f"    {found.path}: {found.problem or f'server name {found.server_name}'}"
+
+
+def _unseen(facts: Facts) -> Iterator[str]:
     if facts.unseen:
         yield ""
         yield "What could not be seen"
@@ -127,7 +154,7 @@ def _palpo(facts: Facts) -> str:
     return kinds[palpo.runs_as] + answers
 
 
-def _entries(facts: Facts, past: Past) -> Iterator[Choice]:
+def _entries(facts: Facts, past: Past, audited: Audit | None) -> Iterator[Choice]:
     root = facts.system.root
     if past.busy:
         yield Choice("follow", "Follow the run", "Shows what it does until it has ended.")
@@ -145,6 +172,8 @@ def _entries(facts: Facts, past: Past) -> Iterator[Choice]:
         yield Choice("verify", "Verify", "What clients and other servers see now.")
     else:
         yield Choice("set-up", "Set up Palpo behind nginx", "A few questions, then a review of every change.")
+    if audited is not None and (audited.findings or (audited.read and audited.unread)):
+        yield Choice("audit", "Read the audit", "Each trap in the Matrix configuration that is there, and its cure.")
     if past.in_force and root:
         if past.answered:
             yield Choice("renew", "Renew certificates", "Those that are due, as the timer does.")

@@ -35,6 +35,7 @@ TRYING = "Trying the site out in a private copy of nginx on loopback; nothing is
 ERRANDS: Mapping[str, tuple[str, Callable[[Host], str]]] = {
     "verify": ("Looking as clients and other servers do", errands.verify),
     "renew": ("Renewing what is due", errands.renew),
+    "audit": ("Reading the Matrix configuration that is there, and asking DNS for its names", errands.audit),
     "history": ("Reading the earlier runs", errands.history),
 }
 """What is said while an errand takes its time, and the errand."""

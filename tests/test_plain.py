@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from palpo_installer.changes import Change, Plan
-from palpo_installer.conversation import PAGES
-from palpo_installer.facts import Facts
+from palpo_installer.conversation import PAGES, talk
+from palpo_installer.facts import Facts, matrix
+from palpo_installer.host import Host
+from palpo_installer.layout import Layout
 from palpo_installer.plain.asking import Asking
 from palpo_installer.plain.console import Console, ascii_only, wrapped
+from palpo_installer.plain.prompts import Prompt
 from palpo_installer.plain.reviewing import Action, flat, possible
+from palpo_installer.plain.session import Visit
 from palpo_installer.questions import resolve
 from palpo_installer.questions.resolution import folded
 from palpo_installer.secret import Secret
+from tests.audit.made import host_with, known
+from tests.audit.test_auditing import DOCUMENTED
 from tests.recorded import recorded
 from tests.situations import DATABASE, facts
 
@@ -235,3 +242,21 @@ def test_a_long_text_is_shown_one_screen_at_a_time(capsys: pytest.CaptureFixture
     console = Typing(["", "q"], rows=12)
     console.page("\n".join(map(str, range(40))))
     assert capsys.readouterr().out.split() == [str(number) for number in range(20)]
+
+
+def test_a_matrix_configuration_that_is_there_is_told_and_can_be_read(tmp_path: Path) -> None:
+    """How many traps it has, the traps on a yes, and at ``?`` where a default is from."""
+    host = host_with(tmp_path, DOCUMENTED)
+    there = known(host)
+    there = replace(there, matrix=matrix.read(host, there.nginx, there.palpo))
+    console = Typing(["yes"])
+    Visit(console, host, {}).show_audit(there)
+    assert "Matrix is already configured here." in console.said
+    assert "BREAKS" in console.said
+    console = Typing([])
+    Visit(console, Host(Layout(tmp_path / "empty")), {}).show_audit(facts())
+    assert console.said == ""
+    (field,) = talk({}, there, host.layout).on(("names.server_name",))
+    prompt = Typing([])
+    Prompt(prompt, field).explain()
+    assert f"Found in {tmp_path}/etc/palpo/palpo.toml:1." in prompt.said.replace("\n", " ")

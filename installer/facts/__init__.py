@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from palpo_installer import processes
-from palpo_installer.facts import certificates, containers, listeners, palpo_search, system
+from palpo_installer.facts import certificates, containers, listeners, matrix, palpo_search, system
 from palpo_installer.facts import names as dns
 from palpo_installer.facts.certificates import Certificate
 from palpo_installer.facts.listeners import Listener
+from palpo_installer.facts.matrix import Matrix
 from palpo_installer.facts.names import Name
 from palpo_installer.facts.palpo import Palpo
 from palpo_installer.facts.system import System
@@ -24,6 +25,7 @@ class Facts:
     Attributes:
         nginx: None where nginx is not installed.
         unseen: what could not be read, one sentence each (without root: processes, keys, …).
+        matrix: the Matrix configuration that is already there.
     """
 
     system: System
@@ -33,6 +35,7 @@ class Facts:
     certificates: tuple[Certificate, ...]
     names: tuple[Name, ...]
     unseen: tuple[str, ...]
+    matrix: Matrix = field(default_factory=Matrix)
 
 
 def gather(host: Host, names: tuple[str, ...] = ()) -> Facts:
@@ -51,12 +54,14 @@ def gather(host: Host, names: tuple[str, ...] = ()) -> Facts:
     listening = listeners.read(host, running, boxes, note)
     owners = frozenset(each.pid for each in listening if each.pid is not None)
     nginx = discovery.read(host, running, owners, note)
+    palpo = palpo_search.read(host, running, boxes, listening)
     return Facts(
         system=system.read(host, running),
         listeners=listening,
         nginx=nginx,
-        palpo=palpo_search.read(host, running, boxes, listening),
+        palpo=palpo,
         certificates=certificates.read(host, nginx, note),
         names=dns.read(host, names),
         unseen=tuple(dict.fromkeys(unseen)),
+        matrix=matrix.read(host, nginx, palpo),
     )

@@ -68,7 +68,7 @@ class Prompt:
     def explain(self) -> None:
         """Print the help."""
         example = f" For example: {self.question.example}" if self.question.example else ""
-        self.console.say(f"{self.question.help}{example}")
+        self.console.say(f"{self.field.help}{example}")
         self.console.say(KEYS)
 
     def _line(self) -> str:

@@ -6,6 +6,8 @@ import signal
 from types import FrameType
 
 from palpo_installer import detect, review, terminal
+from palpo_installer.audit import report as audit_report
+from palpo_installer.audit.auditing import audit
 from palpo_installer.commands.following import join, perform, recover
 from palpo_installer.commands.inspecting import history_lines
 from palpo_installer.engine import launch, lock
@@ -13,7 +15,7 @@ from palpo_installer.engine.confirmation import in_time, waiting
 from palpo_installer.engine.history import PastRun, runs, standing, unfinished
 from palpo_installer.engine.renewal import renew
 from palpo_installer.errors import InstallerError
-from palpo_installer.facts import gather
+from palpo_installer.facts import Facts, gather
 from palpo_installer.host import Host
 from palpo_installer.outside import look
 from palpo_installer.plain.asking import Asking
@@ -155,10 +157,21 @@ class Visit:
         facts = gather(self.host)
         self.console.heading("What was found")
         self.console.say(detect.describe(facts))
+        self.show_audit(facts)
         asking = Asking(self.console, self.host, facts, self.raw)
         while not asking.run():
             self.console.say("This is the first question.")
         return Review(self.console, self.host, asking).run()
+
+    def show_audit(self, facts: Facts) -> None:
+        """Say what the audit found in a Matrix configuration that is there, and offer to read it."""
+        found = audit(self.host, facts)
+        if not found.read:
+            return
+        self.console.say(f"Matrix is already configured here. {audit_report.summary(found)}")
+        self.console.say("What was found is offered as answers; ? says where each is from.")
+        if found.traps and self.console.confirm("Read what the audit found?", default=False):
+            self.console.say(audit_report.describe(found))
 
     def _renew(self) -> int:
         self.changed = "What was ordered is kept. To go on: palpo-installer renew"

@@ -65,7 +65,10 @@ def _listen_default(situation: Situation) -> object:
         return written[0] if written else Address("0.0.0.0", UPSTREAM.port)  # noqa: S104
     answers_at = _parsed(palpo.answers_at)
     answering = [address for address in written if answers_at and address.port == answers_at.port]
-    return _on_loopback(next(iter((*answering, *written)), answers_at or UPSTREAM))
+    passed = situation.facts.matrix.upstream
+    behind = _parsed(passed.value) if passed else None
+    here = behind if behind and _is_here(behind, situation) and behind.port not in _taken_ports(situation) else None
+    return _on_loopback(next(iter((*answering, *written)), answers_at or here or UPSTREAM))
 
 
 def _upstream_default(situation: Situation) -> object:
@@ -100,6 +103,13 @@ def settled_upstream(value: object, situation: Situation) -> object:
     if _is_here(value, situation) and value.port in _taken_ports(situation):
         raise AnswersError("the proxy would connect to itself", next="Type where Palpo listens, as in 127.0.0.1:8008")
     return value
+
+
+def _upload_default(situation: Situation) -> object:
+    """Return the limit that is there; what Palpo itself does not take is not carried over."""
+    told = situation.facts.matrix.upload
+    size = int(told.value) if told else UPLOAD_SIZE
+    return size if validation.SMALLEST_SIZE <= size <= UPLOAD_SIZE else UPLOAD_SIZE
 
 
 def _keeps_database(situation: Situation) -> bool:
@@ -152,6 +162,7 @@ HOMESERVER = (
         kind=Kind.ADDRESS,
         read=readers.address,
         default=_listen_default,
+        found=lambda situation: situation.facts.matrix.upstream,
         settle=_listen_settled,
         example=str(UPSTREAM),
     ),
@@ -162,6 +173,7 @@ HOMESERVER = (
         kind=Kind.ADDRESS,
         read=readers.address,
         default=_upstream_default,
+        found=lambda situation: situation.facts.matrix.upstream,
         settle=settled_upstream,
         example=str(UPSTREAM),
     ),
@@ -225,7 +237,8 @@ HOMESERVER = (
         help="Palpo itself refuses most bodies above 16 MiB, whatever stands here.",
         kind=Kind.SIZE,
         read=readers.number(validation.size),
-        default=lambda _: UPLOAD_SIZE,
+        default=_upload_default,
+        found=lambda situation: situation.facts.matrix.upload,
         example="16MiB",
     ),
     Question(

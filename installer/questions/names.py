@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Callable
 from pathlib import Path
 
 from palpo_installer import naming, validation
 from palpo_installer.answers import BaseDomain, Delegation
 from palpo_installer.errors import AnswersError
+from palpo_installer.facts.matrix import Matrix, Told
 from palpo_installer.facts.palpo import PalpoConfiguration
 from palpo_installer.questions import readers
 from palpo_installer.questions.question import Choice, Kind, Question, Situation
@@ -29,11 +31,27 @@ def configuration(situation: Situation) -> PalpoConfiguration | None:
 
 
 def _server_name_default(situation: Situation) -> object:
-    found = configuration(situation)
-    if found is None or found.server_name in PLACEHOLDERS:
+    found, told = configuration(situation), situation.facts.matrix.server_name
+    name = (found.server_name if found else "") or (told.value if told else "")
+    if name in PLACEHOLDERS:
         return None
     try:
-        return naming.server_name(found.server_name)
+        return naming.server_name(name)
+    except AnswersError:
+        return None
+
+
+def _told(situation: Situation) -> Matrix:
+    """Return what the configuration that is there says, nothing where it is for another server name."""
+    found = situation.facts.matrix
+    named = situation.get("names.server_name", str)
+    return found if found.server_name is None or found.server_name.value == named else Matrix()
+
+
+def _usable(told: Told | None, read: Callable[[object], object]) -> object:
+    """Return what was found in its typed form, None where it is no usable answer."""
+    try:
+        return read(told.value) if told else None
     except AnswersError:
         return None
 
@@ -47,7 +65,8 @@ def _server_name_settled(value: object, _: Situation) -> object:
 def _client_host_default(situation: Situation) -> object:
     if naming.is_literal(situation.base):
         return None
-    return situation.base if situation.base.startswith("matrix.") else f"matrix.{situation.base}"
+    found = _usable(_told(situation).client_host, readers.text(naming.host_name))
+    return found or (situation.base if situation.base.startswith("matrix.") else f"matrix.{situation.base}")
 
 
 def serves_base(situation: Situation) -> bool:
@@ -98,7 +117,13 @@ def _undelegated(situation: Situation) -> bool:
 
 
 def _delegation_default(situation: Situation) -> object:
-    return Delegation.DIRECT if _undelegated(situation) else Delegation.WELL_KNOWN
+    if _undelegated(situation):
+        return Delegation.DIRECT
+    records = (name.federation or name.federation_old for name in situation.facts.names if name.name == situation.base)
+    found = _usable(_told(situation).delegation, readers.choice(Delegation))
+    if found is Delegation.DIRECT and any(records):
+        return Delegation.SRV
+    return found or Delegation.WELL_KNOWN
 
 
 def _delegation_settled(value: object, situation: Situation) -> object:
@@ -119,6 +144,12 @@ def _named_port(situation: Situation) -> int:
     """Return the port that the server name says, or leaves to the rule."""
     rest = situation.answer("names.server_name", str).removeprefix(situation.base)
     return int(rest[1:]) if rest else FEDERATION_PORT
+
+
+def _port_default(situation: Situation) -> object:
+    srv = situation.get("federation.delegation", Delegation) is Delegation.SRV
+    found = _usable(_told(situation).port, readers.number(validation.port)) if srv else None
+    return found or _named_port(situation)
 
 
 def _port_settled(value: object, situation: Situation) -> object:
@@ -164,6 +195,7 @@ NAMES = (
         kind=Kind.NAME,
         read=readers.text(naming.server_name),
         default=_server_name_default,
+        found=lambda situation: situation.facts.matrix.server_name,
         settle=_server_name_settled,
         example="example.com",
     ),
@@ -174,6 +206,7 @@ NAMES = (
         kind=Kind.HOST,
         read=readers.text(naming.host_name),
         default=_client_host_default,
+        found=lambda situation: _told(situation).client_host,
         example="matrix.example.com",
     ),
     Question(
@@ -198,6 +231,7 @@ NAMES = (
         kind=Kind.CHOICE,
         read=readers.choice(Delegation),
         default=_delegation_default,
+        found=lambda situation: _told(situation).delegation,
         settle=_delegation_settled,
         choices=(
             Choice(Delegation.WELL_KNOWN, "well-known", "The website of the server name says where; port 443."),
@@ -212,7 +246,8 @@ NAMES = (
         help=f"{FEDERATION_PORT} is what other servers expect. It must be open in every firewall.",
         kind=Kind.PORT,
         read=readers.number(validation.port),
-        default=_named_port,
+        default=_port_default,
+        found=lambda situation: _told(situation).port,
         settle=_port_settled,
         applies=has_own_port,
         example=str(FEDERATION_PORT),

@@ -10,6 +10,7 @@ from typing import TypeVar
 from palpo_installer.answers import BaseDomain, Names
 from palpo_installer.errors import AnswersError
 from palpo_installer.facts import Facts
+from palpo_installer.facts.matrix import Told
 from palpo_installer.layout import Layout
 from palpo_installer.questions.support import INSTEAD, is_supported
 
@@ -86,6 +87,10 @@ def _no_default(_: Situation) -> object:
     return None
 
 
+def _not_found(_: Situation) -> Told | None:
+    return None
+
+
 def _always(_: Situation) -> bool:
     return True
 
@@ -112,6 +117,7 @@ class Question:
         choices: for ``choice`` all there are; for ``url`` those that are offered.
         required: whether there must be an answer.
         example: an answer, for a placeholder.
+        found: what a configuration that is already there says, None for nothing; the default may follow it.
     """
 
     key: str
@@ -125,6 +131,7 @@ class Question:
     choices: tuple[Choice, ...] = ()
     required: bool = True
     example: str = ""
+    found: Callable[[Situation], Told | None] = _not_found
 
     @property
     def secret(self) -> bool:

@@ -6,10 +6,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from palpo_installer.audit.auditing import audit
 from palpo_installer.engine.history import PastRun
-from palpo_installer.facts import gather
+from palpo_installer.facts import gather, matrix
+from palpo_installer.host import Host
 from palpo_installer.layout import Layout
 from palpo_installer.screens.overview import Past, overview
+from tests.audit.made import NOW, SITE, host_with, known
+from tests.audit.test_auditing import DOCUMENTED
 from tests.recorded import recorded
 from tests.situations import facts
 
@@ -104,3 +108,19 @@ def test_without_root_the_command_line_with_sudo_is_told() -> None:
     shown = overview(seen, Past(), Layout())
     assert "sudo palpo-installer" in shown.text
     assert [entry.value for entry in shown.entries] == ["set-up", "leave"]
+
+
+def test_a_matrix_configuration_that_is_there_is_told_and_can_be_read(tmp_path: Path) -> None:
+    """What it says with file and line, how many traps it has, and an entry to read them; an empty host has neither."""
+    host = host_with(tmp_path, DOCUMENTED)
+    found = known(host)
+    found = replace(found, matrix=matrix.read(host, found.nginx, found.palpo))
+    said = overview(found, Past(), host.layout, audit(host, found, NOW))
+    assert "Matrix is already configured here" in said.text
+    assert f"  server name example.com  {tmp_path}/etc/palpo/palpo.toml:1" in said.text
+    assert f"  passed on to 127.0.0.1:8008  {tmp_path}{SITE}:11" in said.text
+    assert "  audit: 6 traps (2 breaking, 4 weakening), 3 to know" in said.text
+    assert [entry.value for entry in said.entries] == ["set-up", "audit", "leave"]
+    nothing = overview(facts(), Past(), Layout(), audit(Host(Layout(tmp_path / "empty")), facts()))
+    assert "already" not in nothing.text
+    assert [entry.value for entry in nothing.entries] == ["set-up", "leave"]
