@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 
 from palpo_installer.answers import CertificateFiles, Method
 from palpo_installer.certificates import authority, store
@@ -16,6 +17,7 @@ from palpo_installer.errors import HostError, RefusedPlan
 from palpo_installer.gates import markers
 from palpo_installer.operations.certificates import IssueSelfSigned, OrderCertificate, ProbeChallenge
 from palpo_installer.planning.inputs import AS_IT_SHOULD_BE, Inputs, link, missing_directories, write
+from palpo_installer.planning.ports import taken
 from palpo_installer.probe import ask
 from palpo_installer.proxies.base import Expectation, Part, Rendering
 from palpo_installer.proxies.nginx.activation import ActivateNginx, activate_nginx
@@ -23,6 +25,9 @@ from palpo_installer.proxies.nginx.configuration import Nginx
 from palpo_installer.proxies.nginx.rendering import render
 from palpo_installer.secret import Text
 from palpo_installer.site import MARKER_HEADER, Site
+
+NONE = Part("", (), (), ())
+"""A half that is done without."""
 
 
 @dataclass(frozen=True)
@@ -47,14 +52,20 @@ class Serving:
         nginx = self.inputs.facts.nginx
         if nginx is None:
             raise RefusedPlan("nginx is not installed on this host", next="Install it, e.g.: apt-get install nginx")
-        if nginx.problems:
-            problem = nginx.problems[0]
+        for problem in nginx.problems:
+            if self._is_made_anew(problem.file):
+                continue
             raise RefusedPlan(
                 f"nginx's configuration cannot be read: {problem.message}",
                 where=f"{problem.file}:{problem.line}",
                 next="Correct this line, then plan again",
             )
         return nginx
+
+    def _is_made_anew(self, path: Path) -> bool:
+        """Return whether a file is ours, itself or its link, and is missing or given up as somebody edited it."""
+        file = path.resolve()
+        return str(file) in self.inputs.ours and (not file.exists() or self.inputs.gives_up(str(file)))
 
     @cached_property
     def certificates(self) -> Mapping[str, CertificateFiles]:
@@ -64,9 +75,17 @@ class Serving:
 
     @cached_property
     def rendering(self) -> Rendering:
-        """The proxy's files, and what proves them."""
+        """The proxy's files, and what proves them.
+
+        Where another program holds the port of plain HTTP, and no authority has to ask there, it is done without.
+        """
         inputs = self.inputs
-        return render(self.site, self.nginx, inputs.facts.system, inputs.layout, self.certificates)
+        whole = render(self.site, self.nginx, inputs.facts.system, inputs.layout, self.certificates)
+        held = taken(replace(whole, secure=NONE), inputs.facts.listeners, self.nginx.pid)
+        if not held or inputs.answers.certificates.method is Method.HTTP_01:
+            return whole
+        finding = f"{'; '.join(map(str, held))}: plain HTTP is left to it, and not redirected to HTTPS"
+        return replace(whole, plain=NONE, findings=(*whole.findings, finding))
 
     @cached_property
     def due(self) -> tuple[OrderCertificate | IssueSelfSigned, ...]:
@@ -157,8 +176,18 @@ class Serving:
     def _activation(self, part: Part, *, enable: bool) -> ActivateNginx:
         parts = (self.rendering.plain, self.rendering.secure)
         files = [file.path for each in parts for file in each.files]
-        own = [*files, *(link.path for each in parts for link in each.links)]
-        return activate_nginx(self.nginx, self.inputs.facts.system, part.expectations, own, enable=enable)
+        own = [*files, *(link.path for each in parts for link in each.links), *self._earlier()]
+        made = activate_nginx(self.nginx, self.inputs.facts.system, part.expectations, own, enable=enable)
+        edited = (path for path in files if self.inputs.edited(path) and not self.inputs.gives_up(str(path)))
+        return replace(made, edited=tuple(edited))
+
+    def _earlier(self) -> tuple[Path, ...]:
+        """Return what earlier runs wrote and nginx reads."""
+        return tuple(file.path for file in self.nginx.files if str(file.path) in self.inputs.written)
+
+    def remaining(self, changed: Sequence[Change]) -> ActivateNginx:
+        """Return how nginx takes up that some of its files are gone; ``changed`` is what was done to the TLS ports."""
+        return self._activation(self.rendering.secure, enable=False) if changed else self.renewal()
 
     def obstacles(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return what forbids the orders, and what else there is to know about them."""
