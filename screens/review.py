@@ -24,7 +24,7 @@ from palpo_installer.screens.prose import Prose
 class Decision:
     """What the person decided; ``path`` is where a plan is saved to."""
 
-    kind: Literal["apply", "rehearse", "save", "back", "leave"]
+    kind: Literal["apply", "rehearse", "edits", "save", "back", "leave"]
     path: str = ""
 
 
@@ -58,16 +58,26 @@ class Review(Step[Decision]):
         "In the differences, + is a line that will be there and - one that is there now.\n"
         "a applies it, s saves it in a file, b goes back to the questions, q leaves.\n"
         "t tries the site out first, in a private copy of nginx on loopback: nothing is changed by that.\n"
+        "e, where files of ours were edited by hand, chooses for each edit whether it stays or is given up.\n"
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a", "apply", "Apply"),
         Binding("t", "decide('rehearse')", "Try out"),
+        Binding("e", "edits", "Edits"),
         Binding("s", "save", "Save plan"),
         Binding("b,escape", "decide('back')", "Back", key_display="b"),
         Binding("q", "decide('leave')", "Leave", show=False),
     ]
 
-    def __init__(self, text: str, *, hindrance: str = "", complaint: str = "", path: str = "palpo-plan.json") -> None:
+    def __init__(
+        self,
+        text: str,
+        *,
+        hindrance: str = "",
+        complaint: str = "",
+        path: str = "palpo-plan.json",
+        edited: bool = False,
+    ) -> None:
         """Show a review.
 
         Args:
@@ -75,12 +85,14 @@ class Review(Step[Decision]):
             hindrance: why it cannot be applied, empty when it can.
             complaint: why the last thing that was asked for did not work.
             path: where a plan is saved, as an offer.
+            edited: whether there are edits to choose about.
         """
         super().__init__()
         self._text = text
         self._hindrance = hindrance
         self._complaint = complaint
         self._path = path
+        self._edited = edited
 
     def content(self) -> Iterable[Widget]:
         """Yield the review."""
@@ -94,12 +106,18 @@ class Review(Step[Decision]):
             yield Prose("Read it, then press a to apply it.", classes="banner")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Grey out applying where it is not possible."""
+        """Grey out applying where it is not possible; leave out edits where there are none."""
+        if action == "edits":
+            return self._edited
         return None if action == "apply" and self._hindrance else True
 
     def action_apply(self) -> None:
         """Apply the plan."""
         self.dismiss(Decision("apply"))
+
+    def action_edits(self) -> None:
+        """Choose about the edits."""
+        self.dismiss(Decision("edits"))
 
     def action_decide(self, kind: Literal["rehearse", "back", "leave"]) -> None:
         """Do something that needs no more words."""
