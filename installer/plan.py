@@ -30,7 +30,8 @@ def make(inputs: Inputs) -> Plan:
     answers = inputs.answers
     serving = Serving(inputs, site.build(answers, inputs.layout))
     master, former = serving.nginx.pid, former_name(inputs)
-    refuse_taken_ports(serving.rendering, inputs.facts.listeners, master, answers, inputs.layout)
+    listeners, others = inputs.facts.listeners, serving.others_ports
+    refuse_taken_ports(serving.rendering, listeners, master, answers, inputs.layout, others)
     plain, plain_left = serving.plain()
     started = bool(plain) and master is None
     secure, secure_left = serving.secure(started=started)

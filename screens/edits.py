@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from palpo_installer.changes import Edit
 
 INTRO = (
-    "Somebody changed these files of ours since the last run. What was changed stays, unless you tick it: then the "
-    "file is written as if nobody had, and as it is now it is kept in the run's directory."
+    "Somebody changed these files of ours since the last run. What was changed stays, unless you tick it with Space: "
+    "then the file is written as if nobody had, and as it is now it is kept in the run's directory. Enter makes the "
+    "review again. Below each file: what was changed by hand, then what this run changes of its own."
 )
 
 

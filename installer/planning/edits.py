@@ -8,11 +8,9 @@ from pathlib import Path
 from palpo_installer.changes import Change, Edit
 from palpo_installer.merging import Conflict
 from palpo_installer.operations.files import difference
-from palpo_installer.planning.inputs import Inputs, edited_text, look, merged_with_edit
+from palpo_installer.planning.inputs import OURS, YOURS, Inputs, edited_text, look, merged_with_edit
 from palpo_installer.planning.rendered import RenderedFile
 from palpo_installer.secret import Text
-
-WRITTEN, EDITED, THEN = "as it was written", "as it was edited", "as it would be written"
 
 
 def edits(inputs: Inputs, wanted: Mapping[Path, RenderedFile]) -> tuple[Edit, ...]:
@@ -32,8 +30,8 @@ def _edit(inputs: Inputs, path: Path, wanted: RenderedFile | None) -> Edit:
     return Edit(
         subject=str(path),
         path=path,
-        theirs=difference(base or "", theirs or "", path, (WRITTEN, EDITED)) if known else "",
-        ours=difference(base or "", ours, path, (WRITTEN, THEN)) if known else "",
+        theirs=difference(base or "", theirs or "", path, YOURS) if known else "",
+        ours=difference(base or "", ours, path, OURS) if known else "",
         kept=tuple(map(_sentence, merged.conflicts)) if merged else (),
         overwritten=inputs.gives_up(str(path)),
     )

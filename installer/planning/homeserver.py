@@ -21,7 +21,7 @@ from palpo_installer.homeserver.secrecy import is_secret
 from palpo_installer.homeserver.settings import LISTENER, Setting, settings
 from palpo_installer.operations.files import difference
 from palpo_installer.operations.palpo import ConfigurePalpo
-from palpo_installer.planning.inputs import AS_IT_SHOULD_BE, Inputs, look, missing_directories
+from palpo_installer.planning.inputs import AS_IT_SHOULD_BE, OURS, YOURS, Inputs, look, missing_directories
 from palpo_installer.secret import SecretReference
 from palpo_installer.services import Service
 from palpo_installer.validation import address
@@ -101,8 +101,8 @@ def _edit(setting: Setting, path: Path, now: object, inputs: Inputs) -> Edit:
     return Edit(
         subject=subject,
         path=path,
-        theirs="" if secret else difference(_line(key, base), _line(key, now), path, ("as written", "as edited")),
-        ours="" if secret else difference(_line(key, base), _line(key, setting.value), path, ("as written", "then")),
+        theirs="" if secret else difference(_line(key, base), _line(key, now), path, YOURS),
+        ours="" if secret else difference(_line(key, base), _line(key, setting.value), path, OURS),
         kept=() if setting.value == base else (changed,),
         overwritten=inputs.gives_up(subject),
     )

@@ -29,6 +29,9 @@ AS_ROOT = "Try it as root"
 EDITED = "was edited by hand; your edit stays"
 IN_THE_WAY = "was edited by hand in the lines that these answers change; your edit stays"
 
+YOURS, OURS = ("as written", "your edit"), ("as written", "this run")
+"""What the sides of the two differences of an edit are called."""
+
 MARKER = re.compile(rf"(?<={MARKER_HEADER} )[0-9a-f]+")
 ANY_MARKER = "<marker>"
 

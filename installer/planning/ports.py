@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from palpo_installer.answers import Address, Answers, Delegation, Method
@@ -65,9 +65,14 @@ def taken(rendering: Rendering, listeners: Sequence[Listener], nginx: int | None
 
 
 def refuse_taken_ports(
-    rendering: Rendering, listeners: Sequence[Listener], nginx: int | None, answers: Answers, layout: Layout
+    rendering: Rendering,
+    listeners: Sequence[Listener],
+    nginx: int | None,
+    answers: Answers,
+    layout: Layout,
+    others: Collection[int] = (),
 ) -> None:
-    """Check that no other program holds a port that the proxy will need.
+    """Check that no other program holds a port that the proxy will need; ``others`` are those of its other sites.
 
     Raises:
         RefusedPlan: one does; all of them are named, and what can be done. Nothing is stopped for us.
@@ -78,11 +83,11 @@ def refuse_taken_ports(
         raise RefusedPlan(
             f"{'; '.join(map(str, found))}. nginx needs {'it' if one else 'them'}",
             where="ports" if not one else f"port {found[0].holder.port}",
-            next=" ".join(offers(found, answers, layout)),
+            next=" ".join(offers(found, answers, layout, others)),
         )
 
 
-def offers(found: Sequence[Taken], answers: Answers, layout: Layout) -> Iterator[str]:
+def offers(found: Sequence[Taken], answers: Answers, layout: Layout, others: Collection[int]) -> Iterator[str]:
     """Yield what can be done about taken ports, one sentence each; every setting is an answer that there is."""
     web = [each.holder for each in found if each.holder.port in {layout.http_port, layout.https_port}]
     federation = [each.holder for each in found if each.holder.port == answers.federation.port]
@@ -91,7 +96,8 @@ def offers(found: Sequence[Taken], answers: Answers, layout: Layout) -> Iterator
         yield "With --set federation.delegation=well-known other servers come on the port of HTTPS, and need no other."
         if answers.federation.delegation is Delegation.SRV:
             yield "Or keep the SRV records and choose another port: --set federation.port=…"
-    if web and all(holder.port == layout.http_port for holder in web) and answers.certificates.method is Method.HTTP_01:
+    proof = answers.certificates.method is Method.HTTP_01 and layout.http_port not in others
+    if proof and web and all(holder.port == layout.http_port for holder in web):
         yield "Certificates that are there need no plain HTTP: --set certificates.method=files does without this port."
     yield "Or free the port yourself: palpo-installer stops nothing for it."
 

@@ -77,12 +77,14 @@ class Serving:
     def rendering(self) -> Rendering:
         """The proxy's files, and what proves them.
 
-        Where another program holds the port of plain HTTP, and no authority has to ask there, it is done without.
+        Where another program holds the port of plain HTTP, and neither an authority has to ask there nor another
+        site of nginx needs it, it is done without.
         """
         inputs = self.inputs
         whole = render(self.site, self.nginx, inputs.facts.system, inputs.layout, self.certificates)
         held = taken(replace(whole, secure=NONE), inputs.facts.listeners, self.nginx.pid)
-        if not held or inputs.answers.certificates.method is Method.HTTP_01:
+        asked = inputs.answers.certificates.method is Method.HTTP_01
+        if not held or asked or inputs.layout.http_port in self.others_ports:
             return whole
         finding = f"{'; '.join(map(str, held))}: plain HTTP is left to it, and not redirected to HTTPS"
         return replace(whole, plain=NONE, findings=(*whole.findings, finding))
@@ -180,6 +182,13 @@ class Serving:
         made = activate_nginx(self.nginx, self.inputs.facts.system, part.expectations, own, enable=enable)
         edited = (path for path in files if self.inputs.edited(path) and not self.inputs.gives_up(str(path)))
         return replace(made, edited=tuple(edited))
+
+    @property
+    def others_ports(self) -> frozenset[int]:
+        """The ports that other sites of the proxy need."""
+        earlier = self._earlier()
+        others = (server for server in self.nginx.servers if server.file not in earlier)
+        return frozenset(listen.port for server in others for listen in server.listens)
 
     def _earlier(self) -> tuple[Path, ...]:
         """Return what earlier runs wrote and nginx reads."""

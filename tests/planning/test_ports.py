@@ -117,9 +117,13 @@ def test_what_can_be_offered_is(holder: Listener, answers: dict[str, str], offer
 
 
 def test_plain_http_is_left_to_who_holds_it_where_no_proof_needs_it(tmp_path: Path) -> None:
-    """The TLS half is made without it, with a finding; an authority that asks on port 80 cannot be served so."""
+    """The TLS half is made without it, with a finding; but not where another site of nginx needs the port too."""
     inputs = inputs_on(tmp_path)
     held = replace(inputs.facts, listeners=(listener("0.0.0.0", 80, "python3", 77),))
+    with pytest.raises(RefusedPlan, match=r"0\.0\.0\.0:80 \(IPv4\) is held by python3 \(process 77\)"):
+        make(replace(inputs, facts=held))
+    assert held.nginx is not None
+    held = replace(held, nginx=replace(held.nginx, servers=()))
     plan = make(replace(inputs, facts=held))
     assert plan.changes[0].title != "plain HTTP on port 80"
     assert any("0.0.0.0:80 (IPv4) is held by python3 (process 77): plain HTTP is left" in f for f in plan.findings)

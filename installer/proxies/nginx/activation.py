@@ -113,7 +113,7 @@ class ActivateNginx(Activation):
         verdict = diagnosis.examine(bench.host, record.service, self.limit)
         if not verdict.loads:
             whose = "our own file" if verdict.file in self.own else "a file that is not ours"
-            if verdict.file is not None and any(verdict.file.samefile(path) for path in self.edited):
+            if verdict.file is not None and verdict.file.resolve() in {path.resolve() for path in self.edited}:
                 whose = "our own file with your edit in it, which may be why"
             raise GateFailed(
                 f"nginx's configuration does not load: {verdict.error}" + (f", in {whose}" if verdict.file else ""),
