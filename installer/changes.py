@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from palpo_installer.certificates.timer import ActivateTimer, StopTimer
 from palpo_installer.homeserver.activation import RestartPalpo
@@ -59,6 +60,28 @@ class Unchanged:
 
 
 @dataclass(frozen=True)
+class Edit:
+    """Something of ours that somebody changed since, and what becomes of it.
+
+    Attributes:
+        subject: the file, or for a file that is edited by key, the file and the key.
+        path: the file.
+        theirs: what they changed since the last run, as a unified diff without secrets; empty where that is not
+            known, or secret.
+        ours: what this run changes of what it wrote, as a unified diff; empty for nothing.
+        kept: places that both changed and that stay as they made them, one sentence each.
+        overwritten: whether the person chose to give the edit up; a copy is kept with the run.
+    """
+
+    subject: str
+    path: Path
+    theirs: str
+    ours: str
+    kept: tuple[str, ...] = ()
+    overwritten: bool = False
+
+
+@dataclass(frozen=True)
 class Plan:
     """Everything that a run will do, as data. Secrets are references.
 
@@ -69,8 +92,10 @@ class Plan:
         findings: what the person should know, and what must be done elsewhere.
         obstacles: what must be put right first; with one, the plan is not applied.
         rests_on: the files that were read to make the plan; it is refused when one has changed.
-        ours: what earlier runs installed: path and hash.
+        ours: what earlier runs installed: path, and hash of what was written.
         result: what the history calls the run once it is made: ``applied``, or ``uninstalled`` for a removal.
+        edits: what somebody changed since in what is ours.
+        former_name: the server name that is given up for another one, empty for none.
     """
 
     summary: tuple[str, ...]
@@ -81,6 +106,13 @@ class Plan:
     ours: Mapping[str, str] = field(default_factory=dict)
     obstacles: tuple[str, ...] = ()
     result: str = "applied"
+    edits: tuple[Edit, ...] = ()
+    former_name: str = ""
+
+    @property
+    def overwritten(self) -> frozenset[str]:
+        """The subjects of the edits that are given up."""
+        return frozenset(edit.subject for edit in self.edits if edit.overwritten)
 
     @property
     def digest(self) -> str:

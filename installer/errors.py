@@ -9,6 +9,7 @@
     ├── HostError               a read, a write or a command on the host failed
     │   └── TimedOut            a command or an answer took longer than its limit
     ├── RefusedPlan             the plan cannot be made, or no longer fits the host
+    │   └── AnotherServerName   the answers give up the server name that is in force
     ├── OrderRefused            an order that cannot succeed, or would hit a rate limit
     ├── GateFailed              applied, but not as promised: the change is taken back
     ├── Interrupted             the person asked to stop: the change is taken back
@@ -71,6 +72,25 @@ class TimedOut(HostError):
 
 class RefusedPlan(InstallerError):
     """The plan cannot be made, or the host changed since it was made."""
+
+
+class AnotherServerName(RefusedPlan):
+    """The answers give up the server name that is in force, and nobody agreed to that.
+
+    Attributes:
+        former: the name in force.
+        wanted: the name in the answers.
+    """
+
+    def __init__(self, former: str, wanted: str) -> None:
+        super().__init__(
+            f"this host is set up for the server name {former}, and the answers are for {wanted}",
+            where="names.server_name",
+            next=f"A server name is for ever: all accounts and rooms belong to it. Keep {former}; or, to begin anew "
+            f"as {wanted}, add --change-server-name",
+        )
+        self.former = former
+        self.wanted = wanted
 
 
 class OrderRefused(InstallerError):

@@ -9,9 +9,13 @@ from palpo_installer.answers import Answers, BaseDomain, Delegation, Method
 from palpo_installer.changes import Plan
 from palpo_installer.layout import Layout
 from palpo_installer.planning import taking_over
-from palpo_installer.planning.homeserver import homeserver
+from palpo_installer.planning.edits import deleted, edits
+from palpo_installer.planning.homeserver import former_listener, homeserver, key_edits
 from palpo_installer.planning.inputs import Inputs, look
+from palpo_installer.planning.leftovers import leftovers
 from palpo_installer.planning.ports import refuse_taken_ports
+from palpo_installer.planning.renaming import former_name, lost
+from palpo_installer.planning.rendered import rendered
 from palpo_installer.planning.serving import Serving, reused
 from palpo_installer.planning.upkeep import saved_answers, timer
 from palpo_installer.proxies.nginx.configuration import ReadFile
@@ -26,30 +30,48 @@ def make(inputs: Inputs) -> Plan:
     """
     answers = inputs.answers
     serving = Serving(inputs, site.build(answers, inputs.layout))
-    refuse_taken_ports(serving.rendering, inputs.facts.listeners, serving.nginx.pid)
+    master, former = serving.nginx.pid, former_name(inputs)
+    listeners, others = inputs.facts.listeners, serving.others_ports
+    refuse_taken_ports(serving.rendering, listeners, master, answers, inputs.layout, others)
     plain, plain_left = serving.plain()
-    started = bool(plain) and serving.nginx.pid is None
+    started = bool(plain) and master is None
     secure, secure_left = serving.secure(started=started)
     palpo, palpo_left, palpo_findings = homeserver(inputs)
     schedule, schedule_left, schedule_findings = timer(inputs)
     answered, answered_left = saved_answers(inputs)
     obstacles, certificate_findings = serving.obstacles()
-    changes = (*plain, *serving.orders(), *secure, *palpo, *schedule, *answered)
+    # Palpo first where it moves: then nobody is without an answer for longer than its restart takes.
+    served = (*palpo, *secure) if former_listener(inputs) else (*secure, *palpo)
+    wanted = {file.path: file for file in rendered(inputs, serving)}
+    made = (*plain, *serving.orders(), *served, *schedule)
+    removed, stale = leftovers(inputs, wanted, (*made, *answered), serving.remaining(secure))
+    changes = (*made, *removed, *answered)
     return Plan(
-        summary=tuple(summary(answers, inputs.layout)),
+        summary=(*(lost(former, answers.names.server_name) if former else ()), *summary(answers, inputs.layout)),
         changes=changes,
-        unchanged=(*plain_left, *reused(serving), *secure_left, *palpo_left, *schedule_left, *answered_left),
+        unchanged=(
+            *plain_left,
+            *reused(serving),
+            *secure_left,
+            *palpo_left,
+            *schedule_left,
+            *answered_left,
+            *stale,
+        ),
         findings=(
             *serving.rendering.findings,
             *taking_over.findings(serving.former, serving.site, serving.nginx),
             *certificate_findings,
             *palpo_findings,
             *schedule_findings,
+            *deleted(inputs, changes),
             *elsewhere(inputs),
         ),
         obstacles=obstacles,
         rests_on=(*serving.nginx.files, *_read_by_us(inputs)),
         ours=dict(inputs.ours),
+        edits=(*edits(inputs, wanted), *key_edits(inputs)),
+        former_name=former,
     )
 
 
@@ -82,7 +104,7 @@ def summary(answers: Answers, layout: Layout) -> Iterator[str]:
         case Method.SELF_SIGNED:
             yield "Certificates are made here, for trying out only: no client and no other server trusts them."
         case _:
-            yield "The certificates that you brought are used; renewing them is up to you."
+            yield "The certificates that you brought are used; renewing them, and reloading nginx then, is up to you."
 
 
 def elsewhere(inputs: Inputs) -> Iterator[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from palpo_installer.changes import Plan
-from palpo_installer.engine.history import PastRun, past_run, plan_of
+from palpo_installer.engine.history import PastRun, copy_of, past_run, plan_of
 from palpo_installer.layout import Layout
 from palpo_installer.serialization import load
 from palpo_installer.verify import Report
@@ -101,6 +101,7 @@ def _lines(result: Result) -> Iterator[str]:
     yield from (f"Left as it is: {problem}" for problem in run.problems)
     if run.result != "applied":
         return
+    yield from _given_up(result)
     if result.report is not None:
         yield ""
         yield "What the outside sees"
@@ -112,6 +113,13 @@ def _lines(result: Result) -> Iterator[str]:
     yield ""
     yield f"To go back: {result.command} rollback {run.id}"
     yield f"To look again: {result.command} verify"
+
+
+def _given_up(result: Result) -> Iterator[str]:
+    """Yield where the files are whose edits were given up."""
+    for path in dict.fromkeys(edit.path for edit in result.plan.edits if edit.overwritten):
+        copy = copy_of(result.run.directory, path)
+        yield f"Your edit of {path} was given up. The file as it was: {copy or 'kept no more'}"
 
 
 def counted(report: Report) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from palpo_installer.changes import Plan
+from palpo_installer.changes import Edit, Plan
 from palpo_installer.host import Host
 from palpo_installer.operations.base import Description
 from palpo_installer.serialization import converter
@@ -29,6 +29,10 @@ def _lines(plan: Plan, host: Host) -> Iterator[str]:
     else:
         yield "What will happen"
         yield from (f"  {sentence}" for sentence in plan.summary)
+    if plan.edits:
+        yield ""
+        yield "Edited by hand since the last run"
+        yield from (f"  {line}" for edit in plan.edits for line in _fate(edit))
     if plan.changes:
         yield ""
         yield "Changes, in this order; if one does not work out, all are taken back"
@@ -58,6 +62,15 @@ def _lines(plan: Plan, host: Host) -> Iterator[str]:
             yield ""
 
 
+def _fate(edit: Edit) -> Iterator[str]:
+    """Yield what becomes of an edit."""
+    if edit.overwritten:
+        yield f"{edit.subject}: your edit is given up; the file as it is now is kept in the run's directory"
+        return
+    yield f"{edit.subject}: your edit stays"
+    yield from (f"    {sentence}" for sentence in edit.kept)
+
+
 def _descriptions(plan: Plan, number: int, host: Host) -> Iterator[Description]:
     change = plan.changes[number]
     yield from (operation.describe(host) for operation in change.operations)
@@ -69,6 +82,9 @@ def _differences(plan: Plan, host: Host) -> Iterator[str]:
     for number in range(len(plan.changes)):
         for description in _descriptions(plan, number, host):
             yield description.diff
+    for edit in plan.edits:
+        for whose, text in (("What you changed in", edit.theirs), ("What this run changes in", edit.ours)):
+            yield f"{whose} {edit.subject}:\n{text}" if text else ""
 
 
 def as_json(plan: Plan, host: Host) -> str:
@@ -87,5 +103,7 @@ def as_json(plan: Plan, host: Host) -> str:
         "unchanged": [converter.unstructure(entry) for entry in plan.unchanged],
         "findings": plan.findings,
         "obstacles": plan.obstacles,
+        "edits": [converter.unstructure(edit) for edit in plan.edits],
+        "former_name": plan.former_name,
     }
     return json.dumps(review, indent=1, ensure_ascii=False) + "\n"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from palpo_installer.answers_file import load as load_answers
 from palpo_installer.changes import Plan
+from palpo_installer.choices import Choices
 from palpo_installer.errors import AnswersError, HostError, RefusedPlan
 from palpo_installer.operations.paths import PathState, write_new
 from palpo_installer.questions import SECRET_KEYS
@@ -40,6 +41,11 @@ class SavedPlan:
             stored = load_answers(Path(self.secrets))
             answers |= {key: stored[key] for key in SECRET_KEYS if key in stored and key not in self.answers}
         return answers
+
+    @property
+    def choices(self) -> Choices:
+        """What was chosen for this plan beside the answers, as the plan itself shows it."""
+        return Choices(self.plan.overwritten, renaming=bool(self.plan.former_name))
 
     def require_same(self, made: Plan) -> None:
         """Check that the plan made now is the one that was saved.

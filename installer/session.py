@@ -10,7 +10,8 @@ from pathlib import Path
 
 from palpo_installer.answers import Answers
 from palpo_installer.answers_file import assignments, load
-from palpo_installer.engine.history import ours, runs, settled
+from palpo_installer.choices import AS_USUAL, Choices
+from palpo_installer.engine.history import ours, runs, settled, written
 from palpo_installer.engine.recorded import traces
 from palpo_installer.facts import Facts, gather
 from palpo_installer.facts import names as dns
@@ -46,8 +47,8 @@ def given(host: Host, file: Path | None, settings: tuple[str, ...]) -> dict[str,
     return {**answers, **assignments(settings)}
 
 
-def inputs_of(session: Session) -> Inputs:
-    """Return what the plan of a session is made from."""
+def inputs_of(session: Session, choices: Choices = AS_USUAL) -> Inputs:
+    """Return what the plan of a session is made from; ``choices`` go beyond the answers."""
     layout = session.host.layout
     return Inputs(
         host=session.host,
@@ -55,6 +56,9 @@ def inputs_of(session: Session) -> Inputs:
         answers=session.answers,
         ours=ours(layout),
         settled=settled(layout),
+        written=written(layout),
+        overwrite=choices.overwrite,
+        renaming=choices.renaming,
         secrets=session.resolved.secrets,
         command=own_command(session.host.which("palpo-installer")),
         now=datetime.now(UTC),

@@ -67,6 +67,8 @@ class Wizard(App[int]):
         past: what earlier runs left.
         audited: the Matrix configuration that is there, as judged.
         terms: by directory of an authority, what there is to say of its terms of service.
+        overwrite: the subjects of the edits that are given up.
+        agreed_name: the server name that was typed again, to give up the one in force for it; empty for none.
         code: the exit code, if the person leaves now.
         farewell: what stays in the scrollback, if the person leaves now.
     """
@@ -88,6 +90,8 @@ class Wizard(App[int]):
         self.past: Past | None = None
         self.audited: Audit | None = None
         self.terms: dict[str, str] = {}
+        self.overwrite: frozenset[str] = frozenset()
+        self.agreed_name = ""
         self.code = 0
         self.farewell = NOTHING_CHANGED
         self.animation_level = "none"

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from palpo_installer import naming
-from palpo_installer.answers import BaseDomain, CertificateFiles, Delegation
+from palpo_installer.answers import Address, BaseDomain, CertificateFiles, Delegation, Method
 from palpo_installer.conversation import Given, Page, Talk
 from palpo_installer.facts import Facts
 from palpo_installer.facts.names import Name
 from palpo_installer.layout import Layout
+from palpo_installer.planning.ports import identity
 from palpo_installer.questions import Situation
 from palpo_installer.questions.certificates import certificate_names
 from palpo_installer.questions.names import has_own_port
@@ -53,7 +54,11 @@ def aside(page: Page, seen: Seen) -> Aside:
         case "certificates":
             directory = seen.situation.get("certificates.directory", str) or ""
             note = seen.terms.get(directory, f"asking {directory} for its terms ..." if directory else "")
-            return Aside(notes={"certificates.agree_terms": note}, rows=rows(seen))
+            proof = (
+                [seen.layout.http_port] if seen.situation.get("certificates.method", Method) is Method.HTTP_01 else []
+            )
+            below = "\n".join(held(seen.facts, proof))
+            return Aside(below=below, notes={"certificates.agree_terms": note}, rows=rows(seen))
         case _:
             return Aside()
 
@@ -81,6 +86,7 @@ def consequences(situation: Situation) -> Iterator[str]:
     ports = [layout.http_port, layout.https_port, *([port] if port and has_own_port(situation) else [])]
     yield "What this choice asks for"
     yield f"  Ports open from outside: {', '.join(map(str, dict.fromkeys(ports)))}"
+    yield from (f"  {line}" for line in held(situation.facts, ports))
     yield f"  Certificates on this host for: {', '.join(certificate_names(situation))}"
     if situation.get("names.base_domain", BaseDomain) is BaseDomain.ELSEWHERE:
         yield f"  What the website of {situation.base} must answer is printed at the end."
@@ -91,6 +97,14 @@ def consequences(situation: Situation) -> Iterator[str]:
         yield from (f"  {line}" for line in _addresses(name, known.get(name), situation))
     if situation.get("federation.delegation", Delegation) is Delegation.SRV and port:
         yield from (f"  {line}" for line in _services(known.get(situation.base), port, situation))
+
+
+def held(facts: Facts, ports: Collection[int]) -> Iterator[str]:
+    """Yield a line for each of these ports that somebody else than the proxy holds."""
+    master = facts.nginx.pid if facts.nginx else None
+    for listener in facts.listeners:
+        if listener.port in ports and listener.process and listener.pid != master:
+            yield f"! {Address(listener.address, listener.port)} is held by {identity(listener)}; nginx needs it"
 
 
 def _addresses(text: str, name: Name | None, situation: Situation) -> Iterator[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from palpo_installer import review
 from palpo_installer.certificates.directory import fetch
 from palpo_installer.changes import Plan
+from palpo_installer.choices import Choices
 from palpo_installer.engine import lock
 from palpo_installer.engine.history import runs
 from palpo_installer.errors import HostError
@@ -54,8 +55,14 @@ def terms_of(directory: str, ca_file: Path | None, proxy: str) -> str:
     return f"The terms: {terms}" if terms else "This authority has no terms of service to agree to."
 
 
-def make_plan(host: Host, given: Mapping[str, object]) -> Made:
+def make_plan(host: Host, given: Mapping[str, object], overwrite: frozenset[str] = frozenset(), name: str = "") -> Made:
     """Look at the host once more and return the plan for the answers.
+
+    Args:
+        host: the machine.
+        given: the answers, as typed.
+        overwrite: the subjects of the edits that are given up.
+        name: the server name for which another one may be given up, empty for none.
 
     Raises:
         AnswersError: an answer is missing or not usable.
@@ -63,5 +70,6 @@ def make_plan(host: Host, given: Mapping[str, object]) -> Made:
         HostError: something could not be read.
     """
     session = begin(host, folded(given))
-    plan = make(inputs_of(session))
+    renaming = session.answers.names.server_name == name
+    plan = make(inputs_of(session, Choices(overwrite, renaming)))
     return Made(session, plan, review.in_words(plan, host))

@@ -31,7 +31,7 @@ class Decision:
         confirm_within: seconds after which what is applied takes itself back unless it is confirmed; None to keep it.
     """
 
-    kind: Literal["apply", "rehearse", "save", "back", "leave"]
+    kind: Literal["apply", "rehearse", "edits", "save", "back", "leave"]
     path: str = ""
     confirm_within: int | None = None
 
@@ -68,11 +68,13 @@ class Review(Step[Decision]):
         "c lets the changes take themselves back after some minutes unless you confirm them then, in case you are "
         "locked out; over SSH that is so unless c turns it off.\n"
         "t tries the site out first, in a private copy of nginx on loopback: nothing is changed by that.\n"
+        "e, where files of ours were edited by hand, chooses for each edit whether it stays or is given up.\n"
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a", "apply", "Apply"),
         Binding("c", "toggle_confirmation", "Confirm"),
         Binding("t", "decide('rehearse')", "Try out"),
+        Binding("e", "edits", "Edits"),
         Binding("s", "save", "Save plan"),
         Binding("b,escape", "decide('back')", "Back", key_display="b"),
         Binding("q", "decide('leave')", "Leave", show=False),
@@ -86,6 +88,7 @@ class Review(Step[Decision]):
         complaint: str = "",
         path: str = "palpo-plan.json",
         confirm_within: int | None = None,
+        edited: bool = False,
     ) -> None:
         """Show a review.
 
@@ -95,6 +98,7 @@ class Review(Step[Decision]):
             complaint: why the last thing that was asked for did not work.
             path: where a plan is saved, as an offer.
             confirm_within: seconds within which it must be confirmed, as an offer; None for not at all.
+            edited: whether there are edits to choose about.
         """
         super().__init__()
         self._text = text
@@ -102,6 +106,7 @@ class Review(Step[Decision]):
         self._complaint = complaint
         self._path = path
         self._confirm_within = confirm_within
+        self._edited = edited
 
     def content(self) -> Iterable[Widget]:
         """Yield the review."""
@@ -124,7 +129,9 @@ class Review(Step[Decision]):
         )
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Grey out applying where it is not possible."""
+        """Grey out applying where it is not possible; leave out edits where there are none."""
+        if action == "edits":
+            return self._edited
         return None if action in {"apply", "toggle_confirmation"} and self._hindrance else True
 
     def action_apply(self) -> None:
@@ -135,6 +142,10 @@ class Review(Step[Decision]):
         """Let it take itself back unless it is confirmed, or the other way round."""
         self._confirm_within = USUAL if self._confirm_within is None else None
         self.query_one("#offer", Prose).show(self._offer())
+
+    def action_edits(self) -> None:
+        """Choose about the edits."""
+        self.dismiss(Decision("edits"))
 
     def action_decide(self, kind: Literal["rehearse", "back", "leave"]) -> None:
         """Do something that needs no more words."""

@@ -11,9 +11,11 @@ from palpo_installer.engine import launch
 from palpo_installer.engine.confirmation import asked_for, confirm
 from palpo_installer.engine.history import PastRun, past_run, runs
 from palpo_installer.engine.process import STOP
+from palpo_installer.engine.rollback import edited_before
 from palpo_installer.screens import following
 from palpo_installer.screens.apply import Apply, Ended, Follow
 from palpo_installer.screens.following import Show, Watched
+from palpo_installer.screens.frame import Sure
 from palpo_installer.screens.looking import Made
 from palpo_installer.screens.progress import Progress, planned
 from palpo_installer.screens.reading import Reading
@@ -21,6 +23,11 @@ from palpo_installer.screens.result import Outcome
 
 if TYPE_CHECKING:
     from palpo_installer.screens.app import Wizard
+
+DISCARD = (
+    "These files were edited by hand since:\n{}\n\nGive up these edits and take back the run? As they are now the "
+    "files are kept in the run's directory."
+)
 
 
 async def apply(app: Wizard, made: Made, confirm_within: int | None) -> str:
@@ -71,11 +78,18 @@ async def recover(app: Wizard) -> str:
 
 
 async def roll_back(app: Wizard, identity: str) -> str:
-    """Take back a run and all later ones; return what comes next."""
+    """Take back a run and all later ones; return what comes next.
+
+    Edits made since are given up only after a question of their own.
+    """
     host = app.host
+    edited = edited_before(host.layout, identity)
+    if edited and not await app.ask(Sure(DISCARD.format("\n".join(f"  {path}" for path in edited)))):
+        return "start"
+    arguments = ("--roll-back", *(["--discard-edits"] if edited else []))
 
     def follow(show: Show, watched: Watched) -> int | None:
-        return following.perform(host, identity, ("--roll-back",), show, watched)
+        return following.perform(host, identity, arguments, show, watched)
 
     screen = Apply(f"Rolling back run {identity}", Progress(backwards=True), follow, None)
     return await _watch(app, identity, screen)

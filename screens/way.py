@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING
 from palpo_installer import connection, saved_plan
 from palpo_installer.conversation import PAGES, applying
 from palpo_installer.engine.confirmation import USUAL
-from palpo_installer.errors import AnswersError, InstallerError
+from palpo_installer.errors import AnotherServerName, AnswersError, InstallerError
 from palpo_installer.host import Host
+from palpo_installer.planning.renaming import lost
 from palpo_installer.screens import conversing, errands, looking
+from palpo_installer.screens.edits import Edits
 from palpo_installer.screens.found import Found
 from palpo_installer.screens.frame import Sure
 from palpo_installer.screens.looking import Made
 from palpo_installer.screens.overview import SUDO
 from palpo_installer.screens.reading import Reading
 from palpo_installer.screens.removing import uninstall
+from palpo_installer.screens.renaming import NewName
 from palpo_installer.screens.review import Decision, Review
 from palpo_installer.screens.running import apply, attach, recover, roll_back
 from palpo_installer.screens.waiting import Waiting
@@ -76,21 +79,30 @@ async def _read(app: Wizard, what: str, errand: Callable[[Host], str]) -> str:
 async def set_up(app: Wizard) -> str:
     """Ask, review, apply; return what comes next: the first screen, or leaving."""
     step, pressing = 0, False
+    # What was chosen for an earlier plan is no choice for this one.
+    app.overwrite, app.agreed_name = frozenset(), ""
     while step >= 0:
         if step < len(PAGES):
             step += await app.ask(conversing.form(app, PAGES[step], pressing=pressing))
             pressing = False
             continue
         given = applying(app.given, conversing.seen(app).talk)
-        made = await app.ask(Waiting("Review", PLANNING, partial(looking.make_plan, app.host, given)))
+        plan = partial(looking.make_plan, app.host, given, app.overwrite, app.agreed_name)
+        made = await app.ask(Waiting("Review", PLANNING, plan))
         match made:
             case Made():
                 decision = await decide(app, made)
                 if decision.kind == "apply":
                     return await apply(app, made, decision.confirm_within)
+                if decision.kind == "edits":
+                    await _choose_edits(app, made)
+                    continue
                 if decision.kind != "back":
                     return "leave"
                 step -= 1
+            case AnotherServerName():
+                if not await _agree(app, made):
+                    step = 0
             case InstallerError():
                 await app.ask(Reading(f"No plan can be made\n  {made}", "Review"))
                 page = conversing.page_with(made.where) if isinstance(made, AnswersError) else None
@@ -100,11 +112,30 @@ async def set_up(app: Wizard) -> str:
     return "start"
 
 
+async def _choose_edits(app: Wizard, made: Made) -> None:
+    """Choose for each edit whether it stays; the review is made again with that."""
+    chosen = await app.ask(Edits(made.plan.edits))
+    app.overwrite = app.overwrite if chosen is None else chosen
+
+
+async def _agree(app: Wizard, error: AnotherServerName) -> bool:
+    """Return whether the person typed the new server name again, knowing what is lost."""
+    agreed = await app.ask(NewName(error.wanted, lost(error.former, error.wanted)))
+    app.agreed_name = error.wanted if agreed else ""
+    return agreed
+
+
 async def decide(app: Wizard, made: Made) -> Decision:
     """Show the review until the person decided; a plan is saved here."""
     complaint, within = "", USUAL if connection.is_remote() else None
     while True:
-        screen = Review(made.text, hindrance=hindrance(app, made), complaint=complaint, confirm_within=within)
+        screen = Review(
+            made.text,
+            hindrance=hindrance(app, made),
+            complaint=complaint,
+            confirm_within=within,
+            edited=bool(made.plan.edits),
+        )
         decision = await app.ask(screen)
         within = decision.confirm_within
         if decision.kind == "rehearse":

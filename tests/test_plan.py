@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeGuard
 
 import pytest
 
-from palpo_installer.answers import BaseDomain, Delegation
-from palpo_installer.changes import Plan
+from palpo_installer.answers import Address, BaseDomain, Delegation
+from palpo_installer.changes import AnyOperation, Plan
 from palpo_installer.errors import AnswersError, RefusedPlan
 from palpo_installer.operations.certificates import IssueSelfSigned, OrderCertificate, ProbeChallenge
 from palpo_installer.operations.files import WriteFile
@@ -27,6 +28,11 @@ ORDERED = {
     "certificates.directory": "https://127.0.0.1:1/directory",
     "certificates.agree_terms": True,
 }
+
+
+def is_write(operation: AnyOperation, path: Path) -> TypeGuard[WriteFile]:
+    """Return whether an operation writes a file."""
+    return isinstance(operation, WriteFile) and operation.path == path
 
 
 def titles(plan: Plan) -> list[str]:
@@ -127,7 +133,7 @@ def applied(tmp_path: Path) -> Inputs:
 
 
 def test_a_hand_edited_file_is_left_alone_and_said_so(applied: Inputs, tmp_path: Path) -> None:
-    """The edit stays, the plan says so, and other files change; answers that change it too are refused by its path."""
+    """The edit stays, the plan shows it, and other files change; answers that change the file too are merged in."""
     edited = tmp_path / "etc/nginx/sites-available/zz-palpo-installer-tls.conf"
     edited.write_text(edited.read_text() + "# mine\n")
     elsewhere = replace(applied.answers, homeserver=replace(applied.answers.homeserver, storage=tmp_path / "media"))
@@ -135,10 +141,15 @@ def test_a_hand_edited_file_is_left_alone_and_said_so(applied: Inputs, tmp_path:
     assert [entry.reason for entry in plan.unchanged if entry.subject == str(edited)] == [EDITED]
     assert edited not in written(plan)
     assert tmp_path / "etc/palpo-installer/answers.toml" in written(plan)
+    (edit,) = plan.edits
+    assert (edit.path, edit.theirs.splitlines()[-1], edit.ours, edit.kept) == (edited, "+# mine", "", ())
     answers = replace(applied.answers, homeserver=replace(applied.answers.homeserver, max_upload_size=64 << 20))
-    with pytest.raises(RefusedPlan, match="was edited by hand, and these answers change it too") as refused:
-        make(replace(again(applied), answers=answers))
-    assert refused.value.where == str(edited)
+    plan = make(replace(again(applied), answers=answers))
+    assert edited in written(plan)
+    assert "+    client_max_body_size 67108864;" in plan.edits[0].ours
+    text = next(each.text.shown for change in plan.changes for each in change.operations if is_write(each, edited))
+    assert text.endswith("# mine\n")
+    assert "client_max_body_size 67108864;" in text
 
 
 def test_a_changed_answer_changes_what_depends_on_it_alone(applied: Inputs) -> None:
@@ -147,6 +158,14 @@ def test_a_changed_answer_changes_what_depends_on_it_alone(applied: Inputs) -> N
     answers = replace(applied.answers, homeserver=replace(applied.answers.homeserver, registration=open_to_all))
     plan = make(replace(applied, answers=answers))
     assert [path.name for path in written(plan)] == ["zz-palpo-installer-tls.conf", "palpo.toml", "answers.toml"]
+
+
+def test_palpo_moves_before_nginx_is_told(applied: Inputs) -> None:
+    """While it is restarted nobody has an answer anyway; told first, nginx would ask in vain during its own proof."""
+    there = Address("127.0.0.1", 8010)
+    moved = replace(applied.answers.homeserver, listen=there, upstream=there)
+    order = titles(make(replace(applied, answers=replace(applied.answers, homeserver=moved))))
+    assert order.index("Palpo's configuration") < order.index("HTTPS on port 443")
 
 
 @pytest.mark.parametrize(

@@ -48,16 +48,21 @@ class ActivateTimer(Activation):
 
     def prepare(self, bench: Workbench) -> Json:
         """Record whether it is enabled and waits."""
-        plain: Json = {} if self.scheduler == "cron" else converter.unstructure(self._seen(bench.host))
+        plain: Json = {} if self.scheduler == "cron" else converter.unstructure(self.seen(bench.host))
         return plain
 
-    def _seen(self, host: Host) -> Before:
+    def seen(self, host: Host) -> Before:
+        """Return what systemd knows of it now."""
         said = services.unit_properties(host, self.timer)
         return Before(
             enabled=said.get("UnitFileState") == "enabled",
             active=said.get("ActiveState") == "active",
-            directories=tuple(path.parent for path in self._traces(host) if path.parent.is_dir()),
+            directories=self.directories(host),
         )
+
+    def directories(self, host: Host) -> tuple[Path, ...]:
+        """Return which of systemd's directories for it are there."""
+        return tuple(path.parent for path in self._traces(host) if path.parent.is_dir())
 
     def _traces(self, host: Host) -> tuple[Path, Path]:
         """Return the link that starts it at boot, and the note of when it last ran (systemd.timer(5), Persistent=)."""
@@ -73,9 +78,9 @@ class ActivateTimer(Activation):
         if self.scheduler == "cron":
             return
         try:
-            self._systemctl(bench.host, "daemon-reload")
-            self._systemctl(bench.host, "enable", self.timer)
-            self._systemctl(bench.host, "restart", self.timer)
+            self.systemctl(bench.host, "daemon-reload")
+            self.systemctl(bench.host, "enable", self.timer)
+            self.systemctl(bench.host, "restart", self.timer)
             problem = self._problem(bench.host)
         except HostError as error:
             raise GateFailed(error.what, where=error.where, next=error.next) from error
@@ -110,21 +115,22 @@ class ActivateTimer(Activation):
         record = converter.structure(before, Before)
         host = bench.host
         try:
-            if not record.active and self._seen(host).active:
-                self._systemctl(host, "stop", self.timer)
+            if not record.active and self.seen(host).active:
+                self.systemctl(host, "stop", self.timer)
             if not record.enabled:
-                self._forget(host, record)
-            self._systemctl(host, "daemon-reload")
+                self.forget(host, record)
+            self.systemctl(host, "daemon-reload")
             if record.active:
-                self._systemctl(host, "restart", self.timer)
-            now = self._seen(host)
+                self.systemctl(host, "restart", self.timer)
+            now = self.seen(host)
         except (HostError, OSError) as error:
             raise NotPutBack(str(error), where=self.timer, next=f"See: systemctl status {self.timer}") from error
         if (now.enabled, now.active) != (record.enabled, record.active):
             what = f"should be {_in_words(record)} as before, and is {_in_words(now)}"
             raise NotPutBack(what, where=self.timer, next=f"See: systemctl status {self.timer}")
 
-    def _forget(self, host: Host, record: Before) -> None:
+    def forget(self, host: Host, record: Before) -> None:
+        """Remove what ``systemctl enable`` and its runs left, and directories that were not there before."""
         for path in self._traces(host):
             path.unlink(missing_ok=True)
             directory = path.parent
@@ -133,7 +139,12 @@ class ActivateTimer(Activation):
         services.forget_failure(host, self.timer)
 
     @staticmethod
-    def _systemctl(host: Host, *words: str) -> None:
+    def systemctl(host: Host, *words: str) -> None:
+        """Run systemctl.
+
+        Raises:
+            HostError: it failed.
+        """
         completed = host.run(Command(("systemctl", *words), timeout=60.0))
         if completed.status != 0:
             said = completed.stderr.strip()

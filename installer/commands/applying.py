@@ -7,9 +7,11 @@ from pathlib import Path
 import click
 
 from palpo_installer import review, saved_plan
+from palpo_installer.changes import Plan
+from palpo_installer.choices import AS_USUAL, Choices
 from palpo_installer.commands.following import carry_out, join, keep, perform, recover_files
 from palpo_installer.commands.following import recover as recover_runs
-from palpo_installer.commands.options import answers_options, require_root, yes_option
+from palpo_installer.commands.options import answers_options, choices_options, require_root, yes_option
 from palpo_installer.engine import confirmation, launch
 from palpo_installer.engine.history import forget_signs, standing
 from palpo_installer.engine.process import Engine, discard_edits, refuse_edits
@@ -22,6 +24,7 @@ from palpo_installer.session import Session, begin, given, inputs_of
 
 @click.command()
 @answers_options
+@choices_options
 @click.option(
     "--plan", "saved", type=click.Path(path_type=Path), metavar="FILE", help="Apply a saved plan, exactly as it is."
 )
@@ -35,7 +38,14 @@ from palpo_installer.session import Session, begin, given, inputs_of
 @yes_option
 @click.pass_obj
 def apply(
-    host: Host, file: Path | None, settings: tuple[str, ...], saved: Path | None, within: int | None, *, yes: bool
+    host: Host,
+    file: Path | None,
+    settings: tuple[str, ...],
+    saved: Path | None,
+    within: int | None,
+    *,
+    choices: Choices,
+    yes: bool,
 ) -> int:
     """Make the changes, prove them, and take them back when anything is not as promised."""
     require_root(host, "apply")
@@ -44,10 +54,11 @@ def apply(
         click.echo("A run was cut off. It is taken back first.")
         if (code := recover_runs(host)) != 1:
             return code
-    session = _session(host, file, settings, saved)
-    plan = make(inputs_of(session))
-    if saved is not None:
-        saved_plan.read(saved).require_same(plan)
+    if saved is None:
+        session = begin(host, given(host, file, settings))
+        plan = make(inputs_of(session, choices))
+    else:
+        session, plan = _saved(host, file, settings, saved, choices)
     click.echo(review.in_words(plan, host))
     if plan.obstacles:
         return 1
@@ -59,12 +70,26 @@ def apply(
     return carry_out(host, plan, session.resolved.secrets, confirm_within=within)
 
 
-def _session(host: Host, file: Path | None, settings: tuple[str, ...], saved: Path | None) -> Session:
-    if saved is None:
-        return begin(host, given(host, file, settings))
-    if file is not None or settings:
-        raise AnswersError("brings its own answers", where="--plan", next="Leave out --answers and --set")
-    return begin(host, saved_plan.read(saved).given())
+def _saved(
+    host: Host, file: Path | None, settings: tuple[str, ...], saved: Path, choices: Choices
+) -> tuple[Session, Plan]:
+    """Return a saved plan, made again with what was chosen for it.
+
+    Raises:
+        AnswersError: the file is no saved plan, or more is said than its name.
+        RefusedPlan: what it was made from has changed since.
+    """
+    if file is not None or settings or choices != AS_USUAL:
+        raise AnswersError(
+            "brings its own answers and choices",
+            where="--plan",
+            next="Leave out --answers, --set, --overwrite-edits and --change-server-name",
+        )
+    read = saved_plan.read(saved)
+    session = begin(host, read.given())
+    plan = make(inputs_of(session, read.choices))
+    read.require_same(plan)
+    return session, plan
 
 
 @click.command()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
+from palpo_installer.choices import ALL_EDITS, Choices
 from palpo_installer.errors import NeedsRoot
 from palpo_installer.host import Host
 
@@ -30,8 +32,24 @@ def answers_options(command: Decorated) -> Decorated:
     return file(settings(command))
 
 
+EDITS = "What you changed by hand in files of ours stays (usual), or is given up; a copy is kept."
+RENAMING = "Give up the server name in force, with its accounts and rooms, for that of the answers."
+
 json_option = click.option("--json", "as_json", is_flag=True, help="For programs.")
 yes_option = click.option("--yes", is_flag=True, help="Answer the plain confirmations with yes.")
+
+
+def choices_options(command: Decorated) -> Decorated:
+    """Add what a person can choose for one run beside the answers; it reaches the command as ``choices``."""
+
+    @click.option("--keep-edits/--overwrite-edits", "keep", default=True, help=EDITS)
+    @click.option("--change-server-name", "renaming", is_flag=True, help=RENAMING)
+    @functools.wraps(command)
+    def with_choices(*arguments: Any, keep: bool, renaming: bool, **options: Any) -> Any:  # noqa: ANN401 - as click calls it
+        choices = Choices(frozenset() if keep else ALL_EDITS, renaming)
+        return command(*arguments, choices=choices, **options)
+
+    return cast("Decorated", with_choices)
 
 
 def require_root(host: Host, command: str) -> None:

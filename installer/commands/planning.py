@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 from palpo_installer import review, saved_plan, site
-from palpo_installer.commands.options import answers_options, json_option, require_history
+from palpo_installer.choices import Choices
+from palpo_installer.commands.options import answers_options, choices_options, json_option, require_history
 from palpo_installer.errors import AnswersError, HostError
 from palpo_installer.host import Host
 from palpo_installer.operations.paths import PathState, write_new
@@ -20,17 +21,25 @@ from palpo_installer.session import begin, given, inputs_of
 
 @click.command()
 @answers_options
+@choices_options
 @json_option
 @click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Save it for: apply --plan FILE.")
 @click.option("--exit-code", "tell", is_flag=True, help="End with 3 when there are changes.")
 @click.pass_obj
 def plan(
-    host: Host, file: Path | None, settings: tuple[str, ...], output: Path | None, *, as_json: bool, tell: bool
+    host: Host,
+    file: Path | None,
+    settings: tuple[str, ...],
+    output: Path | None,
+    *,
+    choices: Choices,
+    as_json: bool,
+    tell: bool,
 ) -> int:
     """Show every change and difference; change nothing."""
     require_history(host, "plan")
     raw = given(host, file, settings)
-    made = make(inputs_of(begin(host, raw)))
+    made = make(inputs_of(begin(host, raw), choices))
     click.echo(review.as_json(made, host) if as_json else review.in_words(made, host))
     if output is not None:
         saved_plan.save(made, raw, file or host.layout.answers, output)
@@ -43,7 +52,7 @@ def plan(
 @click.option("--output", type=click.Path(path_type=Path), required=True, metavar="DIR", help="Where to write.")
 @click.pass_obj
 def render(host: Host, file: Path | None, settings: tuple[str, ...], output: Path) -> int:
-    """Write the files that would be installed under DIR, and nothing else; new secrets stay placeholders."""
+    """Write what would be installed under DIR, without hand edits, and nothing else; new secrets stay placeholders."""
     if output.resolve() == host.layout.root:
         raise AnswersError("is the host itself", where="--output", next="Name an empty directory")
     inputs = inputs_of(begin(host, given(host, file, settings)))

@@ -8,16 +8,20 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from palpo_installer.changes import Plan
+from palpo_installer.changes import AnyOperation, Plan
 from palpo_installer.engine.journal import OPEN, Progress, Record, progress, read
 from palpo_installer.errors import HostError
 from palpo_installer.layout import Layout
 from palpo_installer.operations.base import Json
+from palpo_installer.operations.files import MakeLink, RemoveFile, WriteFile
 from palpo_installer.operations.palpo import ConfigurePalpo
 from palpo_installer.serialization import load
 
 SECRETS = "secrets.json"
 """The file by which a viewer hands over secrets; the engine deletes it before it does anything."""
+
+Written = WriteFile | MakeLink
+"""What makes a path ours as a whole."""
 
 KEPT_COPIES = 10
 """For so many runs the earlier bytes are kept."""
@@ -159,17 +163,41 @@ def plan_of(directory: Path) -> Plan:
 
 def settled(layout: Layout) -> dict[tuple[str, ...], object]:
     """Return what the runs in force wrote into palpo.toml: by key the value, or the reference of a secret."""
-    written: dict[tuple[str, ...], object] = {}
+    known: dict[tuple[str, ...], object] = {}
+    for operation in _operations(layout):
+        if isinstance(operation, ConfigurePalpo):
+            known |= {setting.key: setting.value for setting in operation.settings}
+    return known
+
+
+def written(layout: Layout) -> dict[str, Written]:
+    """Return what the runs in force last did to each path that is ours as a whole."""
+    known: dict[str, Written] = {}
+    for operation in _operations(layout):
+        if isinstance(operation, WriteFile | MakeLink):
+            known[str(operation.path)] = operation
+        elif isinstance(operation, RemoveFile):
+            known.pop(str(operation.path), None)
+    return known
+
+
+def _operations(layout: Layout) -> Iterator[AnyOperation]:
     for run in effective(layout):
         try:
             changes = plan_of(run.directory).changes
         except HostError:
             # Of another version: then nothing is known of that run, and an edit looks like any other difference.
             continue
-        for operation in (each for change in changes for each in change.operations):
-            if isinstance(operation, ConfigurePalpo):
-                written |= {setting.key: setting.value for setting in operation.settings}
-    return written
+        yield from (each for change in changes for each in change.operations)
+
+
+def copy_of(directory: Path, path: Path) -> Path | None:
+    """Return where a run keeps a file as it was before it, None where it does not."""
+    for record in progress(read(directory / "journal.jsonl")).prepared.values():
+        copy = str(record.get("copy", ""))
+        if record.get("path") == str(path) and copy and Path(copy).exists():
+            return Path(copy)
+    return None
 
 
 def new_run(layout: Layout) -> Path:

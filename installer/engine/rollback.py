@@ -6,35 +6,55 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from palpo_installer.engine.history import standing
+from palpo_installer.engine.journal import progress, read
 from palpo_installer.engine.run import Run
 from palpo_installer.errors import RefusedPlan
+from palpo_installer.layout import Layout
 from palpo_installer.operations.paths import PathState, Replacement, state_of
 
 
 def refuse_edited(runs: Sequence[Run]) -> None:
     """Check that every file of these runs, newest first, is as they left it.
 
+    Raises:
+        RefusedPlan: one was edited since.
+    """
+    for path in edited_since([run.path.parent for run in runs]):
+        raise RefusedPlan(
+            "was edited since",
+            where=str(path),
+            next="It stays as it is. To give up the edit (a copy is kept), add --discard-edits",
+        )
+
+
+def edited_since(directories: Sequence[Path]) -> tuple[Path, ...]:
+    """Return the files of these runs, newest first, that somebody edited since.
+
     A file that several of them wrote must be as the newest left it, and each must have found it as the one before
     left it: an edit in between would come to light half-way.
 
     Raises:
-        RefusedPlan: one was edited since.
+        HostError: a journal cannot be read.
     """
     found: dict[str, PathState] = {}
-    for run in runs:
-        prepared = run.progress.prepared
-        for step in run.begun:
-            if "staged" not in prepared[step.name]:
+    edited: dict[str, None] = {}
+    for directory in directories:
+        done = progress(read(directory / "journal.jsonl"))
+        for step in done.begun:
+            if "staged" not in done.prepared[step]:
                 continue
-            replacement = Replacement.read(prepared[step.name])
+            replacement = Replacement.read(done.prepared[step])
             now = found.get(replacement.path) or state_of(Path(replacement.path))
             if not (_same(now, replacement.after) or now == replacement.before):
-                raise RefusedPlan(
-                    "was edited since",
-                    where=replacement.path,
-                    next="It stays as it is. To give up the edit (a copy is kept), add --discard-edits",
-                )
+                edited[replacement.path] = None
             found[replacement.path] = replacement.before
+    return tuple(map(Path, edited))
+
+
+def edited_before(layout: Layout, identity: str) -> tuple[Path, ...]:
+    """Return the files whose edits a rollback of a run, and with it of all later ones, would give up."""
+    return edited_since([run.directory for run in reversed(standing(layout)) if run.id >= identity])
 
 
 def _same(now: PathState, after: PathState) -> bool:

@@ -15,7 +15,7 @@ from tomlkit.exceptions import TOMLKitError
 from palpo_installer.errors import RefusedPlan
 from palpo_installer.homeserver import editing, listeners
 from palpo_installer.homeserver.reading import FILE, look_up, text_of, values
-from palpo_installer.homeserver.settings import LISTENER, Setting
+from palpo_installer.homeserver.settings import LISTENER, PLACEHOLDER_NAME, Setting
 from palpo_installer.secret import SecretReference
 
 HEADER = """\
@@ -25,9 +25,6 @@ HEADER = """\
 """
 """How a new file begins. Neither it nor the comments of settings have a word that masking hides."""
 
-PLACEHOLDER_NAME = "your.server.name"
-"""Palpo does not start with this name, so nothing can belong to it."""
-
 
 @dataclass(frozen=True, repr=False)
 class _Change:
@@ -36,9 +33,15 @@ class _Change:
     key: tuple[str, ...]
     value: editing.Value | None
     comment: str
+    former: str
 
 
-def merge(existing: bytes | None, settings: tuple[Setting, ...], reveal: Callable[[SecretReference], str]) -> bytes:
+def merge(
+    existing: bytes | None,
+    settings: tuple[Setting, ...],
+    reveal: Callable[[SecretReference], str],
+    former_name: str = "",
+) -> bytes:
     """Return palpo.toml with the settings in it.
 
     A file that already says all this comes back as it is, so merging twice is merging once.
@@ -47,18 +50,16 @@ def merge(existing: bytes | None, settings: tuple[Setting, ...], reveal: Callabl
         existing: the file as it is, None for none.
         settings: what must stand in it.
         reveal: gives the text that stands for a reference: the secret, or its placeholder.
+        former_name: the server name that may be given up for another one, empty for none.
 
     Raises:
         RefusedPlan: the file is for another server, is no UTF-8 or no TOML (``where`` has the line), has a value
             where a table must be, or cannot be edited without touching other lines.
     """
     before = values(existing)
-    _require_same_server(before, settings)
-    changes = tuple(
-        _Change(setting.key, value, setting.comment)
-        for setting in settings
-        if _differs(before, setting.key, value := _revealed(setting, reveal))
-    )
+    _require_same_server(before, settings, former_name)
+    revealed = (_Change(each.key, _revealed(each, reveal), each.comment, each.former) for each in settings)
+    changes = tuple(change for change in revealed if _differs(before, change))
     after = _with(before, changes)
     if existing is None:
         return _edited(HEADER, changes, after).encode()
@@ -75,10 +76,10 @@ def _revealed(setting: Setting, reveal: Callable[[SecretReference], str]) -> edi
     return reveal(setting.value) if isinstance(setting.value, SecretReference) else setting.value
 
 
-def _require_same_server(before: dict[str, object], settings: tuple[Setting, ...]) -> None:
+def _require_same_server(before: dict[str, object], settings: tuple[Setting, ...], former_name: str) -> None:
     wanted = next((setting.value for setting in settings if setting.key == ("server_name",)), None)
     name = before.get("server_name", PLACEHOLDER_NAME)
-    if wanted is not None and name not in (wanted, PLACEHOLDER_NAME):
+    if wanted is not None and name not in (wanted, PLACEHOLDER_NAME, former_name):
         raise RefusedPlan(
             f"the file is for the server name {name}, the answers are for {wanted}",
             where=f"{FILE}, server_name",
@@ -86,10 +87,11 @@ def _require_same_server(before: dict[str, object], settings: tuple[Setting, ...
         )
 
 
-def _differs(before: dict[str, object], key: tuple[str, ...], value: editing.Value | None) -> bool:
+def _differs(before: dict[str, object], change: _Change) -> bool:
+    key, value = change.key, change.value
     if key == LISTENER:
         after = copy.deepcopy(before)
-        return _listen(after, str(value)) != before.get("listeners")
+        return _listen(after, change) != before.get("listeners")
     _require_tables(before, key)
     present = look_up(before, key)
     if isinstance(present, int | float) and isinstance(value, int | float):
@@ -105,13 +107,13 @@ def _require_tables(before: dict[str, object], key: tuple[str, ...]) -> None:
             raise RefusedPlan(f"{name} must be a table, [{name}]", where=f"{FILE}, {name}", next="Correct it there")
 
 
-def _listen(after: dict[str, object], address: str) -> list[dict[str, object]]:
+def _listen(after: dict[str, object], change: _Change) -> list[dict[str, object]]:
     entries = after.setdefault("listeners", [])
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise RefusedPlan(
             "listeners must be a list of tables, [[listeners]]", where=f"{FILE}, listeners", next="Correct it there"
         )
-    listeners.place(entries, address, lambda new: {"address": new})
+    listeners.place(entries, str(change.value), lambda new: {"address": new}, change.former)
     return entries
 
 
@@ -120,7 +122,7 @@ def _with(before: dict[str, object], changes: tuple[_Change, ...]) -> dict[str, 
     after = copy.deepcopy(before)
     for change in changes:
         if change.key == LISTENER:
-            _listen(after, str(change.value))
+            _listen(after, change)
             continue
         place = after
         for section in change.key[:-1]:
@@ -154,7 +156,7 @@ def _edited(text: str, changes: tuple[_Change, ...], after: dict[str, object]) -
 
 def _apply(document: tomlkit.TOMLDocument, change: _Change) -> None:
     if change.key == LISTENER:
-        editing.listen(document, str(change.value), change.comment)
+        editing.listen(document, str(change.value), change.comment, change.former)
     elif change.value is None:
         editing.remove(document, change.key)
     else:

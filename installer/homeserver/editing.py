@@ -31,15 +31,15 @@ def remove(document: TOMLDocument, key: tuple[str, ...]) -> None:
     del _table(document, key[:-1])[key[-1]]
 
 
-def listen(document: TOMLDocument, address: str, comment: str) -> None:
-    """Bring an address into ``[[listeners]]``, or into a list of inline tables where that is the form."""
+def listen(document: TOMLDocument, address: str, comment: str, former: str = "") -> None:
+    """Bring an address into ``[[listeners]]``, or into a list of inline tables; ``former`` gives way to it."""
     if "listeners" not in document:
         document["listeners"] = tomlkit.aot()
     above = document.as_string()
     entries = cast("MutableSequence[Any]", document["listeners"])
     before = len(entries)
     styled = isinstance(entries, AoT)
-    listeners.place(entries, address, _listener if styled else _inline_listener)
+    listeners.place(entries, address, _listener if styled else _inline_listener, former)
     if styled and len(entries) > before:
         added = entries[-1]
         _explain(added, "address", comment)

@@ -25,18 +25,19 @@ def overlap(first: str, second: str) -> bool:
     return len(hosts) == 1 or "::" in hosts or ("localhost" in hosts and bool(hosts & {"127.0.0.1", "::1"}))
 
 
-def place(listeners: MutableSequence[Listener], address: str, new: Callable[[str], Listener]) -> None:
+def place(listeners: MutableSequence[Listener], address: str, new: Callable[[str], Listener], former: str = "") -> None:
     """Bring ``address`` into the listeners, in place of the default and of what it cannot be bound beside.
 
     Args:
         listeners: the tables as they are; other keys in them stay.
         address: ``host:port``, taken as given: in a container it is a wildcard and stays one.
         new: makes a table for an address.
+        former: an address that we brought in earlier and that gives way, empty for none.
 
     Raises:
         RefusedPlan: the listener in the way speaks TLS, and a proxy talks plain HTTP to Palpo.
     """
-    taken = [number for number, listener in enumerate(listeners) if _gives_way(listener, address)]
+    taken = [number for number, listener in enumerate(listeners) if _gives_way(listener, address, former)]
     exact = [number for number in taken if listeners[number].get("address") == address]
     for number in taken:
         if _speaks_tls(listeners[number]):
@@ -56,9 +57,9 @@ def place(listeners: MutableSequence[Listener], address: str, new: Callable[[str
             del listeners[number]
 
 
-def _gives_way(listener: MutableMapping[str, object], address: str) -> bool:
+def _gives_way(listener: MutableMapping[str, object], address: str, former: str) -> bool:
     own = _address(listener)
-    return overlap(own, address) or (own == DEFAULT and not _speaks_tls(listener))
+    return overlap(own, address) or (own in {DEFAULT, former} and not _speaks_tls(listener))
 
 
 def _address(listener: MutableMapping[str, object]) -> str:

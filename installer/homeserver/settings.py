@@ -16,6 +16,9 @@ from palpo_installer.site import delegated, origin
 LIMITING_PROXIES = frozenset({"nginx", "haproxy"})
 """Proxies that limit logins, registrations and password checks for each client address themselves."""
 
+PLACEHOLDER_NAME = "your.server.name"
+"""Palpo does not start with this name, so nothing can belong to it."""
+
 LISTENER = ("listeners", "address")
 """The key that stands for the one of ``[[listeners]]`` that the proxy connects to."""
 
@@ -39,11 +42,13 @@ class Setting:
         key: its path, e.g. ``("db", "url")``; or ``LISTENER``.
         value: what must stand there; None: the key must not be there.
         comment: why, for the administrator who reads the file; may have several lines, empty for none.
+        former: for ``LISTENER`` the address that an earlier run wrote and that gives way, empty for none.
     """
 
     key: tuple[str, ...]
     value: str | int | float | bool | SecretReference | None
     comment: str = ""
+    former: str = ""
 
 
 def settings(answers: Answers, existing: bytes | None, layout: Layout) -> tuple[Setting, ...]:
@@ -149,14 +154,16 @@ def _federation(answers: Answers, file: dict[str, object]) -> Iterator[Setting]:
 
 def _keypair(answers: Answers, file: dict[str, object], layout: Layout) -> Iterator[Setting]:
     name = answers.names.server_name
-    if not look_up(file, ("keypair", "document")):
+    # The key of another server name is not taken over: others would believe that both are one server.
+    foreign = file.get("server_name", name) not in (name, PLACEHOLDER_NAME)
+    if foreign or not look_up(file, ("keypair", "document")):
         yield Setting(
             ("keypair", "document"),
             SecretReference(f"signing key of {name}", "signing-key", name),
             "What this server signs with when it talks to others. Without it Palpo makes up another one at every\n"
             f"start, and other servers stop believing it. Keep a copy: there is one under {layout.etc}.",
         )
-    if not look_up(file, ("keypair", "version")):
+    if foreign or not look_up(file, ("keypair", "version")):
         yield Setting(("keypair", "version"), key_version(name))
 
 

@@ -122,6 +122,7 @@ class WriteFile(ContentOperation):
         uid: its owner.
         gid: its group.
         planned: hash of the file that the plan was made for, empty for none.
+        unedited: what would stand in it if nobody had edited it, where ``text`` has somebody's edit in it.
     """
 
     path: Path
@@ -130,6 +131,12 @@ class WriteFile(ContentOperation):
     uid: int
     gid: int
     planned: str
+    unedited: Text | None = None
+
+    @property
+    def pure(self) -> Text:
+        """What is ours alone: by it the next run tells what somebody changed."""
+        return self.unedited or self.text
 
     def describe(self, host: Host) -> Description:
         """Show the difference, with the secrets of a private file masked."""
@@ -138,7 +145,15 @@ class WriteFile(ContentOperation):
         before, after = old or "", self.text.shown
         if not self.mode & 0o077:
             before, after = masked_pair(before, after)
-        return Description(f"{verb} {self.path}", unified(before, after, self.path), (f"mode {self.mode:04o}",))
+        details = (f"mode {self.mode:04o}", *(["with what you changed in it"] if self.unedited else []))
+        return Description(f"{verb} {self.path}", unified(before, after, self.path), details)
+
+    def act(self, bench: Workbench, before: Json) -> Json:
+        """Let the staged file become the real one; what is kept of it is the hash of what is ours alone."""
+        result = super().act(bench, before)
+        if self.unedited is None:
+            return result
+        return {**result, "sha256": hashlib.sha256(self.unedited.shown.encode()).hexdigest()}
 
     def data(self, bench: Workbench) -> bytes:
         """Return the bytes with the secrets in their places."""
@@ -248,8 +263,11 @@ def presentable(path: Path, old: str, new: str) -> tuple[str, str]:
 
 
 def unified(old: str, new: str, path: Path) -> str:
-    """Return a unified diff of two texts."""
-    lines = difflib.unified_diff(
-        old.splitlines(), new.splitlines(), f"{path} (now)", f"{path} (then)", lineterm="", n=3
-    )
-    return "\n".join(lines)
+    """Return a unified diff of a file as it is and as it will be."""
+    return difference(old, new, path, ("now", "then"))
+
+
+def difference(old: str, new: str, path: Path, called: tuple[str, str]) -> str:
+    """Return a unified diff of two texts of a file; ``called`` says what each is."""
+    before, after = (f"{path} ({each})" for each in called)
+    return "\n".join(difflib.unified_diff(old.splitlines(), new.splitlines(), before, after, lineterm="", n=3))

@@ -28,6 +28,7 @@ class ConfigurePalpo(ContentOperation):
         uid: its owner.
         gid: its group.
         planned: hash of the file that the plan was made for, empty for none.
+        former_name: the server name that the file may have and that is given up, empty for none.
     """
 
     path: Path
@@ -36,6 +37,7 @@ class ConfigurePalpo(ContentOperation):
     uid: int
     gid: int
     planned: str
+    former_name: str = ""
 
     def describe(self, host: Host) -> Description:
         """Show the difference with every secret masked."""
@@ -51,4 +53,4 @@ class ConfigurePalpo(ContentOperation):
 
     def merged(self, existing: bytes | None, reveal: Callable[[SecretReference], str]) -> bytes:
         """Return an existing file's bytes with the settings in them."""
-        return merge(existing, self.settings, reveal)
+        return merge(existing, self.settings, reveal, self.former_name)

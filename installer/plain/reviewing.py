@@ -10,15 +10,17 @@ from pathlib import Path
 
 from palpo_installer import answers_file, connection, review, saved_plan
 from palpo_installer.changes import Plan
+from palpo_installer.choices import Choices
 from palpo_installer.commands.following import carry_out
 from palpo_installer.conversation import PAGES, applying
 from palpo_installer.engine.confirmation import USUAL
-from palpo_installer.errors import AnswersError, HostError, InstallerError
+from palpo_installer.errors import AnotherServerName, AnswersError, HostError, InstallerError
 from palpo_installer.host import Host
 from palpo_installer.operations.paths import PathState, write_new
 from palpo_installer.plain.asking import Asking
 from palpo_installer.plain.console import Console
 from palpo_installer.plan import make
+from palpo_installer.planning.renaming import lost
 from palpo_installer.questions import SECRET_KEYS
 from palpo_installer.session import Session, begin, inputs_of
 
@@ -54,6 +56,9 @@ class Review:
         self.console = console
         self.host = host
         self.asking = asking
+        self._given_up: frozenset[str] = frozenset()
+        self._agreed_name = ""
+        self._asked: set[str] = set()
 
     def run(self) -> int:
         """Show, ask, do; return the exit code."""
@@ -81,7 +86,13 @@ class Review:
             self.console.say("Looking at the host, and making the plan ...")
             try:
                 session = begin(self.host, applying(self.asking.given, self.asking.talk()))
-                return Proposal(session, make(inputs_of(session)))
+                renaming = session.answers.names.server_name == self._agreed_name
+                plan = make(inputs_of(session, Choices(self._given_up, renaming)))
+                if not self._choose_edits(plan):
+                    return Proposal(session, plan)
+            except AnotherServerName as error:
+                if not self._agree(error):
+                    self.asking.run(self.asking.step_for(error.where))
             except AnswersError as error:
                 self.console.say(f"! {error}")
                 step = self.asking.step_for(error.where)
@@ -91,6 +102,27 @@ class Review:
             except InstallerError as error:
                 self.console.say(f"! {error}")
                 return None
+
+    def _choose_edits(self, plan: Plan) -> bool:
+        """Ask once for each edit whether it stays; return whether one is given up, so that the plan is another."""
+        new = [edit for edit in plan.edits if edit.subject not in self._asked]
+        for edit in new:
+            self.console.say(f"Edited by hand since the last run: {edit.subject}")
+            for text in (edit.theirs, *(f"  {sentence}" for sentence in edit.kept)):
+                self.console.copy(text)
+        self._asked |= {edit.subject for edit in new}
+        kept = "Keep your edit of {}? If not, it is given up, and a copy is kept."
+        given_up = {edit.subject for edit in new if not self.console.confirm(kept.format(edit.subject), default=True)}
+        self._given_up |= given_up
+        return bool(given_up)
+
+    def _agree(self, error: AnotherServerName) -> bool:
+        """Say what another server name costs, and let it be typed again; return whether it was."""
+        for sentence in lost(error.former, error.wanted):
+            self.console.say(f"! {sentence}")
+        agreed = self.console.ask("To go on, type the new server name again:").lower() == error.wanted
+        self._agreed_name = error.wanted if agreed else ""
+        return agreed
 
     def _ask(self, proposal: Proposal | None, text: str) -> Action:
         """Show the review but for its differences, which may be long, and return what to do, after all reading."""

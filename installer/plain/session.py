@@ -14,6 +14,7 @@ from palpo_installer.engine import launch, lock
 from palpo_installer.engine.confirmation import in_time, waiting
 from palpo_installer.engine.history import PastRun, runs, standing, unfinished
 from palpo_installer.engine.renewal import renew
+from palpo_installer.engine.rollback import edited_before
 from palpo_installer.errors import InstallerError
 from palpo_installer.facts import Facts, gather
 from palpo_installer.host import Host
@@ -188,8 +189,14 @@ class Visit:
         affected = ", ".join(one.id for one in past[: chosen + 1])
         if not self.console.confirm(f"Take back run {affected}?", default=False):
             return None
+        edited = edited_before(self.host.layout, past[chosen].id)
+        for path in edited:
+            self.console.say(f"Edited by hand since: {path}")
+        if edited and not self.console.confirm("Give up these edits? Copies are kept.", default=False):
+            return None
         self.changed = AT_WORK
-        return perform(self.host, past[chosen].id, "--roll-back", say=self.console.say)
+        arguments = ("--roll-back", *(["--discard-edits"] if edited else []))
+        return perform(self.host, past[chosen].id, *arguments, say=self.console.say)
 
     def _uninstall(self) -> int | None:
         """Show what is taken back and what stays; return the exit code, None where nothing was done."""

@@ -4,25 +4,36 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
 from palpo_installer.answers import Answers
 from palpo_installer.changes import Unchanged
+from palpo_installer.choices import ALL_EDITS
 from palpo_installer.errors import HostError, RefusedPlan
 from palpo_installer.facts import Facts
 from palpo_installer.homeserver.keys import existing_key
 from palpo_installer.host import Host
 from palpo_installer.layout import Layout
+from palpo_installer.merging import Merged, merge
 from palpo_installer.operations.files import MakeDirectory, MakeLink, WriteFile
 from palpo_installer.operations.paths import PathState, state_of
 from palpo_installer.secret import Secret, SecretReference, Text
+from palpo_installer.site import MARKER_HEADER
 
 AS_IT_SHOULD_BE = "is as it should be"
 AS_ROOT = "Try it as root"
 EDITED = "was edited by hand; your edit stays"
+IN_THE_WAY = "was edited by hand in the lines that these answers change; your edit stays"
+
+YOURS, OURS = ("as written", "your edit"), ("as written", "this run")
+"""What the sides of the two differences of an edit are called."""
+
+MARKER = re.compile(rf"(?<={MARKER_HEADER} )[0-9a-f]+")
+ANY_MARKER = "<marker>"
 
 
 @dataclass(frozen=True)
@@ -33,11 +44,14 @@ class Inputs:
         host: for looks at files that only the answers name; it is never written to.
         facts: what is.
         answers: what was chosen.
-        ours: what earlier runs installed: path and hash.
+        ours: what earlier runs installed: path, and hash of what was written.
         secrets: the secrets that were given as text, by name.
         command: how the timer starts this tool.
         now: the time, UTC.
         settled: what earlier runs wrote into palpo.toml, by key.
+        written: what earlier runs last did to each path that is ours as a whole.
+        overwrite: the subjects of the edits that the person gives up, or ``ALL_EDITS``.
+        renaming: whether the person agreed to give up the server name for another one.
     """
 
     host: Host
@@ -48,6 +62,9 @@ class Inputs:
     command: Path
     now: datetime
     settled: Mapping[tuple[str, ...], object] = field(default_factory=dict)
+    written: Mapping[str, WriteFile | MakeLink] = field(default_factory=dict)
+    overwrite: frozenset[str] = frozenset()
+    renaming: bool = False
 
     @property
     def layout(self) -> Layout:
@@ -66,9 +83,21 @@ class Inputs:
                 return existing_key(self.layout, reference.locator)
 
     def edited(self, path: Path) -> bool:
-        """Return whether a file of ours was changed by somebody since we wrote it."""
+        """Return whether a file of ours has other contents than we alone would have given it."""
         recorded, now = self.ours.get(str(path)), look(path)
         return recorded is not None and now.kind == "file" and now.sha256 != recorded
+
+    def gives_up(self, subject: str) -> bool:
+        """Return whether the person gives up an edit."""
+        return subject in self.overwrite or self.overwrite == ALL_EDITS
+
+    def base(self, path: Path) -> str | None:
+        """Return the text that the last run alone would have written, None where that is not known or secret."""
+        last = self.written.get(str(path))
+        if not isinstance(last, WriteFile) or last.pure.secrets:
+            return None
+        text = last.pure.shown
+        return text if hashlib.sha256(text.encode()).hexdigest() == self.ours.get(str(path)) else None
 
 
 def look(path: Path) -> PathState:
@@ -92,22 +121,60 @@ def missing_directories(paths: Iterable[Path]) -> tuple[MakeDirectory, ...]:
 def write(inputs: Inputs, path: Path, text: Text, mode: int) -> WriteFile | Unchanged:
     """Return the operation that makes a file of ours what it should be, or why nothing has to be done.
 
+    What somebody changed in it since stays, unless they give it up: the lines, and mode and owner of a file that
+    all may read.
+
     Raises:
-        RefusedPlan: a file that is not ours, or no regular file, is in the way.
+        RefusedPlan: a file that is not ours, or no regular file, is in the way; or an edit cannot be merged.
         HostError: what is there cannot be read.
     """
-    wanted, now = _digest(inputs, text), look(path)
-    if inputs.edited(path) and now.sha256 != wanted:
-        if wanted == inputs.ours[str(path)]:
-            return Unchanged(str(path), EDITED)
+    wanted, now, ours = _digest(inputs, text), look(path), str(path) in inputs.ours
+    if now.kind != "absent" and now.sha256 != wanted and not ours:
+        raise _in_the_way(path)
+    if now.kind != "file" or not ours or inputs.gives_up(str(path)):
+        return rewrite(inputs, path, text, mode)
+    # What others may read anyway has the mode and the owner that its administrator gave it.
+    rights = now if mode & 0o077 else replace(now, mode=mode, uid=os.geteuid(), gid=os.getegid())
+    if now.sha256 not in {wanted, inputs.ours[str(path)]}:
+        return _with_edit(inputs, path, text, rights)
+    made = rewrite(inputs, path, text, rights.mode)
+    return made if isinstance(made, Unchanged) else replace(made, uid=rights.uid, gid=rights.gid)
+
+
+def _with_edit(inputs: Inputs, path: Path, text: Text, now: PathState) -> WriteFile | Unchanged:
+    """Return how a file that somebody edited is brought up to date without losing the edit."""
+    if _digest(inputs, text) == inputs.ours[str(path)]:
+        return Unchanged(str(path), EDITED)
+    merged = merged_with_edit(inputs, path, text)
+    if merged is None:
         raise RefusedPlan(
             "was edited by hand, and these answers change it too",
             where=str(path),
-            next="Move your edit into a file of its own, or move this file away: it is then written anew",
+            next="Move your edit into a file of its own, or give it up with --overwrite-edits: a copy is kept",
         )
-    if now.kind != "absent" and now.sha256 != wanted and str(path) not in inputs.ours:
-        raise _in_the_way(path)
-    return rewrite(inputs, path, text, mode)
+    if merged.text == edited_text(inputs, path):
+        return Unchanged(str(path), IN_THE_WAY)
+    return WriteFile(path, Text(merged.text), now.mode, now.uid, now.gid, now.sha256, unedited=text)
+
+
+def merged_with_edit(inputs: Inputs, path: Path, text: Text) -> Merged | None:
+    """Return an edited file with a new text merged into it, None where what was written is not known, or secret."""
+    base, theirs = inputs.base(path), edited_text(inputs, path)
+    if base is None or theirs is None or text.secrets:
+        return None
+    # The marker is ours in every line: by it the gates tell which configuration answers.
+    plain = [MARKER.sub(ANY_MARKER, each) for each in (base, theirs, text.shown)]
+    merged, marker = merge(*plain), MARKER.search(text.shown)
+    whole = merged.text.replace(f"{MARKER_HEADER} {ANY_MARKER}", f"{MARKER_HEADER} {marker[0] if marker else ''}")
+    return replace(merged, text=whole)
+
+
+def edited_text(inputs: Inputs, path: Path) -> str | None:
+    """Return the text of a file that somebody edited, None where it is none."""
+    try:
+        return (inputs.host.read(path) or b"").decode()
+    except UnicodeDecodeError:
+        return None
 
 
 def rewrite(inputs: Inputs, path: Path, text: Text, mode: int) -> WriteFile | Unchanged:

@@ -1,39 +1,118 @@
-"""Ports that another program holds: found before anything is written."""
+"""Ports that another program holds: found before anything is written, with what can be done instead."""
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 
-from palpo_installer.answers import Address
+from palpo_installer.answers import Address, Answers, Delegation, Method
 from palpo_installer.errors import RefusedPlan
 from palpo_installer.facts.listeners import Listener
+from palpo_installer.layout import Layout
 from palpo_installer.proxies.base import Expectation, Rendering
+from palpo_installer.questions.support import is_supported
+
+PROXIES = {
+    "apache2": "apache",
+    "httpd": "apache",
+    "caddy": "caddy",
+    "haproxy": "haproxy",
+    "relayd": "relayd",
+    "traefik": "traefik",
+}
+"""Programs that are reverse proxies themselves, with the answer that stands for each."""
+
+OWN_PORT = (Delegation.SRV, Delegation.DIRECT)
 
 
-def refuse_taken_ports(rendering: Rendering, listeners: Sequence[Listener], nginx: int | None) -> None:
-    """Check that no other program holds a port that the proxy will need; another nginx is another program.
+@dataclass(frozen=True)
+class Taken:
+    """A port that somebody else holds.
+
+    Attributes:
+        holder: who.
+        families: the address families in which it keeps the proxy from the port, 4 and 6.
+    """
+
+    holder: Listener
+    families: tuple[int, ...]
+
+    def __str__(self) -> str:
+        families = " and ".join(f"IPv{family}" for family in self.families)
+        return f"{Address(self.holder.address, self.holder.port)} ({families}) is held by {identity(self.holder)}"
+
+
+def taken(rendering: Rendering, listeners: Sequence[Listener], nginx: int | None) -> tuple[Taken, ...]:
+    """Return every port that the proxy will need and another program holds; another nginx is another program.
 
     Args:
         rendering: what the proxy will listen on.
         listeners: who listens now.
         nginx: the master process of the proxy, None where it is stopped.
-
-    Raises:
-        RefusedPlan: one does, with its process, unit or container; nothing is stopped for us.
     """
     needed = (*rendering.plain.expectations, *rendering.secure.expectations)
+    found = []
     for listener in listeners:
         # Without root the owner may be hidden; then only the run itself can tell.
         if not listener.process or listener.pid == nginx:
             continue
-        if any(collides(listener, expectation) for expectation in needed):
-            where = str(Address(listener.address, listener.port))
-            raise RefusedPlan(
-                f"is held by {listener.owner}, and nginx needs it",
-                where=where,
-                next="Free the port yourself, or choose another one: delegation well-known needs 80 and 443 only",
-            )
+        collisions = [expectation for expectation in needed if collides(listener, expectation)]
+        if collisions:
+            families = sorted({ipaddress.ip_address(each.address).version for each in collisions})
+            found.append(Taken(listener, tuple(families)))
+    return tuple(found)
+
+
+def refuse_taken_ports(
+    rendering: Rendering,
+    listeners: Sequence[Listener],
+    nginx: int | None,
+    answers: Answers,
+    layout: Layout,
+    others: Collection[int] = (),
+) -> None:
+    """Check that no other program holds a port that the proxy will need; ``others`` are those of its other sites.
+
+    Raises:
+        RefusedPlan: one does; all of them are named, and what can be done. Nothing is stopped for us.
+    """
+    found = taken(rendering, listeners, nginx)
+    if found:
+        one = len({each.holder.port for each in found}) == 1
+        raise RefusedPlan(
+            f"{'; '.join(map(str, found))}. nginx needs {'it' if one else 'them'}",
+            where="ports" if not one else f"port {found[0].holder.port}",
+            next=" ".join(offers(found, answers, layout, others)),
+        )
+
+
+def offers(found: Sequence[Taken], answers: Answers, layout: Layout, others: Collection[int]) -> Iterator[str]:
+    """Yield what can be done about taken ports, one sentence each; every setting is an answer that there is."""
+    web = [each.holder for each in found if each.holder.port in {layout.http_port, layout.https_port}]
+    federation = [each.holder for each in found if each.holder.port == answers.federation.port]
+    yield from dict.fromkeys(_beside(holder) for holder in web if holder.process in PROXIES)
+    if answers.federation.delegation in OWN_PORT and federation and not web:
+        yield "With --set federation.delegation=well-known other servers come on the port of HTTPS, and need no other."
+        if answers.federation.delegation is Delegation.SRV:
+            yield "Or keep the SRV records and choose another port: --set federation.port=…"
+    proof = answers.certificates.method is Method.HTTP_01 and layout.http_port not in others
+    if proof and web and all(holder.port == layout.http_port for holder in web):
+        yield "Certificates that are there need no plain HTTP: --set certificates.method=files does without this port."
+    yield "Or free the port yourself: palpo-installer stops nothing for it."
+
+
+def _beside(holder: Listener) -> str:
+    kind = PROXIES[holder.process]
+    if is_supported("proxy.kind", kind):
+        return f"{holder.process} is a proxy that can serve Palpo itself: --set proxy.kind={kind}."
+    return f"{holder.process} is a proxy too, but this version cannot set it up."
+
+
+def identity(listener: Listener) -> str:
+    """Return everything that is known of who holds a port."""
+    known = {"process": str(listener.pid or ""), "unit": listener.unit, "container": listener.container}
+    return f"{listener.process} ({', '.join(f'{what} {name}' for what, name in known.items() if name)})"
 
 
 def collides(listener: Listener, expectation: Expectation) -> bool:

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from palpo_installer import answers_file
-from palpo_installer.certificates import renewal
 from palpo_installer.homeserver.configuration import merge
+from palpo_installer.homeserver.reading import values
 from palpo_installer.homeserver.settings import settings
 from palpo_installer.planning.inputs import Inputs
 from palpo_installer.planning.serving import Serving
+from palpo_installer.planning.upkeep import scheduled
+from palpo_installer.secret import SecretReference
 
 
 @dataclass(frozen=True)
@@ -34,12 +36,12 @@ def rendered(inputs: Inputs, serving: Serving) -> Iterator[RenderedFile]:
     path = inputs.answers.homeserver.config
     existing = inputs.host.read(path)
     wanted = settings(inputs.answers, existing, inputs.layout)
-    yield RenderedFile(path, merge(existing, wanted, lambda reference: reference.placeholder), 0o600)
-    layout = inputs.layout
-    if inputs.facts.system.init == "systemd":
-        yield RenderedFile(renewal.service_path(layout), renewal.service(layout, inputs.command).encode(), 0o644)
-        yield RenderedFile(renewal.timer_path(layout), renewal.timer(layout).encode(), 0o644)
-    else:
-        text = renewal.cron(layout, inputs.command, inputs.answers.names.server_name)
-        yield RenderedFile(renewal.cron_path(layout), text.encode(), 0o644)
-    yield RenderedFile(layout.answers, answers_file.text(inputs.answers).shown.encode(), 0o600)
+    former = str(values(existing).get("server_name", "")) if inputs.renaming else ""
+    yield RenderedFile(path, merge(existing, wanted, _placeholder, former), 0o600)
+    for place, text in scheduled(inputs).items():
+        yield RenderedFile(place, text.encode(), 0o644)
+    yield RenderedFile(inputs.layout.answers, answers_file.text(inputs.answers).shown.encode(), 0o600)
+
+
+def _placeholder(reference: SecretReference) -> str:
+    return reference.placeholder

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 
 from palpo_installer.answers import CertificateFiles, Method
 from palpo_installer.certificates import authority, store
@@ -17,6 +18,7 @@ from palpo_installer.gates import markers
 from palpo_installer.operations.certificates import IssueSelfSigned, OrderCertificate, ProbeChallenge
 from palpo_installer.operations.files import RemoveFile
 from palpo_installer.planning.inputs import AS_IT_SHOULD_BE, Inputs, link, missing_directories, write
+from palpo_installer.planning.ports import taken
 from palpo_installer.planning.taking_over import FormerSite, former_sites
 from palpo_installer.probe import ask
 from palpo_installer.proxies.base import Expectation, Part, Rendering
@@ -25,6 +27,9 @@ from palpo_installer.proxies.nginx.configuration import Nginx
 from palpo_installer.proxies.nginx.rendering import render
 from palpo_installer.secret import Text
 from palpo_installer.site import MARKER_HEADER, Site
+
+NONE = Part("", (), (), ())
+"""A half that is done without."""
 
 
 @dataclass(frozen=True)
@@ -49,14 +54,20 @@ class Serving:
         nginx = self.inputs.facts.nginx
         if nginx is None:
             raise RefusedPlan("nginx is not installed on this host", next="Install it, e.g.: apt-get install nginx")
-        if nginx.problems:
-            problem = nginx.problems[0]
+        for problem in nginx.problems:
+            if self._is_made_anew(problem.file):
+                continue
             raise RefusedPlan(
                 f"nginx's configuration cannot be read: {problem.message}",
                 where=f"{problem.file}:{problem.line}",
                 next="Correct this line, then plan again",
             )
         return nginx
+
+    def _is_made_anew(self, path: Path) -> bool:
+        """Return whether a file is ours, itself or its link, and is missing or given up as somebody edited it."""
+        file = path.resolve()
+        return str(file) in self.inputs.ours and (not file.exists() or self.inputs.gives_up(str(file)))
 
     @cached_property
     def certificates(self) -> Mapping[str, CertificateFiles]:
@@ -66,9 +77,19 @@ class Serving:
 
     @cached_property
     def rendering(self) -> Rendering:
-        """The proxy's files, and what proves them."""
-        inputs, taken = self.inputs, [block for each in self.former for block in each.blocks]
-        return render(self.site, self.nginx, inputs.facts.system, inputs.layout, self.certificates, taken)
+        """The proxy's files, and what proves them.
+
+        Where another program holds the port of plain HTTP, and neither an authority has to ask there nor another
+        site of nginx needs it, it is done without.
+        """
+        inputs, given_up = self.inputs, [block for each in self.former for block in each.blocks]
+        whole = render(self.site, self.nginx, inputs.facts.system, inputs.layout, self.certificates, given_up)
+        held = taken(replace(whole, secure=NONE), inputs.facts.listeners, self.nginx.pid)
+        asked = inputs.answers.certificates.method is Method.HTTP_01
+        if not held or asked or inputs.layout.http_port in self.others_ports:
+            return whole
+        finding = f"{'; '.join(map(str, held))}: plain HTTP is left to it, and not redirected to HTTPS"
+        return replace(whole, plain=NONE, findings=(*whole.findings, finding))
 
     @cached_property
     def former(self) -> tuple[FormerSite, ...]:
@@ -199,9 +220,26 @@ class Serving:
     def _activation(self, part: Part, *, enable: bool) -> ActivateNginx:
         parts = (self.rendering.plain, self.rendering.secure)
         files = [file.path for each in parts for file in each.files]
-        own = [*files, *(link.path for each in parts for link in each.links)]
+        own = [*files, *(link.path for each in parts for link in each.links), *self._earlier()]
         own += [each.removal.path for each in self.former]
-        return activate_nginx(self.nginx, self.inputs.facts.system, part.expectations, own, enable=enable)
+        made = activate_nginx(self.nginx, self.inputs.facts.system, part.expectations, own, enable=enable)
+        edited = (path for path in files if self.inputs.edited(path) and not self.inputs.gives_up(str(path)))
+        return replace(made, edited=tuple(edited))
+
+    @property
+    def others_ports(self) -> frozenset[int]:
+        """The ports that other sites of the proxy need."""
+        earlier = self._earlier()
+        others = (server for server in self.nginx.servers if server.file not in earlier)
+        return frozenset(listen.port for server in others for listen in server.listens)
+
+    def _earlier(self) -> tuple[Path, ...]:
+        """Return what earlier runs wrote and nginx reads."""
+        return tuple(file.path for file in self.nginx.files if str(file.path) in self.inputs.written)
+
+    def remaining(self, changed: Sequence[Change]) -> ActivateNginx:
+        """Return how nginx takes up that some of its files are gone; ``changed`` is what was done to the TLS ports."""
+        return self._activation(self.rendering.secure, enable=False) if changed else self.renewal()
 
     def obstacles(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return what forbids the orders, and what else there is to know about them."""

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+
 from palpo_installer import answers_file
+from palpo_installer.answers import Method
 from palpo_installer.certificates import renewal
 from palpo_installer.certificates.timer import ActivateTimer
 from palpo_installer.changes import AnyOperation, Change, Unchanged
@@ -14,15 +18,9 @@ from palpo_installer.secret import Text
 
 def timer(inputs: Inputs) -> tuple[tuple[Change, ...], tuple[Unchanged, ...], tuple[str, ...]]:
     """Return the change that makes the renewal run twice a day, what of it needs nothing, and findings."""
-    layout, systemd = inputs.layout, inputs.facts.system.init == "systemd"
-    if systemd:
-        texts = {
-            renewal.service_path(layout): renewal.service(layout, inputs.command),
-            renewal.timer_path(layout): renewal.timer(layout),
-        }
-    else:
-        server_name = inputs.answers.names.server_name
-        texts = {renewal.cron_path(layout): renewal.cron(layout, inputs.command, server_name)}
+    systemd, texts = inputs.facts.system.init == "systemd", scheduled(inputs)
+    if not texts:
+        return (), (), ()
     wanted = [write(inputs, path, Text(text), 0o644) for path, text in texts.items()]
     operations: tuple[AnyOperation, ...] = tuple(each for each in wanted if not isinstance(each, Unchanged))
     unchanged = tuple(each for each in wanted if isinstance(each, Unchanged))
@@ -32,6 +30,19 @@ def timer(inputs: Inputs) -> tuple[tuple[Change, ...], tuple[Unchanged, ...], tu
     activation = ActivateTimer("systemd" if systemd else "cron")
     change = Change("renewal of certificates, twice a day", (*missing_directories(texts), *operations), activation)
     return (change,), unchanged, findings
+
+
+def scheduled(inputs: Inputs) -> Mapping[Path, str]:
+    """Return the files that make the renewal run; none where somebody else renews the certificates."""
+    layout = inputs.layout
+    if inputs.answers.certificates.method in {Method.FILES, Method.PROXY}:
+        return {}
+    if inputs.facts.system.init == "systemd":
+        return {
+            renewal.service_path(layout): renewal.service(layout, inputs.command),
+            renewal.timer_path(layout): renewal.timer(layout),
+        }
+    return {renewal.cron_path(layout): renewal.cron(layout, inputs.command, inputs.answers.names.server_name)}
 
 
 def _has_cron(host: Host) -> bool:

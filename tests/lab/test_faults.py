@@ -159,7 +159,7 @@ def test_a_port_that_is_taken_is_named_before_anything_is_written(nginx: ThrowAw
     before = host.snapshot()
     refused = host.tool("apply", "--answers", ways.ANSWERS, "--yes")
     assert refused.returncode == 1
-    assert "198.18.0.10:8448: is held by python" in refused.stderr
+    assert "198.18.0.10:8448 (IPv4) is held by python" in refused.stderr
     assert host.snapshot() == before
 
 

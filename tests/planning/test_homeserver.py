@@ -17,7 +17,7 @@ from palpo_installer.homeserver.activation import RestartPalpo
 from palpo_installer.homeserver.keys import signing_key
 from palpo_installer.operations.files import MakeDirectory
 from palpo_installer.operations.palpo import ConfigurePalpo
-from palpo_installer.planning.homeserver import homeserver, restart, service_of
+from palpo_installer.planning.homeserver import homeserver, key_edits, moving, restart, service_of
 from palpo_installer.planning.inputs import AS_IT_SHOULD_BE, Inputs
 from palpo_installer.services import Service
 from tests.planning.made import again, carry_out, inputs_on, without_activations
@@ -100,16 +100,38 @@ def test_something_else_in_its_place_is_refused(inputs: Inputs, kind: str, words
 
 
 def test_a_value_that_was_changed_by_hand_stays(inputs: Inputs) -> None:
-    """What we wrote and somebody changed is kept and told, as long as the answer for it is the same."""
+    """What we wrote and somebody changed is kept and told, also where the answer for it changes; or is given up."""
     carry_out(without_activations(Plan((), homeserver(inputs)[0], (), (), ())), inputs)
     path = inputs.answers.homeserver.config
     path.write_text(path.read_text().replace("max_upload_size = 16777216", "max_upload_size = 1048576"))
-    changes, _, findings = homeserver(again(inputs))
-    assert changes == ()
-    assert f"max_upload_size in {path} was changed by hand, and stays as it is" in findings
+    assert homeserver(again(inputs))[0] == ()
+    (edit,) = key_edits(again(inputs))
+    assert (edit.subject, edit.kept, edit.ours) == (f"{path}: max_upload_size", (), "")
+    assert edit.theirs.endswith("\n-max_upload_size = 16777216\n+max_upload_size = 1048576")
     answers = replace(inputs.answers, homeserver=replace(inputs.answers.homeserver, max_upload_size=64 << 20))
-    chosen = operation(replace(again(inputs), answers=answers))
+    larger = replace(again(inputs), answers=answers)
+    (edit,) = key_edits(larger)
+    assert edit.kept == ("max_upload_size stays as you made it, though this run changes it too",)
+    assert homeserver(larger)[0] == ()
+    chosen = operation(replace(larger, overwrite=frozenset({edit.subject})))
     assert [setting.value for setting in chosen.settings if setting.key == ("max_upload_size",)] == [64 << 20]
+
+
+def test_a_listener_of_ours_moves_and_one_of_theirs_stays(inputs: Inputs) -> None:
+    """The address that an earlier run wrote gives way to the new one, and no other does."""
+    carry_out(without_activations(Plan((), homeserver(inputs)[0], (), (), ())), inputs)
+    path = inputs.answers.homeserver.config
+    ours = 'address = "127.0.0.1:8008"\n'
+    path.write_text(path.read_text().replace(ours, f'{ours}\n[[listeners]]\naddress = "10.0.0.1:9000"\n'))
+    answers = replace(inputs.answers.homeserver, listen=Address("127.0.0.1", 8010))
+    moved = replace(again(inputs), answers=replace(inputs.answers, homeserver=answers))
+    assert moving(moved) == ()
+    assert "until then nginx finds nobody" in moving(with_palpo(moved, found(runs_as="process")))[0]
+    assert "Palpo moves from 127.0.0.1:8008 to 127.0.0.1:8010: it is restarted" in moving(with_palpo(moved, UNIT))[0]
+    carry_out(without_activations(Plan((), homeserver(moved)[0], (), (), ())), moved)
+    listeners = tomllib.loads(path.read_text())["listeners"]
+    assert [each["address"] for each in listeners] == ["127.0.0.1:8010", "10.0.0.1:9000"]
+    assert homeserver(replace(again(moved), answers=moved.answers))[0] == ()
 
 
 def test_the_file_of_another_server_is_refused(inputs: Inputs) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from palpo_installer.conversation import PAGES, Page, talk
 from palpo_installer.facts import Facts
+from palpo_installer.facts.listeners import Listener
 from palpo_installer.facts.names import Name, ServiceRecord
 from palpo_installer.layout import Layout
 from palpo_installer.screens.asides import Seen, aside, named
@@ -96,3 +99,16 @@ def test_dns_is_asked_for_names_and_never_for_addresses() -> None:
     given: dict[str, object] = {"names.server_name": "192.0.2.1:8448", "names.client_host": "matrix.example.com"}
     seen = Seen(given, talk(given, known, layout), known, layout, {})
     assert named(seen.situation) == ("matrix.example.com",)
+
+
+def test_a_port_that_somebody_else_holds_is_said_where_it_is_chosen() -> None:
+    """With the choice that needs it, and gone with another: 8448 for srv, 80 for a proof."""
+    python = {"process": "python3", "pid": 77, "unit": "", "container": ""}
+    taken = [Listener("0.0.0.0", 8448, False, **python), Listener("::", 80, False, **python)]  # type: ignore[arg-type]
+    seen = replace(facts(), listeners=tuple(taken))
+    line = "! 0.0.0.0:8448 is held by python3 (process 77); nginx needs it"
+    assert line in below({"federation.delegation": "srv"}, seen)
+    assert line not in below({}, seen)
+    given: dict[str, object] = {"names.server_name": "example.com"}
+    assert "! [::]:80 is held" in beside("certificates", given, seen).below
+    assert beside("certificates", {**given, "certificates.method": "self-signed"}, seen).below == ""

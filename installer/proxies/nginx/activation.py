@@ -41,6 +41,7 @@ class ActivateNginx(Activation):
         enable: whether the plan makes its unit start at boot.
         patience: seconds for the right answers to come; nginx alone tries a taken port for 2.5.
         limit: seconds for each command.
+        edited: those of our files that have somebody's edit in them.
     """
 
     service: Service
@@ -52,6 +53,7 @@ class ActivateNginx(Activation):
     enable: bool
     patience: float = 15.0
     limit: float = 30.0
+    edited: tuple[Path, ...] = ()
 
     def describe(self, host: Host) -> Description:
         """Return how it shows itself."""
@@ -95,6 +97,8 @@ class ActivateNginx(Activation):
         verdict = diagnosis.examine(bench.host, record.service, self.limit)
         if not verdict.loads:
             whose = "our own file" if verdict.file in self.own else "a file that is not ours"
+            if verdict.file is not None and verdict.file.resolve() in {path.resolve() for path in self.edited}:
+                whose = "our own file with your edit in it, which may be why"
             raise GateFailed(
                 f"nginx's configuration does not load: {verdict.error}" + (f", in {whose}" if verdict.file else ""),
                 where=f"{verdict.file}:{verdict.line}" if verdict.file else "",
@@ -133,7 +137,12 @@ class ActivateNginx(Activation):
                 messages = diagnosis.journal_emergencies(host, service.unit, since)
             cause = diagnosis.explain(host, messages) or process.trouble(host, service)
             what = f"{cause} ({unproven.what})" if cause else unproven.what
-            raise GateFailed(what, where=unproven.where, next=unproven.next) from unproven
+            raise GateFailed(what, where=unproven.where, next=f"{unproven.next}{self._doubt}") from unproven
+
+    @property
+    def _doubt(self) -> str:
+        """What else may be why, where somebody's edit is in our files."""
+        return f". Your edit of {', '.join(map(str, self.edited))} may be why" if self.edited else ""
 
     def _compare(self, bench: Workbench, record: Before) -> None:
         """Compare the neighbours; a socket that was closed may answer now."""
