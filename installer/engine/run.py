@@ -99,7 +99,7 @@ class Run:
         if is_going_down(self.bench.host):
             return self._stay_open(cause, files)
         problems = files | services
-        self.tidy(keep=frozenset(problems))
+        problems |= self.tidy(keep=frozenset(problems))
         outcome = Outcome("not-put-back" if problems else result, cause, tuple(problems.values()))
         self._note(self._end(outcome, {}))
         return outcome
@@ -152,21 +152,29 @@ class Run:
         begun = self.progress.begun
         return tuple(step for step in self._steps() if step.name in begun)
 
-    def tidy(self, keep: frozenset[str] = frozenset()) -> None:
-        """Remove what was staged, but for the steps in ``keep``, which are still to be undone."""
+    def tidy(self, keep: frozenset[str] = frozenset()) -> dict[str, str]:
+        """Remove what was staged, but for the steps in ``keep``, which are still to be undone.
+
+        Returns:
+            What could not be removed, by step.
+        """
         done = self.progress
+        left: dict[str, str] = {}
         for step in self._steps():
             if step.name in done.prepared and step.name not in keep:
                 try:
                     step.operation.finish(self.bench, done.prepared[step.name])
                 except OSError as error:
-                    self.say("problem", f"left behind: {sentence(error)}", step.name)
+                    left[step.name] = f"left behind: {sentence(error)}"
+                    self.say("problem", left[step.name], step.name)
+        return left
 
     def _wait_for_orders(self) -> None:
         """Let an order that outlived its engine come to its end: the proxy must serve its proof until then."""
         try:
             self._settle()
-        except InstallerError as error:
+        except (InstallerError, OSError) as error:
+            # Also where its lock cannot be opened, as on a disk that became read-only: the files go back all the same.
             self.say("problem", sentence(error))
 
     def say(self, kind: Kind, text: str, step: str = "") -> None:

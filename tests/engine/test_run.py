@@ -17,6 +17,7 @@ from palpo_installer.engine.process import discard_edits, refuse_edits
 from palpo_installer.engine.run import Run
 from palpo_installer.errors import Interrupted, RefusedPlan
 from palpo_installer.operations import paths
+from palpo_installer.operations.paths import Replacement
 from tests.engine.plans import old_host, plan, records, run
 from tests.trees import tree
 
@@ -142,6 +143,39 @@ def test_a_request_to_stop_takes_everything_back(tmp_path: Path) -> None:
     going.bench = type(going.bench)(**{**vars(going.bench), "check": check})
     outcome = going.apply()
     assert (outcome.result, outcome.cause) == ("taken-back", "stopped on request")
+    assert tree(etc) == before
+
+
+def test_a_lock_of_orders_that_cannot_be_opened_keeps_nothing_from_going_back(tmp_path: Path) -> None:
+    """On a disk that became read-only nobody can say whether an order is under way, and the files go back."""
+    etc = old_host(tmp_path)
+    before, going = tree(etc), run(plan(etc, second_works=False), tmp_path)
+
+    def refuse() -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), "lines.jsonl")
+
+    going._settle = refuse
+    assert going.apply().result == "taken-back"
+    assert tree(etc) == before
+
+
+def test_what_was_staged_and_cannot_be_removed_is_not_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A host with our dot names on it is not as before: the run says so, and the next try removes them."""
+    etc = old_host(tmp_path)
+    before, made = tree(etc), plan(etc, second_works=False)
+    finish = Replacement.finish
+
+    def refuse(replacement: Replacement) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), replacement.staged)
+
+    monkeypatch.setattr(Replacement, "finish", refuse)
+    outcome = run(made, tmp_path).apply()
+    assert outcome.exit_code == 5
+    assert outcome.problems[0] == f"left behind: {etc}/.palpo-installer-0001-0.new: Read-only file system"
+    monkeypatch.setattr(Replacement, "finish", finish)
+    assert run(made, tmp_path).take_back("taken-back", "").result == "taken-back"
     assert tree(etc) == before
 
 
