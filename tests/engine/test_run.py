@@ -11,13 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from palpo_installer.changes import Plan
+from palpo_installer.changes import Change, Plan
 from palpo_installer.engine.journal import Journal, Record
 from palpo_installer.engine.process import discard_edits, refuse_edits
 from palpo_installer.engine.run import Run
 from palpo_installer.errors import Interrupted, RefusedPlan
 from palpo_installer.operations import paths
+from palpo_installer.operations.files import MakeLink, WriteFile
 from palpo_installer.operations.paths import Replacement
+from palpo_installer.secret import Text
+from palpo_installer.serialization import dump, load
 from tests.engine.plans import old_host, plan, records, run
 from tests.trees import tree
 
@@ -176,6 +179,34 @@ def test_what_was_staged_and_cannot_be_removed_is_not_forgotten(
     assert outcome.problems[0] == f"left behind: {etc}/.palpo-installer-0001-0.new: Read-only file system"
     monkeypatch.setattr(Replacement, "finish", finish)
     assert run(made, tmp_path).take_back("taken-back", "").result == "taken-back"
+    assert tree(etc) == before
+
+
+def test_two_names_of_one_place_are_refused_before_anything_is_done(tmp_path: Path) -> None:
+    """Where sites-enabled is a link to sites-available, the file and the link to it would be one and the same."""
+    etc = old_host(tmp_path)
+    (etc / "sites-enabled").symlink_to(".")
+    before = tree(etc)
+    file = WriteFile(etc / "ours", Text("ours"), 0o644, os.geteuid(), os.getegid(), "")
+    made = Plan((), (Change("ours", (file, MakeLink(etc / "sites-enabled/ours", "../ours", ""))),), (), (), ())
+    outcome = run(made, tmp_path).apply()
+    assert outcome.exit_code == 1
+    assert f"{etc}/sites-enabled/ours: is the same as {etc}/ours" in outcome.cause
+    assert tree(etc) == before
+    assert "acting" not in records(tmp_path)
+
+
+def test_names_that_are_not_utf8_are_kept_in_the_journal(tmp_path: Path) -> None:
+    """A path and a link's target may be any bytes; they come back from the journal as they are."""
+    etc = old_host(tmp_path)
+    (etc / "odd").symlink_to(os.fsdecode(b"caf\xe9\n"))
+    before = tree(etc)
+    link = MakeLink(etc / "odd", "site.conf", "link " + os.fsdecode(b"caf\xe9\n"))
+    new = WriteFile(etc / os.fsdecode(b"\xff"), Text("ours"), 0o644, os.geteuid(), os.getegid(), "")
+    made = load(dump(Plan((), (Change("ours", (link, new)),), (), (), ())), Plan)
+    assert run(made, tmp_path).apply().result == "applied"
+    assert (etc / os.fsdecode(b"\xff")).read_text() == "ours"
+    assert run(made, tmp_path).roll_back(refuse_edits).result == "rolled-back"
     assert tree(etc) == before
 
 

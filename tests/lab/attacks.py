@@ -218,7 +218,8 @@ NEEDS_SPACE = ("write", "mkdir", "symlink", "link", "linkat", "sendfile", "copy_
 
 def is_full(_run: Run, _moment: Moment | None, call: Call) -> int:
     """A disk without any space left: nothing can be written or made; files can be renamed and removed."""
-    needs = call.name in NEEDS_SPACE or (call.name == "openat" and call.arguments[2] & os.O_CREAT)
+    makes = call.name == "openat" and call.arguments[2] & os.O_CREAT and not os.path.lexists(call.paths[-1])
+    needs = call.name in NEEDS_SPACE or makes
     return errno.ENOSPC if needs and _is_file(call) else 0
 
 
@@ -280,7 +281,8 @@ ATTACKS: Mapping[str, Attack] = {
     "a read-only disk once it is done": Attack(recording, fail(errno.EROFS), frozenset({5}), is_read_only),
     "a time-out": Attack(starting(*TEST), stop_the_program, TAKEN_BACK),
     "a reload that says 0 and keeps the old": Attack(starting(*RELOAD), take_the_port, TAKEN_BACK),
-    "a reload that does nothing": Attack(starting(*RELOAD), stop_the_master, TAKEN_BACK),
+    # What an earlier change of the run made nginx serve, it serves until its master goes on.
+    "a reload that does nothing": Attack(starting(*RELOAD), stop_the_master, frozenset({1, 5})),
     "a reload that hangs": Attack(starting(*RELOAD), stop_the_program, TAKEN_BACK),
     "a reload that is done and hangs": Attack(starting(*RELOAD), reload_and_stop_the_program, TAKEN_BACK),
     "nginx dies": Attack(starting(*RELOAD), end_nginx, TAKEN_BACK, deadly=True),
