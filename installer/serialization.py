@@ -34,7 +34,15 @@ def tag(union: Any) -> None:  # noqa: ANN401 - type checkers have no type for a 
 def dump(value: object, declared: object = None) -> str:
     """Return a value as stable, indented JSON; ``declared`` is its type where that is a union."""
     plain = converter.unstructure(value, unstructure_as=declared)
-    return json.dumps(plain, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    return encode(plain, indent=1, sort_keys=True).decode() + "\n"
+
+
+def encode(plain: object, **form: Any) -> bytes:  # noqa: ANN401 - what json.dumps takes
+    r"""Return JSON in UTF-8; ``form`` is as for ``json.dumps``.
+
+    A file's name need not be UTF-8: its other bytes are surrogates in Python (PEP 383), and ``\udce9`` in JSON.
+    """
+    return json.dumps(plain, ensure_ascii=False, **form).encode(errors="backslashreplace")
 
 
 def load(text: str, declared: type[Value]) -> Value:

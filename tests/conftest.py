@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 import pytest
 
 CHECKS_FAILED = "PALPO_CHECKS_FAILED"
+TOLD = "told"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -36,7 +38,19 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
+@pytest.fixture
+def tell(request: pytest.FixtureRequest) -> Callable[[object], None]:
+    """Says something at the end of the whole run, such as how many cases there were."""
+    return lambda line: request.node.user_properties.append((TOLD, str(line)))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say so where it is looked for, above the last line."""
+    """Say what tests told, and above the last line, where it is looked for, that a static check failed."""
+    reports = [report for kind in ("passed", "failed") for report in terminalreporter.stats.get(kind, ())]
+    told = [(report.nodeid, line) for report in reports for key, line in report.user_properties if key == TOLD]
+    if told:
+        terminalreporter.section("counted")
+    for test, line in dict.fromkeys(told):
+        terminalreporter.line(f"{test.rpartition('/')[2]}: {line}")
     if os.environ.get(CHECKS_FAILED):
         terminalreporter.section("tests/check failed: see above", red=True)

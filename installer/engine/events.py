@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+from palpo_installer.serialization import encode
+
 Kind = Literal[
     "began", "preparing", "acting", "done", "undoing", "undone", "waiting", "problem", "finding", "unconfirmed", "ended"
 ]
@@ -44,9 +46,9 @@ class EventFile:
     def write(self, event: Event) -> None:
         """Append an event; a full disk must not stop a run that is taking back."""
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
-        line = json.dumps({**asdict(event), "at": now}, ensure_ascii=False) + "\n"
+        line = encode({**asdict(event), "at": now}) + b"\n"
         try:
-            os.write(self._descriptor, line.encode())
+            os.write(self._descriptor, line)
         except OSError:
             return
 

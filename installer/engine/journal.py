@@ -24,6 +24,7 @@ from palpo_installer import __version__
 from palpo_installer.errors import HostError
 from palpo_installer.operations.base import Json
 from palpo_installer.operations.paths import fsync_directory
+from palpo_installer.serialization import encode
 
 FORMAT = 1
 OPEN = "open"
@@ -76,8 +77,7 @@ class Journal:
         os.close(self._descriptor)
 
     def _write(self, *lines: Json) -> None:
-        texts = (json.dumps(fields, ensure_ascii=False, separators=(",", ":")) + "\n" for fields in lines)
-        data = "".join(texts).encode()
+        data = b"".join(encode(fields, separators=(",", ":")) + b"\n" for fields in lines)
         size = os.fstat(self._descriptor).st_size
         try:
             # A nearly full disk takes a part without an error.

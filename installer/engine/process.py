@@ -6,6 +6,7 @@ import json
 import logging
 import signal
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -18,6 +19,7 @@ from palpo_installer.engine.forgetting import forget_all, forget_earlier
 from palpo_installer.engine.history import (
     SECRETS,
     PastRun,
+    effective,
     forget_old_copies,
     forget_secrets,
     past_run,
@@ -109,6 +111,8 @@ class Engine:
         """Delete what nobody needs any more; what cannot be deleted fails nothing."""
         try:
             self._forget_uninstalled()
+            for run in effective(self.layout):
+                self._tidy(run, events)
             forget_old_copies(self.layout)
             forget_secrets(self.layout)
         except OSError as error:
@@ -134,6 +138,13 @@ class Engine:
             self._open(directory, EventFile(directory / "events.jsonl")).tidy()
         forget = forget_all if runs(self.layout)[-1].id == last else forget_earlier
         forget(self.layout)
+
+    def _tidy(self, run: PastRun, events: EventFile) -> None:
+        """Remove what a run had staged that was killed after its last record; it is complete, and nothing goes on."""
+        if run.reversible:
+            # The plan of another version is that version's business.
+            with suppress(HostError):
+                self._open(run.directory, events).tidy()
 
     def _carry_on(self, identity: str, events: EventFile) -> Outcome:
         for earlier in unfinished(self.layout):

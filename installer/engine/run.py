@@ -14,6 +14,7 @@ from palpo_installer.engine.events import Event, EventFile, Kind
 from palpo_installer.engine.journal import Journal, Progress, Record, progress, read
 from palpo_installer.errors import InstallerError, NotPutBack, RefusedPlan
 from palpo_installer.operations.base import Json, Operation, State, Workbench
+from palpo_installer.operations.paths import place
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ class Run:
         if is_going_down(self.bench.host):
             return self._stay_open(cause, files)
         problems = files | services
-        self.tidy(keep=frozenset(problems))
+        problems |= self.tidy(keep=frozenset(problems))
         outcome = Outcome("not-put-back" if problems else result, cause, tuple(problems.values()))
         self._note(self._end(outcome, {}))
         return outcome
@@ -160,21 +161,29 @@ class Run:
         begun = self.progress.begun
         return tuple(step for step in self._steps() if step.name in begun)
 
-    def tidy(self, keep: frozenset[str] = frozenset()) -> None:
-        """Remove what was staged, but for the steps in ``keep``, which are still to be undone."""
+    def tidy(self, keep: frozenset[str] = frozenset()) -> dict[str, str]:
+        """Remove what was staged, but for the steps in ``keep``, which are still to be undone.
+
+        Returns:
+            What could not be removed, by step.
+        """
         done = self.progress
+        left: dict[str, str] = {}
         for step in self._steps():
             if step.name in done.prepared and step.name not in keep:
                 try:
                     step.operation.finish(self.bench, done.prepared[step.name])
                 except OSError as error:
-                    self.say("problem", f"left behind: {sentence(error)}", step.name)
+                    left[step.name] = f"left behind: {sentence(error)}"
+                    self.say("problem", left[step.name], step.name)
+        return left
 
     def _wait_for_orders(self) -> None:
         """Let an order that outlived its engine come to its end: the proxy must serve its proof until then."""
         try:
             self._settle()
-        except InstallerError as error:
+        except (InstallerError, OSError) as error:
+            # Also where its lock cannot be opened, as on a disk that became read-only: the files go back all the same.
             self.say("problem", sentence(error))
 
     def say_unconfirmed(self, summary: str, within: int, until: datetime) -> None:
@@ -199,9 +208,11 @@ class Run:
 
     def _prepare(self) -> None:
         self.say("preparing", "copying what is there and reserving space")
+        places: dict[str, str] = {}
         for step in self._steps():
             self.bench.check()
             before = step.operation.prepare(self.bench, step.number)
+            self._refuse_twice(before, places)
             self.journal.append(Record("prepared", step.name, before))
             step.operation.stage(self.bench, before)
         for number, change in enumerate(self.plan.changes):
@@ -209,6 +220,20 @@ class Run:
                 self.bench.check()
                 record = Record("prepared", activation(number), change.activation.prepare(self.bench))
                 self.journal.append(record)
+
+    @staticmethod
+    def _refuse_twice(before: Json, places: dict[str, str]) -> None:
+        """Refuse what changes the same place as an earlier step: neither could tell its own state from the other's."""
+        path = str(before.get("path", ""))
+        if not path:
+            return
+        other = places.setdefault(place(Path(path)), path)
+        if other != path:
+            raise RefusedPlan(
+                f"is the same as {other}: one of the directories is a link to the other",
+                where=path,
+                next="Make a directory of its own in the place of the link, then plan again",
+            )
 
     def _act(self, number: int, change: Change) -> None:
         prepared = self.progress.prepared

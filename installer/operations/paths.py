@@ -79,6 +79,11 @@ def existing_ancestor(path: Path) -> Path:
     return next(parent for parent in path.parents if parent.is_dir())
 
 
+def place(path: Path) -> str:
+    """Return where a path really is: two that differ may be the same where a directory on the way is a link."""
+    return os.path.join(os.path.realpath(path.parent), path.name)  # noqa: PTH118 - Path.resolve fails on loops
+
+
 def write_new(path: Path, data: bytes, state: PathState) -> None:
     """Write a file that only we know yet, with its owner, mode and attributes, and sync it."""
     path.unlink(missing_ok=True)

@@ -92,11 +92,11 @@ def plan(etc: Path, *, second_works: bool = True) -> Plan:
     return Plan((), (first, second), (), (), ())
 
 
-def run(made: Plan, root: Path) -> Run:
+def run(made: Plan, root: Path, identity: str = "0001") -> Run:
     """Return a run of a plan, as the engine would open it."""
-    directory = root / "var" / "runs" / "0001"
+    directory = root / "var" / "runs" / identity
     directory.mkdir(parents=True, exist_ok=True)
-    return Run(made, directory, workbench(root / "var"), EventFile(directory / "events.jsonl"))
+    return Run(made, directory, workbench(root / "var", run=identity), EventFile(directory / "events.jsonl"))
 
 
 def records(root: Path) -> list[str]:

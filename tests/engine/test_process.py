@@ -110,6 +110,17 @@ def test_a_run_that_was_cut_off_is_taken_back(engine: Engine, layout: Layout, tm
     assert results(layout) == ["taken-back"]
 
 
+def test_what_a_complete_run_had_staged_goes_with_the_next_one(engine: Engine, layout: Layout, tmp_path: Path) -> None:
+    """A kill right after the last record leaves dot names beside the files of a run that nobody takes back."""
+    (tmp_path / "file").write_text("old")
+    engine.carry_on(registered(tmp_path, ("file", "text")))
+    left = tmp_path / ".palpo-installer-0001-0.old"
+    left.write_text("old")
+    engine.carry_on(registered(tmp_path, ("other", "text")))
+    assert not left.exists()
+    assert results(layout) == ["applied", "applied"]
+
+
 def cut_off(engine: Engine, layout: Layout, root: Path, name: str) -> None:
     """Apply a run and tear the end off its journal, as a power cut would."""
     identity = registered(root, (name, "text"))

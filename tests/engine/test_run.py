@@ -11,12 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from palpo_installer.changes import Plan
+from palpo_installer.changes import Change, Plan
 from palpo_installer.engine.journal import Journal, Record
 from palpo_installer.engine.process import discard_edits, refuse_edits
 from palpo_installer.engine.run import Run
 from palpo_installer.errors import Interrupted, RefusedPlan
 from palpo_installer.operations import paths
+from palpo_installer.operations.files import MakeLink, WriteFile
+from palpo_installer.operations.paths import Replacement
+from palpo_installer.secret import Text
+from palpo_installer.serialization import dump, load
 from tests.engine.plans import old_host, plan, records, run
 from tests.trees import tree
 
@@ -142,6 +146,67 @@ def test_a_request_to_stop_takes_everything_back(tmp_path: Path) -> None:
     going.bench = type(going.bench)(**{**vars(going.bench), "check": check})
     outcome = going.apply()
     assert (outcome.result, outcome.cause) == ("taken-back", "stopped on request")
+    assert tree(etc) == before
+
+
+def test_a_lock_of_orders_that_cannot_be_opened_keeps_nothing_from_going_back(tmp_path: Path) -> None:
+    """On a disk that became read-only nobody can say whether an order is under way, and the files go back."""
+    etc = old_host(tmp_path)
+    before, going = tree(etc), run(plan(etc, second_works=False), tmp_path)
+
+    def refuse() -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), "lines.jsonl")
+
+    going._settle = refuse
+    assert going.apply().result == "taken-back"
+    assert tree(etc) == before
+
+
+def test_what_was_staged_and_cannot_be_removed_is_not_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A host with our dot names on it is not as before: the run says so, and the next try removes them."""
+    etc = old_host(tmp_path)
+    before, made = tree(etc), plan(etc, second_works=False)
+    finish = Replacement.finish
+
+    def refuse(replacement: Replacement) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), replacement.staged)
+
+    monkeypatch.setattr(Replacement, "finish", refuse)
+    outcome = run(made, tmp_path).apply()
+    assert outcome.exit_code == 5
+    assert outcome.problems[0] == f"left behind: {etc}/.palpo-installer-0001-0.new: Read-only file system"
+    monkeypatch.setattr(Replacement, "finish", finish)
+    assert run(made, tmp_path).take_back("taken-back", "").result == "taken-back"
+    assert tree(etc) == before
+
+
+def test_two_names_of_one_place_are_refused_before_anything_is_done(tmp_path: Path) -> None:
+    """Where sites-enabled is a link to sites-available, the file and the link to it would be one and the same."""
+    etc = old_host(tmp_path)
+    (etc / "sites-enabled").symlink_to(".")
+    before = tree(etc)
+    file = WriteFile(etc / "ours", Text("ours"), 0o644, os.geteuid(), os.getegid(), "")
+    made = Plan((), (Change("ours", (file, MakeLink(etc / "sites-enabled/ours", "../ours", ""))),), (), (), ())
+    outcome = run(made, tmp_path).apply()
+    assert outcome.exit_code == 1
+    assert f"{etc}/sites-enabled/ours: is the same as {etc}/ours" in outcome.cause
+    assert tree(etc) == before
+    assert "acting" not in records(tmp_path)
+
+
+def test_names_that_are_not_utf8_are_kept_in_the_journal(tmp_path: Path) -> None:
+    """A path and a link's target may be any bytes; they come back from the journal as they are."""
+    etc = old_host(tmp_path)
+    (etc / "odd").symlink_to(os.fsdecode(b"caf\xe9\n"))
+    before = tree(etc)
+    link = MakeLink(etc / "odd", "site.conf", "link " + os.fsdecode(b"caf\xe9\n"))
+    new = WriteFile(etc / os.fsdecode(b"\xff"), Text("ours"), 0o644, os.geteuid(), os.getegid(), "")
+    made = load(dump(Plan((), (Change("ours", (link, new)),), (), (), ())), Plan)
+    assert run(made, tmp_path).apply().result == "applied"
+    assert (etc / os.fsdecode(b"\xff")).read_text() == "ours"
+    assert run(made, tmp_path).roll_back(refuse_edits).result == "rolled-back"
     assert tree(etc) == before
 
 

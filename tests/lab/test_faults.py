@@ -4,30 +4,17 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 
 import pytest
 
 from tests.lab import ways
 from tests.lab.hosts import CHECKOUT, ThrowAwayHost
+from tests.lab.load_on_neighbour import load_on_the_neighbour
 from tests.lab.running import until
 from tests.lab.services import Authority
 
 ENGINE = str(CHECKOUT / "tests/lab/faulty_engine.py")
-
-
-@contextmanager
-def load_on_the_neighbour(host: ThrowAwayHost) -> Iterator[dict[str, int]]:
-    """Ask the neighbour's site all the time; the counts are filled in at the end."""
-    counts: dict[str, int] = {}
-    running = host.start([host.python, str(CHECKOUT / "tests/lab/load.py")])
-    try:
-        yield counts
-    finally:
-        running.signal(signal.SIGTERM)
-        counts |= json.loads(running.wait().stdout)
-        print(f"neighbour: {counts['requests']} requests, {counts['failures']} failures")  # noqa: T201
 
 
 def engine(host: ThrowAwayHost, *arguments: str) -> int:
@@ -61,7 +48,7 @@ def steps(host: ThrowAwayHost, identity: str) -> list[str]:
     return [*map(str, range(operations)), *activations]
 
 
-def kills(host: ThrowAwayHost, places: Iterable[int]) -> int:
+def kills(host: ThrowAwayHost, places: Iterable[int], tell: Callable[[object], None]) -> int:
     """Kill an engine after each number of records; return how many of them were recovered from as promised."""
     before, neighbours, count = host.snapshot(), ways.neighbour_answers(host), 0
     with load_on_the_neighbour(host) as load:
@@ -73,27 +60,27 @@ def kills(host: ThrowAwayHost, places: Iterable[int]) -> int:
             assert ways.untouched(before, host) == {}, last
             forget_certificates(host)
             count += 1
-    print(f"killed and recovered {count} times")  # noqa: T201
-    assert load["failures"] == 0
+    tell(f"killed and recovered {count} times; neighbour, {load.phases[-1]}")
+    assert load.failures == 0
     assert ways.neighbour_answers(host) == neighbours
     return count
 
 
-def test_killed_at_some_records(nginx: ThrowAwayHost) -> None:
+def test_killed_at_some_records(nginx: ThrowAwayHost, tell: Callable[[object], None]) -> None:
     """SIGKILL right after a record of each kind: recover brings back the host, the neighbour answers throughout."""
     ways.prepare(nginx, None, "srv")
     identity, records = register(nginx)
     prepared = len(steps(nginx, identity))
-    assert kills(nginx, (1, prepared, prepared + 5, prepared + 14, records - 1)) == 5
+    assert kills(nginx, (1, prepared, prepared + 5, prepared + 14, records - 1), tell) == 5
 
 
 @pytest.mark.slow
-def test_killed_after_every_record(nginx: ThrowAwayHost) -> None:
+def test_killed_after_every_record(nginx: ThrowAwayHost, tell: Callable[[object], None]) -> None:
     """SIGKILL right after each single record: recover brings back the host, the neighbour answers throughout."""
     ways.prepare(nginx, None, "srv")
     _, records = register(nginx)
     forget_certificates(nginx)
-    assert kills(nginx, range(1, records)) == records - 1
+    assert kills(nginx, range(1, records), tell) == records - 1
 
 
 def test_killed_with_an_order_under_way(nginx: ThrowAwayHost, acme: Authority) -> None:
@@ -120,21 +107,21 @@ def test_killed_with_an_order_under_way(nginx: ThrowAwayHost, acme: Authority) -
         pytest.param("EACCES", "after", marks=pytest.mark.slow),
     ],
 )
-def test_an_error_at_every_act(nginx: ThrowAwayHost, error: str, when: str) -> None:
+def test_an_error_at_every_act(nginx: ThrowAwayHost, tell: Callable[[object], None], error: str, when: str) -> None:
     """ENOSPC or EACCES at each act, before or after its work: taken back at once, with the reason."""
     host = nginx
     ways.prepare(host, None, "srv")
     before = host.snapshot()
     identity, _ = register(host)
     places = steps(host, identity)
-    with load_on_the_neighbour(host) as counts:
+    with load_on_the_neighbour(host) as load:
         for step in places:
             assert engine(host, "fail", identity, step, when, error) == 1, step
             assert ways.untouched(before, host) == {}, step
             forget_certificates(host)
             identity, _ = register(host)
-    print(f"{len(places)} acts, {error} {when} each")  # noqa: T201
-    assert counts["failures"] == 0
+    tell(f"{len(places)} acts, {error} {when} each; neighbour, {load.phases[-1]}")
+    assert load.failures == 0
 
 
 def test_a_full_disk(nginx: ThrowAwayHost) -> None:

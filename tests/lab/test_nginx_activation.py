@@ -115,6 +115,23 @@ def test_a_port_that_another_program_holds(nginx: PrivateNginx, bench: Workbench
     assert nginx.ask(nginx.https, SHOP).status == 200
 
 
+def test_a_port_that_another_program_took_meanwhile(nginx: PrivateNginx, bench: Workbench) -> None:
+    """It was free before and is not now, and that is not ours to put back; one that nginx itself keeps is."""
+    nginx.start()
+    activation = nginx.activation("one", nginx.federation)
+    before = prepared(activation, bench)
+    nginx.install("one", nginx.federation)
+    with held(nginx.federation):
+        with pytest.raises(GateFailed, match="Address already in use"):
+            activation.activate(bench, before)
+        nginx.remove()
+        activation.restore(bench, before)
+    nginx.install("one", nginx.federation)
+    activation.activate(bench, before)
+    with pytest.raises(NotPutBack, match="takes connections now and did not before"):
+        activation.restore(bench, before)
+
+
 def test_an_error_in_another_sites_file_is_named_and_nothing_is_reloaded(
     nginx: PrivateNginx, bench: Workbench, said: Reports
 ) -> None:

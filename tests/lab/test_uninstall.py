@@ -10,10 +10,11 @@ import pytest
 from tests.lab import services, ways
 from tests.lab.booted import BootedHost
 from tests.lab.hosts import ADDRESS4, CHECKOUT, LabHost, ThrowAwayHost
+from tests.lab.load_on_neighbour import load_on_the_neighbour
 from tests.lab.services import Authority
 from tests.lab.snapshots import Snapshot, differences
 from tests.lab.test_booted_apply import install_palpo
-from tests.lab.test_faults import engine, load_on_the_neighbour
+from tests.lab.test_faults import engine
 
 STATE = "/var/lib/palpo-installer"
 SITES = "/etc/nginx/sites-available"
@@ -65,7 +66,7 @@ def test_all_runs_are_taken_back_and_what_stays_is_told(nginx: ThrowAwayHost, ac
     orders = ways.ledger_orders(host)
     with load_on_the_neighbour(host) as load:
         said = uninstall(host)
-    assert load["failures"] == 0
+    assert load.failures == 0
     assert ways.neighbour_answers(host) == neighbours
     assert 8448 not in {port for _, port in host.listening()}
     stays = {"/etc/palpo-installer/acme", "/etc/palpo-installer/keys", f"{STATE}/ledger.jsonl"}
@@ -204,7 +205,7 @@ def kills(host: ThrowAwayHost, every: int) -> int:
         assert host.tool("uninstall").stdout.startswith("Nothing is installed here")
     assert left(before, host) == {"/etc/palpo-installer/keys", "/etc/palpo-installer/self-signed"}
     assert not host.exists(STATE)
-    assert load["failures"] == 0
+    assert load.failures == 0
     assert ways.neighbour_answers(host) == neighbours
     return count
 

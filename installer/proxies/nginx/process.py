@@ -55,6 +55,16 @@ def trouble(host: Host, service: Service) -> str:
     return f"nginx's master process {pid} is stopped (SIGSTOP) and does nothing" if stopped else ""
 
 
+def family(host: Host, service: Service) -> frozenset[int]:
+    """Return the master process and its workers, none where nginx does not run."""
+    pid = services.main_process(host, service)
+    process = None if pid is None else host.process(pid)
+    try:
+        return frozenset() if process is None else frozenset({process.pid, *(each.pid for each in process.children())})
+    except psutil.Error:
+        return frozenset()
+
+
 def hang_up(host: Host, service: Service) -> None:
     """Reload by the signal itself (HUP), where the usual way to send it hangs or fails.
 

@@ -1,0 +1,262 @@
+"""Attacks runs of the engine on the host that it is started on, one after the other on the same host.
+
+    python -m tests.lab.attacker ANSWERS CASE...      a case is KIND:ATTACK, such as  WriteFile:ENOSPC
+
+Prints one JSON object for each case. Whatever the attack: the host is as before, or the change is complete, which is
+then rolled back, and the host is as before.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import psutil
+
+from palpo_installer.changes import Plan
+from palpo_installer.engine import launch
+from palpo_installer.engine.events import EventFile
+from palpo_installer.engine.events import parse as parse_events
+from palpo_installer.engine.history import past_run
+from palpo_installer.engine.process import Engine, refuse_edits
+from palpo_installer.host import Host
+from palpo_installer.operations.base import State
+from palpo_installer.plan import make
+from palpo_installer.session import Session, begin, given, inputs_of
+from tests.lab import load
+from tests.lab.attacked_kinds import FILES, ROWS, Kind, Scene, attacked_step, kinds, last_activation
+from tests.lab.attacks import ATTACKS, KILLED, Attack, Judge, Moment, Run, kill_nginx, named
+from tests.lab.snapshots import BELOW, SCAN, WITHOUT, differences, parse
+from tests.system_calls import watch
+
+STATE = "/var/lib/palpo-installer"
+CERTIFICATES = ("/etc/palpo-installer/acme", "/etc/palpo-installer/self-signed", f"{STATE}/ledger.jsonl")
+KEPT = (
+    *CERTIFICATES,
+    f"{STATE}/runs",
+    f"{STATE}/lock",
+    f"{STATE}/certbot",
+    "/etc/palpo-installer/keys",
+    "/var/lib/nginx",
+)
+"""What taking back leaves, and what a proxy writes by itself."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a case ended.
+
+    Attributes:
+        kind: what was attacked.
+        attack: how.
+        code: how the engine ended.
+        state: ``before``, ``complete``, or what is neither.
+        calls: how many calls the run made at its steps.
+        seconds: how long all of it took.
+        wrong: everything that is not as promised.
+    """
+
+    kind: str
+    attack: str
+    code: int
+    state: str
+    calls: int
+    seconds: float
+    wrong: tuple[str, ...]
+
+
+class Attacker:
+    """A host on which runs are attacked."""
+
+    def __init__(self, answers: str) -> None:
+        for path, data in FILES.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+            path.chmod(0o640)
+        self.host = Host()
+        self.session: Session = begin(self.host, given(self.host, Path(answers), ()))
+        self.scene = Scene(make(inputs_of(self.session)))
+        launch.register(Plan((), (), (), (), ()), {}, self.host.layout)
+        Path("/etc/palpo-installer").mkdir(mode=0o700, exist_ok=True)
+        self.before = self.seen()
+
+    def seen(self) -> dict[str, object]:
+        """Return the state of the host: files, open sockets, what a neighbour and the port 80 answer."""
+        scan = [sys.executable, "-I", "-c", SCAN, *BELOW, "--", *WITHOUT, *KEPT]
+        files = subprocess.run(scan, check=True, capture_output=True, text=True).stdout
+        sockets = sorted({f"{socket.address}:{socket.port}" for socket in self.host.listening()})
+        return {"files": parse(files), "sockets": sockets, "answers": load.answers()}
+
+    def attack(self, kind: Kind, name: str, attack: Attack) -> Result:
+        """Attack a run of the plan for a kind, recover where it was killed, and compare."""
+        began = time.monotonic()
+        plan = replace(self.scene.plan, changes=ROWS[kind](self.scene), rests_on=())
+        identity = self.registered(plan)
+        directory = self.host.layout.runs / identity
+        run = Run(directory, attacked_step(plan, kind), last_activation(plan), self.second)
+        judge = Judge(run, attack)
+        with run.ends:
+            code = watch(partial(self.carry_on, identity, kind if attack.raises else None), judge)
+        wrong = [] if run.struck else ["the attack never came"]
+        if code not in attack.ends:
+            wrong.append(f"the engine ended with {code}: {last_words(directory)}")
+        if any(other != 7 for other in run.answers):
+            wrong.append(f"another run ended with {run.answers}, not 7")
+        if past_run(directory).result in {"interrupted", "not-put-back"}:
+            wrong += self.recover(identity, again=attack.again)
+        if attack.deadly:
+            wrong += start_nginx_anew()
+        state = self.judged(plan, identity, wrong)
+        self.forget()
+        seconds = round(time.monotonic() - began, 1)
+        return Result(kind.__name__, name, code, state, run.calls, seconds, tuple(wrong))
+
+    def registered(self, plan: Plan) -> str:
+        """Register a run and return its id."""
+        return launch.register(plan, self.session.resolved.secrets, self.host.layout)
+
+    def second(self) -> int:
+        """Start another run, as somebody else would, and return its exit code."""
+        identity = self.registered(Plan((), (), (), (), ()))
+        return in_child(lambda: Engine(Host()).carry_on(identity))
+
+    @staticmethod
+    def carry_on(identity: str, raising: Kind | None) -> int:
+        """Be the engine of a run; the act of one kind may have a defect."""
+        quietly()
+        if raising is not None:
+            break_down(raising)
+        engine = Engine(Host())
+        engine.listen_to_signals()
+        return engine.carry_on(identity)
+
+    def recover(self, identity: str, *, again: bool) -> list[str]:
+        """Take back a run that was cut off; ``again`` is killed first at what it takes back."""
+        if again:
+            directory = self.host.layout.runs / identity
+            judge = Judge(Run(directory, "", "", self.second), replace(ATTACKS["killed before"], place=undoing))
+            code = watch(partial(self.carry_on, identity, None), judge)
+            if not judge.run.struck:
+                # There was nothing to take back.
+                return [] if code == 1 else [f"the recovery ended with {code}"]
+            if code not in KILLED:
+                return [f"the recovery was not killed, and ended with {code}"]
+        code = in_child(partial(self.carry_on, identity, None))
+        return [] if code == 1 else [f"the recovery ended with {code}"]
+
+    def judged(self, plan: Plan, identity: str, wrong: list[str]) -> str:
+        """Return in which state the host is, and note what is in neither; a complete change is rolled back."""
+        result = past_run(self.host.layout.runs / identity).result
+        if result == "applied":
+            wrong += self.incomplete(plan, identity)
+            code = in_child(lambda: Engine(Host()).roll_back(identity, refuse_edits))
+            wrong += [] if code == 0 else [f"the rollback ended with {code}"]
+        elif result != "taken-back":
+            wrong.append(f"the run is {result}: {past_run(self.host.layout.runs / identity).problems}")
+        now = self.seen()
+        for path, pair in differences(self.before["files"], now["files"]).items():  # type: ignore[arg-type]
+            wrong.append(f"{path}: {pair}")
+        wrong += [
+            f"{what}: {self.before[what]}, now {now[what]}"
+            for what in ("sockets", "answers")
+            if now[what] != self.before[what]
+        ]
+        return "complete" if result == "applied" else "before"
+
+    def incomplete(self, plan: Plan, identity: str) -> list[str]:
+        """Return what of a run that says it is complete is not."""
+        directory = self.host.layout.runs / identity
+        opened = Engine(self.host)._open(directory, EventFile(directory / "events.jsonl"))
+        steps = [(step.operation, opened.progress.prepared[step.name]) for step in opened.begun]
+        count = sum(len(change.operations) for change in plan.changes)
+        missing = [
+            str(operation) for operation, record in steps if operation.observe(opened.bench, record) is not State.AFTER
+        ]
+        return missing if len(steps) == count else [f"{len(steps)} of {count} operations were made", *missing]
+
+    def forget(self) -> None:
+        """Forget certificates and what the ledger knows, so that the next run is as long as the first one."""
+        for path in map(Path, CERTIFICATES):
+            if path.is_dir():
+                shutil.rmtree(path)
+            path.unlink(missing_ok=True)
+
+
+def last_words(directory: Path) -> str:
+    """Return the last thing that a run said."""
+    events, _ = parse_events((directory / "events.jsonl").read_bytes())
+    return events[-1].text if events else "nothing"
+
+
+def undoing(_run: Run, moment: Moment, _call: object) -> bool:
+    """At the first call by which something is taken back."""
+    return moment.after == "undoing" or moment.record == "undone"
+
+
+def quietly() -> None:
+    """Say nothing of errors that are meant; the results tell how it ended."""
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, 1)
+    os.dup2(nothing, 2)
+
+
+def break_down(kind: Kind) -> None:
+    """Let the acts of a kind raise what nobody thought of, when their work is done."""
+    name = "activate" if hasattr(kind, "activate") else "act"
+    act: Callable[..., object] = getattr(kind, name)
+
+    def broken(*arguments: object) -> None:
+        act(*arguments)
+        raise RuntimeError("nobody thought of this")
+
+    setattr(kind, name, broken)
+
+
+def in_child(work: Callable[[], int]) -> int:
+    """Do something in a child and return how it ended."""
+    if (pid := os.fork()) == 0:
+        status = 70
+        try:
+            quietly()
+            status = work()
+        finally:
+            os._exit(status)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def start_nginx_anew() -> list[str]:
+    """Start nginx as it was at first, not as a child of an engine whose system calls are judged."""
+    wrong = []
+    try:
+        kill_nginx()
+    except psutil.NoSuchProcess:
+        wrong.append("nginx does not run")
+    Path("/run/nginx.pid").unlink(missing_ok=True)
+    subprocess.run(["nginx"], check=True)
+    # It goes into the background before it writes its number.
+    while not Path("/run/nginx.pid").exists() or not Path("/run/nginx.pid").read_text():
+        time.sleep(0.01)
+    return wrong
+
+
+def main() -> None:
+    """Carry out the cases that the arguments name."""
+    by_name = {kind.__name__: kind for kind in kinds()}
+    answers, *cases = sys.argv[1:]
+    attacker = Attacker(answers)
+    for case in cases:
+        kind, _, attack = case.partition(":")
+        result = attacker.attack(by_name[kind], attack, named(attack))
+        print(json.dumps(asdict(result)), flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

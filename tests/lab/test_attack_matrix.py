@@ -1,0 +1,91 @@
+"""Every kind of operation meets every attack, on the real nginx: as before, or complete; neighbours answered."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from tests import system_calls
+from tests.lab import ways
+from tests.lab.attacked_kinds import ROWS, kinds
+from tests.lab.attacks import ATTACKS, KILLED_AT, named
+from tests.lab.hosts import CHECKOUT, ThrowAwayHost
+from tests.lab.load_on_neighbour import load_on_the_neighbour
+from tests.lab.services import Authority
+
+pytestmark = pytest.mark.skipif(not system_calls.is_possible(), reason="system calls are filtered on x86-64 only")
+
+Case = tuple[str, str]
+Tell = Callable[[object], None]
+
+MATRIX: list[Case] = [(kind.__name__, attack) for kind in kinds() for attack in ATTACKS]
+
+
+def diagonal() -> list[Case]:
+    """Return cases in which every kind and every attack comes at least once."""
+    names, attacks = [kind.__name__ for kind in kinds()], list(ATTACKS)
+    return [(names[n % len(names)], attacks[n % len(attacks)]) for n in range(max(len(names), len(attacks)))]
+
+
+def attack(host: ThrowAwayHost, cases: Sequence[Case]) -> list[dict[str, object]]:
+    """Carry out cases on a host, one after the other, and return how each ended."""
+    named = [f"{kind}:{attack}" for kind, attack in cases]
+    program = [host.python, "-m", "tests.lab.attacker", ways.ANSWERS, *named]
+    ended = host.run(program, environment={"PYTHONPATH": str(CHECKOUT)}, timeout=60 + 15 * len(cases))
+    assert ended.returncode == 0, ended.stderr
+    return [json.loads(line) for line in ended.stdout.splitlines()]
+
+
+def survives(host: ThrowAwayHost, cases: Sequence[Case], tell: Tell) -> None:
+    """Check all cases, and that the neighbour answered every request but where nginx itself was killed."""
+    neighbours = ways.neighbour_answers(host)
+    gentle = [case for case in cases if not named(case[1]).deadly]
+    with load_on_the_neighbour(host) as load:
+        results = attack(host, gentle)
+    deadly = [case for case in cases if named(case[1]).deadly]
+    if deadly:
+        results += attack(host, deadly)
+    states = [result["state"] for result in results]
+    met, attacks = ({case[position] for case in cases} for position in (0, 1))
+    ends = f"{states.count('before')} as before, {states.count('complete')} complete and then rolled back"
+    tell(f"{len(met)} kinds, {len(attacks)} attacks, {len(results)} cases: {ends}")
+    for phase in load.phases:
+        tell(f"neighbour, {phase}")
+    wrong = [f"{each['kind']}, {each['attack']}: {each['wrong']}" for each in results if each["wrong"]]
+    assert not wrong, "\n".join(wrong)
+    assert len(results) == len(cases)
+    assert load.failures == 0
+    assert ways.neighbour_answers(host) == neighbours
+
+
+@pytest.mark.parametrize("kind", kinds(), ids=lambda kind: str(kind.__name__))
+def test_every_kind_is_attacked(kind: type) -> None:
+    """What a plan may do to a host has a row in the matrix."""
+    assert kind in ROWS, f"{kind.__name__} is never attacked: give it a row in tests/lab/attacked_kinds.py"
+
+
+def test_each_kind_and_each_attack_once(nginx: ThrowAwayHost, acme: Authority, tell: Tell) -> None:
+    """Killed, refused, out of space, lied to, or told to stop: taken back or complete, never half."""
+    ways.prepare(nginx, acme, "srv")
+    survives(nginx, diagonal(), tell)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", kinds(), ids=lambda kind: str(kind.__name__))
+def test_every_attack_on_a_kind(nginx: ThrowAwayHost, acme: Authority, tell: Tell, kind: type) -> None:
+    """One row of the matrix on one host."""
+    ways.prepare(nginx, acme, "srv")
+    survives(nginx, [case for case in MATRIX if case[0] == kind.__name__], tell)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["RemoveFile", "ConfigurePalpo", "ProbeChallenge"])
+def test_killed_at_every_call(nginx: ThrowAwayHost, acme: Authority, tell: Tell, kind: str) -> None:
+    """SIGKILL at each single system call by which a run changes something, from the first to the last record."""
+    ways.prepare(nginx, acme, "srv")
+    (whole,) = attack(nginx, [(kind, "SIGHUP")])
+    calls = whole["calls"]
+    assert isinstance(calls, int)
+    survives(nginx, [(kind, f"{KILLED_AT}{number}") for number in range(calls)], tell)
