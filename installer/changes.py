@@ -10,6 +10,7 @@ from palpo_installer.certificates.timer import ActivateTimer
 from palpo_installer.homeserver.activation import RestartPalpo
 from palpo_installer.operations.certificates import IssueSelfSigned, OrderCertificate, ProbeChallenge
 from palpo_installer.operations.files import MakeDirectory, MakeLink, RemoveFile, WriteFile
+from palpo_installer.operations.lines import EditLines
 from palpo_installer.operations.palpo import ConfigurePalpo
 from palpo_installer.proxies.nginx.activation import ActivateNginx
 from palpo_installer.proxies.nginx.configuration import ReadFile
@@ -24,6 +25,7 @@ AnyOperation = (
     | ProbeChallenge
     | OrderCertificate
     | IssueSelfSigned
+    | EditLines
 )
 AnyActivation = ActivateNginx | RestartPalpo | ActivateTimer
 tag(AnyOperation)

@@ -24,7 +24,7 @@ def refuse_edited(runs: Sequence[Run]) -> None:
     for run in runs:
         prepared = run.progress.prepared
         for step in run.begun:
-            if "staged" not in prepared[step.name]:
+            if "staged" not in prepared[step.name] or step.operation.shared:
                 continue
             replacement = Replacement.read(prepared[step.name])
             now = found.get(replacement.path) or state_of(Path(replacement.path))

@@ -66,9 +66,11 @@ class Operation(Protocol):
 
     Attributes:
         lasting: what it brings about is never undone: certificates, accounts, keys.
+        shared: its file is somebody else's, who goes on editing it: that keeps nothing from being taken back.
     """
 
     lasting: ClassVar[bool] = False
+    shared: ClassVar[bool] = False
 
     def describe(self, host: Host) -> Description:
         """Return how it shows itself; reads only."""
