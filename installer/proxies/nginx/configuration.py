@@ -26,6 +26,50 @@ class Listen:
 
 
 @dataclass(frozen=True)
+class Location:
+    """One ``location`` directly in a server block.
+
+    Attributes:
+        modifier: ``=``, ``^~``, ``~``, ``~*``, ``@`` or empty.
+        path: the path, regular expression or name, without quotes.
+        file: where it stands.
+        line: in that file, from 1.
+    """
+
+    modifier: str
+    path: str
+    file: Path
+    line: int
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A directive that decides over requests before, or in spite of, the locations of a server block.
+
+    Attributes:
+        name: e.g. ``return``, ``if``, ``deny``.
+        arguments: without quotes; those of ``if`` without its parentheses.
+        file: where it stands.
+        line: in that file, from 1.
+        block: what stands in an ``if``.
+    """
+
+    name: str
+    arguments: tuple[str, ...]
+    file: Path
+    line: int
+    block: tuple[Rule, ...] = ()
+
+    @property
+    def where(self) -> str:
+        """File and line."""
+        return f"{self.file}:{self.line}"
+
+    def __str__(self) -> str:
+        return " ".join((self.name, *self.arguments))
+
+
+@dataclass(frozen=True)
 class ServerBlock:
     """One ``server`` block in ``http``.
 
@@ -36,6 +80,8 @@ class ServerBlock:
         file: where it begins.
         line: in that file, from 1.
         keys: the files of the ``ssl_certificate_key`` directives, in the order of ``certificates``.
+        locations: those directly in it, in reading order.
+        rules: what decides over its requests beside them, in reading order; what it inherits from ``http`` first.
     """
 
     names: tuple[str, ...]
@@ -44,6 +90,8 @@ class ServerBlock:
     file: Path
     line: int
     keys: tuple[str, ...] = ()
+    locations: tuple[Location, ...] = ()
+    rules: tuple[Rule, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from palpo_installer.proxies.nginx.build import Build
 from palpo_installer.proxies.nginx.configuration import IncludeDirectory, Listen, Problem, ServerBlock
+from palpo_installer.proxies.nginx.deciding import locations, rules
 from palpo_installer.proxies.nginx.tree import Directive
 
 MAGIC = frozenset("*?[")
@@ -64,6 +65,8 @@ def _server(server: Directive, http: Directive, folder: Path, resolve: Resolve) 
         file=server.file,
         line=server.line,
         keys=_inherited("ssl_certificate_key", server, http, folder),
+        locations=locations(server),
+        rules=rules(server, http),
     )
 
 
