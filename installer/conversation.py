@@ -56,7 +56,13 @@ PAGES = (
         "certificates",
         "Certificates",
         "Clients and other servers accept only certificates that are valid for the name they asked for.",
-        ("certificates.method", "certificates.email", "certificates.agree_terms", "certificates.files"),
+        (
+            "certificates.base_domain",
+            "certificates.method",
+            "certificates.email",
+            "certificates.agree_terms",
+            "certificates.files",
+        ),
         ("certificates.directory", "certificates.ca_file", "certificates.eab_file", "certificates.proxy"),
     ),
     Page(
@@ -94,12 +100,14 @@ class Field:
         shown: what stands in the field: what was typed, else the default; empty for none. Never a secret.
         chosen: whether somebody chose it, so that it is no default.
         problem: why it cannot be used, one sentence with what to do; empty when it can.
+        now: what is the case on this host, for answering it; empty for nothing to say.
     """
 
     question: Question
     shown: str
     chosen: bool
     problem: str
+    now: str = ""
 
 
 @dataclass(frozen=True)
@@ -141,7 +149,7 @@ def talk(given: Given, facts: Facts, layout: Layout) -> Talk:
         try:
             if not question.applies(situation):
                 continue
-            default = question.default(situation)
+            default, now = question.default(situation), question.now(situation)
         except AnswersError:
             # It rests on an answer that is not usable yet.
             continue
@@ -151,13 +159,13 @@ def talk(given: Given, facts: Facts, layout: Layout) -> Talk:
             typed = question.parse(raw) if chosen else None
             value = question.accept(default if typed is None else typed, situation)
         except AnswersError as error:
-            fields.append(
-                Field(question, _open(question, raw if chosen else default), chosen, sentence(error, question))
-            )
+            problem = sentence(error, question)
+            fields.append(Field(question, _open(question, raw if chosen else default), chosen, problem, now))
             continue
         if value is not None:
             earlier[question.key] = value
-        fields.append(Field(question, _open(question, raw if chosen and raw not in (None, "") else value), chosen, ""))
+        shown_now = _open(question, raw if chosen and raw not in (None, "") else value)
+        fields.append(Field(question, shown_now, chosen, "", now))
     return Talk(tuple(fields), earlier)
 
 

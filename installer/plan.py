@@ -28,18 +28,28 @@ def make(inputs: Inputs) -> Plan:
     refuse_taken_ports(serving.rendering, inputs.facts.listeners, serving.nginx.pid)
     plain, plain_left = serving.plain()
     started = bool(plain) and serving.nginx.pid is None
+    guests, guests_left = serving.guests()
     secure, secure_left = serving.secure(started=started)
     palpo, palpo_left, palpo_findings = homeserver(inputs)
     schedule, schedule_left, schedule_findings = timer(inputs)
     answered, answered_left = saved_answers(inputs)
     obstacles, certificate_findings = serving.obstacles()
-    changes = (*plain, *serving.orders(), *secure, *palpo, *schedule, *answered)
+    changes = (*plain, *guests, *serving.orders(), *secure, *palpo, *schedule, *answered)
     return Plan(
         summary=tuple(summary(answers, inputs.layout)),
         changes=changes,
-        unchanged=(*plain_left, *reused(serving), *secure_left, *palpo_left, *schedule_left, *answered_left),
+        unchanged=(
+            *plain_left,
+            *guests_left,
+            *reused(serving),
+            *secure_left,
+            *palpo_left,
+            *schedule_left,
+            *answered_left,
+        ),
         findings=(
             *serving.rendering.findings,
+            *serving.sites.findings(),
             *certificate_findings,
             *palpo_findings,
             *schedule_findings,

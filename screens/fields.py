@@ -105,6 +105,7 @@ class QuestionRow(Vertical):
         self.query_one(".text", Static).update(f"{self.question.text}{_mark(field)}")
         self.query_one(".note", Static).update(note)
         self.query_one(".note", Static).display = bool(note)
+        self.query_one(".advice", Static).update(" ".join(filter(None, (self.question.help, field.now))))
         self.query_one(".advice", Static).display = not note
         self._show_answer(field)
         self._show_problem(asked=field.chosen or self._pressed)

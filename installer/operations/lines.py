@@ -187,12 +187,13 @@ def _holds(data: bytes, directives: Collection[str]) -> bool:
 def _edited(data: bytes, add: dict[int, str], drop: Collection[str]) -> bytes:
     """Return a file with lines added in front of others, by their numbers, and all lines of some directives left out.
 
-    A new line ends as the one behind it does, which is there: a line of ours always stands in a block.
+    A new line ends as the one before it does, which is there: a line of ours always stands in a block.
     """
-    result = []
+    result: list[bytes] = []
     for number, line in enumerate(_lines(data), 1):
         if number in add:
-            result.append(add[number].encode() + (b"\r\n" if line.endswith(b"\r\n") else b"\n"))
+            windows = bool(result) and result[-1].endswith(b"\r\n")
+            result.append(add[number].encode() + (b"\r\n" if windows else b"\n"))
         if directive(line.decode(errors="replace")) not in drop:
             result.append(line)
     return b"".join(result)

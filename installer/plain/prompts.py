@@ -68,7 +68,8 @@ class Prompt:
     def explain(self) -> None:
         """Print the help."""
         example = f" For example: {self.question.example}" if self.question.example else ""
-        self.console.say(f"{self.question.help}{example}")
+        now = f" {self.field.now}" if self.field.now else ""
+        self.console.say(f"{self.question.help}{now}{example}")
         self.console.say(KEYS)
 
     def _line(self) -> str:

@@ -69,7 +69,7 @@ MAKES: dict[str, Callable[[Path], EditLines]] = {"add": adding, "drop": lambda s
 
 
 def test_one_line_is_added_and_nothing_else_changes(site: Path, tmp_path: Path) -> None:
-    """The line stands where it was planned, with the end of its neighbours; mode, owner and attributes are the same."""
+    """The line stands where it was planned, and ends as the one before it; mode, owner and attributes are the same."""
     before = state_of(site)
     done(adding(site), workbench(tmp_path))
     assert site.read_bytes() == SITE.replace(b"    location", f"{LINE.text}\n    location".encode())
@@ -82,7 +82,7 @@ def test_one_line_is_added_and_nothing_else_changes(site: Path, tmp_path: Path) 
     )
 
 
-def test_a_line_ends_as_the_one_behind_it(site: Path, tmp_path: Path) -> None:
+def test_a_line_ends_as_the_one_before_it(site: Path, tmp_path: Path) -> None:
     """In a file with line ends of Windows ours has them too."""
     site.write_bytes(b"server {\r\n}\r\n")
     done(adding(site, AddedLine("x;", 2)), workbench(tmp_path))

@@ -12,9 +12,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from palpo_installer.proxies.nginx.configuration import Listen, ServerBlock
-from palpo_installer.proxies.nginx.listens import is_tcp
-from palpo_installer.proxies.nginx.neighbours import Socket
 from palpo_installer.proxies.nginx.patterns import compiled
+from palpo_installer.proxies.nginx.sockets import Socket, is_tcp
 
 
 class By(StrEnum):
@@ -137,3 +136,21 @@ def _listening(servers: Sequence[ServerBlock]) -> Iterator[tuple[ServerBlock, Li
         for listen in block.listens:
             if is_tcp(listen, listen.port):
                 yield block, listen
+
+
+def speaks_tls(found: Answering) -> bool:
+    """Return whether a server block answers with TLS on one of the sockets where it is the one."""
+    return any("ssl" in each.options for each in found.block.listens if (each.address, each.port) in found.sockets)
+
+
+def who(found: Answering) -> str:
+    """Return who answers and why, in words, as ``… answers by its name``."""
+    reasons = {
+        By.NAME: "by its name",
+        By.WILDCARD: f"by a name with a wildcard ({' '.join(found.block.names)})",
+        By.PATTERN: f"by a pattern ({' '.join(found.block.names)})",
+        By.DEFAULT: "by chance, as the default",
+    }
+    families = {"0.0.0.0": "IPv4", "::": "IPv6"}  # noqa: S104
+    sockets = ", ".join(dict.fromkeys(families.get(address, address) for address, _ in found.sockets))
+    return f"{found.block.file}:{found.block.line} answers {reasons[found.by]} ({sockets})"

@@ -39,12 +39,8 @@ class Leaflet:
 
     @property
     def included(self) -> Path:
-        """What the line in the site includes.
-
-        A pattern for this one file: nginx goes on without a pattern's file, and would not start without a file that
-        is named outright, so that the site lives whatever becomes of ours.
-        """
-        return self.file.path.with_name(f"{self.file.path.name[:-1]}[{self.file.path.name[-1]}]")
+        """What the line in the site includes."""
+        return included(self.file.path)
 
     @property
     def title(self) -> str:
@@ -85,6 +81,20 @@ def leaflet(guest: Guest, directory: Path, nginx: Nginx) -> Leaflet:
     return Leaflet(guest, File(directory / name, text), marker)
 
 
+def included(path: Path) -> Path:
+    """Return what a line in a site includes to include one file: a pattern for it.
+
+    nginx goes on without the file of a pattern, and would not start without one that is named outright. So a site
+    lives whatever becomes of our file.
+    """
+    return path.with_name(f"{path.name[:-1]}[{path.name[-1]}]")
+
+
+def directories(top: Directive, layout: Layout) -> tuple[Path, ...]:
+    """Return where files of guests may lie, the usual place first."""
+    return top.file.parent / DIRECTORY, layout.etc / "nginx"
+
+
 def directory(top: Directive, layout: Layout) -> Path:
     """Return a directory for our files that no ``include`` of the configuration loads by itself.
 
@@ -97,7 +107,7 @@ def directory(top: Directive, layout: Layout) -> Path:
     """
     folder = top.file.parent
     patterns = [_full(argument, folder) for include in _includes(top) for argument in include.arguments]
-    for place in (folder / DIRECTORY, layout.etc / "nginx"):
+    for place in directories(top, layout):
         # Stands for every file there; a line of ours includes a single one, by its name.
         if not any(_loads(pattern, place / "any-443.conf") for pattern in patterns):
             return place

@@ -11,6 +11,7 @@ from palpo_installer.facts.system import System
 from palpo_installer.gates.neighbours import Neighbour
 from palpo_installer.proxies.base import Expectation
 from palpo_installer.proxies.nginx.configuration import ServerBlock
+from palpo_installer.proxies.nginx.sockets import Socket
 
 MADE_UP = "palpo-installer-probe"
 UNKNOWN = f"{MADE_UP}.invalid"
@@ -20,9 +21,6 @@ TARGETS = ("/", f"/{MADE_UP}", "/.well-known/", "/.well-known/security.txt", f"/
 """What a site is asked for where a few paths of it become ours: the nearest to those, and others."""
 
 HOST_NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*", re.IGNORECASE)
-
-Socket = tuple[str, int]
-"""An address and a port, as bound."""
 
 Sockets = Mapping[Socket, frozenset[str]]
 """The options of each socket: nginx takes them from whichever ``listen`` of the socket names them."""
