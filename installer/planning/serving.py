@@ -136,8 +136,9 @@ class Serving:
     def _probes(self, names: Collection[str]) -> Iterator[ProbeChallenge]:
         """Yield a probe for each configuration that answers challenges: ours, and the sites that include ours."""
         for part in (self.rendering.plain, *self.sites.parts):
-            asked = tuple(name for name in dict.fromkeys(e.name for e in part.expectations) if name in names)
-            places = {(e.address, e.port, e.proxy_protocol) for e in part.expectations}
+            plain = [expectation for expectation in part.expectations if not expectation.tls]
+            asked = tuple(name for name in dict.fromkeys(e.name for e in plain) if name in names)
+            places = {(e.address, e.port, e.proxy_protocol) for e in plain}
             if asked:
                 yield ProbeChallenge(asked, tuple(sorted(places)), self.inputs.layout.webroot)
 

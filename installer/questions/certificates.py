@@ -126,6 +126,7 @@ CERTIFICATES = (
             Choice(BaseCertificate.SITE, "that of its site", "Who renews it must reload the proxy, as for the site."),
             Choice(BaseCertificate.ORDERED, "one of its own", "Where it comes from is the next question."),
         ),
+        example=BaseCertificate.SITE,
     ),
     Question(
         key="certificates.method",

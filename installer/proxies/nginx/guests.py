@@ -72,6 +72,7 @@ def leaflet(guest: Guest, directory: Path, nginx: Nginx) -> Leaflet:
         header_inherit=nginx.version >= HEADER_INHERIT,
         sub_filter="http_sub_module" in nginx.modules,
         auth_request="http_auth_request_module" in nginx.modules,
+        bare=locations.bare,
         quoted=locations.quoted,
         document=locations.document,
         refusal=locations.refusal,
