@@ -164,7 +164,12 @@ class Certificates:
 
 @dataclass(frozen=True)
 class Answers:
-    """All the choices; the only thing a screen produces."""
+    """All the choices; the only thing a screen produces.
+
+    Attributes:
+        take_over: whether sites that the proxy has for our names may be switched off. It is consent to what is
+            there now, so answers.toml does not keep it.
+    """
 
     names: Names
     federation: Federation
@@ -173,3 +178,4 @@ class Answers:
     media: Address | None
     well_known: WellKnown
     certificates: Certificates
+    take_over: bool = False

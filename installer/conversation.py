@@ -50,7 +50,7 @@ PAGES = (
         "delegation",
         "How other servers find this one",
         "Matrix servers talk to each other. They start from the server name and must be led to this host.",
-        ("federation.delegation", "federation.port"),
+        ("federation.delegation", "federation.port", "proxy.take_over"),
     ),
     Page(
         "certificates",

@@ -15,7 +15,7 @@ from palpo_installer.facts.listeners import Listener
 from palpo_installer.facts.names import Name, ServiceRecord
 from palpo_installer.facts.palpo import Palpo
 from palpo_installer.facts.system import System
-from palpo_installer.proxies.nginx.answering import answering, who
+from palpo_installer.proxies.nginx.answering import answering
 from palpo_installer.proxies.nginx.configuration import Listen, Nginx, ServerBlock
 
 WIDTH = 80
@@ -75,7 +75,7 @@ def who_answers_for(facts: Facts, names: Iterable[str], ports: Iterable[int]) ->
     blocks = facts.nginx.servers if facts.nginx else ()
     for name, port in itertools.product(dict.fromkeys(names), ports):
         for found in answering(blocks, name, port):
-            yield f"{name}, port {port}: {who(found)}"
+            yield f"{name} today: {found}"
 
 
 def _listener(listener: Listener) -> str:

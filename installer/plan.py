@@ -8,6 +8,7 @@ from palpo_installer import site
 from palpo_installer.answers import Answers, BaseDomain, Delegation, Method
 from palpo_installer.changes import Plan
 from palpo_installer.layout import Layout
+from palpo_installer.planning import taking_over
 from palpo_installer.planning.homeserver import homeserver
 from palpo_installer.planning.inputs import Inputs, look
 from palpo_installer.planning.ports import refuse_taken_ports
@@ -50,6 +51,7 @@ def make(inputs: Inputs) -> Plan:
         findings=(
             *serving.rendering.findings,
             *serving.sites.findings(),
+            *taking_over.findings(serving.former, serving.site, serving.nginx),
             *certificate_findings,
             *palpo_findings,
             *schedule_findings,

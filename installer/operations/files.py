@@ -177,7 +177,10 @@ class RemoveFile(PathOperation):
     planned: str
 
     def describe(self, host: Host) -> Description:
-        """Show what goes."""
+        """Show what goes; of a link only the link does."""
+        if self.planned.startswith("link "):
+            target = self.planned.removeprefix("link ")
+            return Description(f"remove the link {self.path}", details=(f"{target}, to which it leads, stays",))
         old = host.text(self.path) or ""
         return Description(f"remove {self.path}", unified(old, "", self.path))
 

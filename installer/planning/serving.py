@@ -15,8 +15,10 @@ from palpo_installer.changes import AnyOperation, Change, Unchanged
 from palpo_installer.errors import HostError, RefusedPlan
 from palpo_installer.gates import markers
 from palpo_installer.operations.certificates import IssueSelfSigned, OrderCertificate, ProbeChallenge
+from palpo_installer.operations.files import RemoveFile
 from palpo_installer.planning.inputs import AS_IT_SHOULD_BE, Inputs, link, missing_directories, write
 from palpo_installer.planning.sites import Sites
+from palpo_installer.planning.taking_over import FormerSite, former_sites
 from palpo_installer.probe import ask
 from palpo_installer.proxies.base import Expectation, Part, Rendering
 from palpo_installer.proxies.nginx.activation import ActivateNginx, activate_nginx
@@ -67,8 +69,42 @@ class Serving:
     @cached_property
     def rendering(self) -> Rendering:
         """The proxy's files, and what proves them."""
-        inputs = self.inputs
-        return render(self.site, self.nginx, inputs.facts.system, inputs.layout, self.certificates)
+        inputs, taken = self.inputs, [block for each in self.former for block in each.blocks]
+        return render(self.site, self.nginx, inputs.facts.system, inputs.layout, self.certificates, taken)
+
+    @cached_property
+    def former(self) -> tuple[FormerSite, ...]:
+        """The sites of others that are switched off, where that was answered.
+
+        Raises:
+            RefusedPlan: one of them cannot be, or would leave its name without a site until there is a certificate.
+        """
+        if not self.inputs.answers.take_over:
+            return ()
+        former = former_sites(self.inputs.host, self.site, self.nginx)
+        both = next((each for each in former if each.plain and each.secure), None)
+        if both is not None and any(isinstance(order, OrderCertificate) for order in self.due):
+            raise RefusedPlan(
+                "this file serves plain HTTP and TLS: without it there is no TLS until a certificate is ordered",
+                where=str(both.removal.path),
+                next="Give the certificate that this site has now (certificates.method = files), or move its block for "
+                "plain HTTP into a file of its own; then plan again",
+            )
+        self.sites.refuse_switched_off([each.removal.path for each in former])
+        return former
+
+    @cached_property
+    def together(self) -> Part | None:
+        """Both halves as one, where one file of somebody else serves both and is switched off for them."""
+        plain, secure = self.rendering.plain, self.rendering.secure
+        if not any(each.plain and each.secure for each in self.former):
+            return None
+        return Part(
+            f"{plain.title}, and {secure.title}",
+            (*plain.files, *secure.files),
+            (*plain.links, *secure.links),
+            (*plain.expectations, *secure.expectations),
+        )
 
     @cached_property
     def sites(self) -> Sites:
@@ -101,7 +137,10 @@ class Serving:
 
     def plain(self) -> tuple[tuple[Change, ...], tuple[Unchanged, ...]]:
         """Return the change of port 80, and what of it needs nothing."""
-        operations, unchanged = self._files(self.rendering.plain)
+        if self.together is not None:
+            return (), ()
+        removals = tuple(each.removal for each in self.former if each.plain)
+        operations, unchanged = self._files(self.rendering.plain, removals)
         if not operations and self.nginx.pid is not None and self._is_live(self.rendering.plain):
             return (), unchanged
         activation = self._activation(self.rendering.plain, enable=self.nginx.unit_enabled is False)
@@ -144,17 +183,19 @@ class Serving:
 
     def secure(self, *, started: bool) -> tuple[tuple[Change, ...], tuple[Unchanged, ...]]:
         """Return the change of the TLS ports; ``started`` says whether an earlier change starts nginx."""
-        operations, unchanged = self._files(self.rendering.secure)
+        part = self.together or self.rendering.secure
+        removals = tuple(each.removal for each in self.former if self.together or not each.plain)
+        operations, unchanged = self._files(part, removals)
         if not self.sites.hostings:
             # Who answers from now on and the lines that led elsewhere change places in one reload.
             changed, kept = self.sites.operations()
             operations, unchanged = (*operations, *changed), (*unchanged, *kept)
-        if not operations and not self.due and self.nginx.pid is not None and self._is_live(self.rendering.secure):
+        if not operations and not self.due and self.nginx.pid is not None and self._is_live(part):
             return (), unchanged
-        activation = self._activation(self.rendering.secure, enable=False)
+        activation = self._activation(part, enable=self.together is not None and self.nginx.unit_enabled is False)
         if started:
             activation = replace(activation, start=False)
-        return (Change(self.rendering.secure.title, operations, activation),), unchanged
+        return (Change(part.title, operations, activation),), unchanged
 
     def shows_the_certificates(self) -> bool:
         """Return whether every TLS socket shows what is configured and the certificate that is on disk."""
@@ -165,7 +206,9 @@ class Serving:
         part = self.rendering.secure
         return self._activation(replace(part, expectations=self._on_disk(part)), enable=False)
 
-    def _files(self, part: Part) -> tuple[tuple[AnyOperation, ...], tuple[Unchanged, ...]]:
+    def _files(
+        self, part: Part, removals: tuple[RemoveFile, ...] = ()
+    ) -> tuple[tuple[AnyOperation, ...], tuple[Unchanged, ...]]:
         wanted = [
             *(write(self.inputs, file.path, Text(file.text), file.mode) for file in part.files),
             *(link(self.inputs, each.path, each.target) for each in part.links),
@@ -173,7 +216,7 @@ class Serving:
         operations = tuple(each for each in wanted if not isinstance(each, Unchanged))
         # Debian's sites-available may be missing where somebody made sites-enabled by hand.
         directories = missing_directories(each.path for each in operations)
-        return (*directories, *operations), tuple(each for each in wanted if isinstance(each, Unchanged))
+        return (*directories, *operations, *removals), tuple(each for each in wanted if isinstance(each, Unchanged))
 
     def _is_live(self, part: Part) -> bool:
         """Return whether every socket shows what the files on disk ask for."""
@@ -194,6 +237,7 @@ class Serving:
         parts = (self.rendering.plain, self.rendering.secure, *self.sites.parts)
         files = [file.path for each in parts for file in each.files]
         own = [*files, *(link.path for each in parts for link in each.links)]
+        own += [each.removal.path for each in self.former]
         hosts = {guest.name for guest in self.site.guests}
         return activate_nginx(self.nginx, self.inputs.facts.system, part.expectations, own, hosts, enable=enable)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 
 from palpo_installer.answers import CertificateFiles
 from palpo_installer.certificates.site import of_site
@@ -74,6 +75,21 @@ class Sites:
         """All of it: two lines may go into one file, so it is one change."""
         files = tuple(file for part in self.parts for file in part.files)
         return Part("; ".join(part.title for part in self.parts), files, (), ())
+
+    def refuse_switched_off(self, files: Collection[Path]) -> None:
+        """Refuse to switch off a file that a guest goes into.
+
+        Raises:
+            RefusedPlan: one of the files serves the guest's site too.
+        """
+        blocks = (place.block for hosting in self.hostings for place in hosting.places)
+        both = next((block for block in blocks if block.file in files), None)
+        if both is not None:
+            raise RefusedPlan(
+                "this site stays, and its file has a site that is to be switched off as well",
+                where=f"{both.file}:{both.line}",
+                next="Move them into files of their own, then plan again",
+            )
 
     def operations(self) -> tuple[tuple[AnyOperation, ...], tuple[Unchanged, ...]]:
         """Return what happens to lines, and then to files that none includes any more; and what stays of those."""

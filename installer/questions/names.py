@@ -9,7 +9,7 @@ from palpo_installer import naming, validation
 from palpo_installer.answers import BaseDomain, Delegation
 from palpo_installer.errors import AnswersError
 from palpo_installer.facts.palpo import PalpoConfiguration
-from palpo_installer.proxies.nginx.answering import Answering, By, answering, speaks_tls, who
+from palpo_installer.proxies.nginx.answering import Answering, By, answering, speaks_tls
 from palpo_installer.questions import readers
 from palpo_installer.questions.question import Choice, Kind, Question, Situation
 
@@ -79,8 +79,8 @@ def _base_domain_default(situation: Situation) -> object:
 
 def _base_domain_now(situation: Situation) -> str:
     """Return who answers for the base domain today, empty where no site of the proxy does."""
-    told = "; ".join(who(found) for found in answering_now(situation))
-    return f"For {situation.base} today {told}." if told else ""
+    told = "; ".join(str(found) for found in answering_now(situation))
+    return f"Who answers for {situation.base} today: {told}." if told else ""
 
 
 def _base_domain_moot(value: object, situation: Situation) -> object:
@@ -166,6 +166,22 @@ def _port_settled(value: object, situation: Situation) -> object:
     return value
 
 
+def _has_site(situation: Situation) -> bool:
+    """Return whether the proxy has a site of somebody else with a name and port that will be ours."""
+    nginx, layout = situation.facts.nginx, situation.layout
+    ours = serves_base(situation) or situation.get("names.base_domain", BaseDomain) is BaseDomain.OURS
+    names = {situation.answer("names.client_host", str), *([situation.base] if ours else [])}
+    ports = {layout.http_port, layout.https_port}
+    if has_own_port(situation):
+        names.add(situation.base)
+        ports.add(situation.answer("federation.port", int))
+    return any(
+        names & {name.lower() for name in block.names} and ports & {listen.port for listen in block.listens}
+        for block in (nginx.servers if nginx else ())
+        if "palpo-installer" not in block.file.name
+    )
+
+
 NAMES = (
     Question(
         key="names.server_name",
@@ -246,5 +262,16 @@ NAMES = (
             Choice("traefik", "Traefik"),
             Choice("kubernetes", "Kubernetes (Gateway API)"),
         ),
+    ),
+    Question(
+        key="proxy.take_over",
+        text="Whether the proxy's site for one of these names may be switched off",
+        help="Ours takes its place in the same moment, and a rollback brings it back. A file that serves other names "
+        "as well is refused. The answer is for this time only and is not kept.",
+        kind=Kind.FLAG,
+        read=readers.flag,
+        default=lambda _: False,
+        applies=_has_site,
+        example="true",
     ),
 )

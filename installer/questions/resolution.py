@@ -189,6 +189,7 @@ def _answers(situation: Situation) -> Answers:
             rtc_foci=tuple(str(url) for url in foci),
         ),
         certificates=_certificates(situation),
+        take_over=get("proxy.take_over", bool) or False,
     )
 
 

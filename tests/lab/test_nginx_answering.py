@@ -19,7 +19,7 @@ from tests.lab.test_facts_on_real_nginx import GATHER
 
 MAIN = "/srv/answering/nginx.conf"
 FIRST = 20_000
-SCENARIOS = 30
+SCENARIOS = 25
 REACHED = {"0.0.0.0": "127.0.0.9", "::": ADDRESS6}
 """An address at which a wildcard socket is asked: one that has no socket of its own."""
 

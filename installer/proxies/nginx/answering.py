@@ -25,6 +25,15 @@ class By(StrEnum):
     DEFAULT = "default"
 
 
+REASONS = {
+    By.NAME: "server_name {names}",
+    By.WILDCARD: "by a wildcard, server_name {names}",
+    By.PATTERN: "by a regular expression, server_name {names}",
+    By.DEFAULT: "only as the default there: server_name {names}",
+}
+"""In words."""
+
+
 @dataclass(frozen=True)
 class Answering:
     """A server block that answers for a name.
@@ -41,6 +50,15 @@ class Answering:
     by: By
     sockets: tuple[Socket, ...]
     doubts: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """Say it in a line, as for "who answers for example.com today"."""
+        sockets = ", ".join(
+            f"[{address}]:{port}" if ":" in address else f"{address}:{port}" for address, port in self.sockets
+        )
+        reason = REASONS[self.by].format(names=" ".join(self.block.names) or "no name")
+        doubt = f"; unless {' or '.join(self.doubts)} fits, which cannot be judged here" if self.doubts else ""
+        return f"{sockets}: {self.block.file}:{self.block.line} ({reason}){doubt}"
 
 
 def answering(servers: Sequence[ServerBlock], name: str, port: int, *, hostname: str = "") -> tuple[Answering, ...]:
@@ -141,16 +159,3 @@ def _listening(servers: Sequence[ServerBlock]) -> Iterator[tuple[ServerBlock, Li
 def speaks_tls(found: Answering) -> bool:
     """Return whether a server block answers with TLS on one of the sockets where it is the one."""
     return any("ssl" in each.options for each in found.block.listens if (each.address, each.port) in found.sockets)
-
-
-def who(found: Answering) -> str:
-    """Return who answers and why, in words, as ``… answers by its name``."""
-    reasons = {
-        By.NAME: "by its name",
-        By.WILDCARD: f"by a name with a wildcard ({' '.join(found.block.names)})",
-        By.PATTERN: f"by a pattern ({' '.join(found.block.names)})",
-        By.DEFAULT: "by chance, as the default",
-    }
-    families = {"0.0.0.0": "IPv4", "::": "IPv6"}  # noqa: S104
-    sockets = ", ".join(dict.fromkeys(families.get(address, address) for address, _ in found.sockets))
-    return f"{found.block.file}:{found.block.line} answers {reasons[found.by]} ({sockets})"

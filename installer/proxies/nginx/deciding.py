@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from palpo_installer.proxies.nginx.configuration import Location, Rule
+from palpo_installer.proxies.nginx.rewriting import VARIABLE
 from palpo_installer.proxies.nginx.tree import Directive
 
 REWRITING = frozenset({"return", "rewrite", "if", "set", "break"})
@@ -46,10 +48,28 @@ def _selector(arguments: tuple[str, ...]) -> tuple[str, str]:
 
 
 def rules(server: Directive, http: Directive) -> tuple[Rule, ...]:
-    """Return what decides over requests: what is inherited from ``http``, then what the server says itself."""
-    own = tuple(_rules(server, REWRITING | ACCESS | FOREIGN))
+    """Return what decides over requests: what is inherited from ``http``, then what the server says itself.
+
+    A variable that none of them asks for is left out: it may hold a key for some upstream, and is no concern of ours.
+    """
+    found = tuple(_rules(server, REWRITING | ACCESS | FOREIGN))
+    own = tuple(_without_unused(found, frozenset(_asked_for(found))))
     said = {_list(rule.name) for rule in own}
     return (*(rule for rule in _rules(http, ACCESS | FOREIGN) if _list(rule.name) not in said), *own)
+
+
+def _asked_for(rules: Iterable[Rule]) -> Iterator[str]:
+    """Yield the names of variables that rules read; ``set`` writes its first."""
+    for rule in rules:
+        for argument in rule.arguments[rule.name == "set" :]:
+            yield from (name for pair in VARIABLE.findall(argument) for name in pair if name)
+        yield from _asked_for(rule.block)
+
+
+def _without_unused(rules: Iterable[Rule], asked: frozenset[str]) -> Iterator[Rule]:
+    for rule in rules:
+        if rule.name != "set" or (rule.arguments and rule.arguments[0].lstrip("$") in asked):
+            yield replace(rule, block=tuple(_without_unused(rule.block, asked)))
 
 
 def _list(name: str) -> str:

@@ -16,10 +16,10 @@ HEADING = 20
 
 CLAIM = re.compile(
     r"\bmanaged by\s+(?P<manager>[\w.-]+)"
-    r"|\bgenerated (?:automatically )?by\s+(?P<generator>[\w.-]+)"
+    r"|^\W*(?:this .{0,60})?generated (?:automatically )?by\s+(?P<generator>[\w.-]+)"
     r"|\bdo(?: not|n'?t) (?:edit|modify|change|touch)\b|\bauto(?:matically)?[- ]?generated\b"
     r"|\b(?:changes|edits|modifications)\b.{0,40}\b(?:lost|overwritten)\b"
-    r"|\bwill be overwritten\b|\bansible_managed\b",
+    r"|\bwill be overwritten\b|\bansible[ _]managed\b",
     re.IGNORECASE,
 )
 """What programs write at the beginning of files that they write again."""

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from palpo_installer.errors import RefusedPlan
-from palpo_installer.proxies.nginx.locations import bare
 from palpo_installer.proxies.nginx.tokens import Kind, Token, Unreadable, tokens
 
 BY_HAND = "Add the line by hand"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+INCLUDED = re.compile(r"/[A-Za-z0-9._/+=@*\[\]-]+")
+"""Paths that nginx reads as one word. With a ``*`` it may be that there is no such file (yet)."""
+
 NOTE = b"# added by palpo-installer, which removes it again on uninstall"
 
 
@@ -115,8 +117,14 @@ def _indent(data: bytes, block: tuple[Token, ...]) -> bytes:
 
 
 def line_of(path: Path) -> str:
-    """Return the line for a person to add: the directive alone."""
-    return f"include {bare(str(path))};"
+    """Return the line for a person to add: the directive alone.
+
+    Raises:
+        RefusedPlan: the path has a character that means something to nginx.
+    """
+    if not INCLUDED.fullmatch(str(path)):
+        raise RefusedPlan("this path cannot stand in an nginx configuration", where=str(path))
+    return f"include {path};"
 
 
 def insert(data: bytes, where: Insertion, path: Path) -> bytes:
@@ -134,11 +142,13 @@ def insert(data: bytes, where: Insertion, path: Path) -> bytes:
 
 def _require_one_more(before: bytes, after: bytes, where: Insertion, path: Path) -> None:
     """Check by reading again that exactly our directive came in, directly in a block, and nothing else changed."""
-    old, new = ([(token.kind, token.depth, token.text) for token in tokens(data)] for data in (before, after))
-    at = sum(token.end <= where.offset for token in tokens(before))
+    found = tokens(before)
+    old, new = ([(token.kind, token.depth, token.text) for token in read] for read in (found, tokens(after)))
+    at = sum(token.end <= where.offset for token in found)
     depth = new[at][1] if at < len(new) else 0
     words = [(Kind.WORD, depth, b"include"), (Kind.WORD, depth, str(path).encode()), (Kind.END, depth, b";")]
-    if depth < 1 or new != old[:at] + words + old[at:]:
+    amid = at > 0 and old[at - 1][0] is Kind.WORD
+    if depth < 1 or amid or new != old[:at] + words + old[at:]:
         raise RefusedPlan("a line cannot be added without changing what is there", where=str(path), next=BY_HAND)
 
 
@@ -151,6 +161,19 @@ def present(data: bytes, path: Path) -> tuple[int, ...]:
         return tuple(each[0].line for each in _includes(tokens(data), path))
     except Unreadable:
         return ()
+
+
+def includes(data: bytes, line: int, path: Path) -> bool:
+    """Return whether the server block that begins at a line has a directive, directly in it, that includes a path.
+
+    False also where no such block can be read.
+    """
+    try:
+        found = tokens(data)
+    except Unreadable:
+        return False
+    inside = [_block(found, at) for at, token in enumerate(found) if token.line == line and _begins_server(found, at)]
+    return any(first.depth == block[0].depth + 1 for block in inside for first, _ in _includes(block, path))
 
 
 def _includes(found: tuple[Token, ...], path: Path) -> list[tuple[Token, Token]]:

@@ -23,7 +23,8 @@ def refuse_taken_name(host: VirtualHost, neighbours: Neighbours) -> None:
             raise RefusedPlan(
                 f"{host.name} already has a site on port {host.port}",
                 where=f"{neighbour.file}:{neighbour.line}",
-                next="Remove the name there, or answer that this site stays (base_domain = existing)",
+                next="Remove the name there, let this site be switched off (proxy.take_over = true), or, for the "
+                "server name, answer that its website stays (base_domain = existing)",
             )
 
 

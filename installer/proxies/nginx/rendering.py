@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from palpo_installer.answers import Address, CertificateFiles
@@ -14,7 +14,7 @@ from palpo_installer.layout import Layout
 from palpo_installer.proxies import templates
 from palpo_installer.proxies.base import Expectation, Part, Rendering
 from palpo_installer.proxies.nginx import locations
-from palpo_installer.proxies.nginx.configuration import Nginx
+from palpo_installer.proxies.nginx.configuration import Nginx, ServerBlock
 from palpo_installer.proxies.nginx.listens import (
     HTTP2_DIRECTIVE,
     Listening,
@@ -75,7 +75,12 @@ class Server:
 
 
 def render(
-    site: Site, nginx: Nginx, system: System, layout: Layout, certificates: Mapping[str, CertificateFiles]
+    site: Site,
+    nginx: Nginx,
+    system: System,
+    layout: Layout,
+    certificates: Mapping[str, CertificateFiles],
+    taken: Collection[ServerBlock] = (),
 ) -> Rendering:
     """Return both files, and what every bound address must show once they are live.
 
@@ -85,13 +90,14 @@ def render(
         system: for the addresses of this host.
         layout: for the addresses of sockets that are new.
         certificates: for each of ``site.certificates`` the files that will hold it.
+        taken: server blocks of others that the change removes; their sockets stay open, as ours.
 
     Raises:
         RefusedPlan: nginx has no place for our files, somebody else has a name or a port, or a word of the
             site cannot be written in nginx's language.
     """
     placement = place(nginx)
-    ours = [server for server in nginx.servers if placement.owns(server.file)]
+    ours = [server for server in nginx.servers if placement.owns(server.file) or server in taken]
     neighbours = Neighbours(
         tuple(server for server in nginx.servers if server not in ours),
         tuple(listen for server in ours for listen in server.listens),
