@@ -18,6 +18,13 @@ class BaseDomain(StrEnum):
     ELSEWHERE = "elsewhere"
 
 
+class BaseCertificate(StrEnum):
+    """Which certificate our own port shows for a server name whose website is a site of this proxy."""
+
+    SITE = "site"
+    ORDERED = "ordered"
+
+
 class Delegation(StrEnum):
     """How other servers find this one (Matrix spec, server-server API, "Resolving server names")."""
 
@@ -140,6 +147,8 @@ class Certificates:
         eab_file: a file with the external account's key id and HMAC key, None where the CA needs none.
         proxy: the URL of an HTTP proxy for talking to the directory, empty for none.
         files: for ``files``: by name.
+        base_domain: for a server name whose website is a site of this proxy, and federation on a port of its own:
+            that site's certificate, or one by ``method``.
     """
 
     method: Method
@@ -150,6 +159,7 @@ class Certificates:
     eab_file: Path | None
     proxy: str
     files: Mapping[str, CertificateFiles] = field(default_factory=dict)
+    base_domain: BaseCertificate = BaseCertificate.ORDERED
 
 
 @dataclass(frozen=True)

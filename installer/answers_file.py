@@ -12,7 +12,7 @@ import tomlkit
 from tomlkit.container import Container
 from tomlkit.items import Table
 
-from palpo_installer.answers import Answers
+from palpo_installer.answers import Answers, BaseDomain, Delegation
 from palpo_installer.errors import AnswersError
 from palpo_installer.questions import QUESTIONS, SECRET_KEYS, Kind, Question, question_for
 from palpo_installer.secret import SecretReference, Text
@@ -129,6 +129,7 @@ def plain(answers: Answers) -> dict[str, object]:
         "well_known.identity_server": well_known.identity_server,
         "well_known.support": well_known.support,
         "well_known.rtc_foci": list(well_known.rtc_foci),
+        "certificates.base_domain": certificates.base_domain.value if _chooses_certificate(answers) else "",
         "certificates.method": certificates.method.value,
         "certificates.directory": certificates.directory,
         "certificates.email": certificates.email,
@@ -141,6 +142,11 @@ def plain(answers: Answers) -> dict[str, object]:
         key: value if isinstance(value, bool | int | list) else str(value or "") for key, value in values.items()
     }
     return {key: value for key, value in written.items() if value not in ("", [])}
+
+
+def _chooses_certificate(answers: Answers) -> bool:
+    own_port = answers.federation.delegation in {Delegation.SRV, Delegation.DIRECT}
+    return own_port and answers.names.base_domain is BaseDomain.EXISTING
 
 
 def _typed(question: Question, raw: str) -> object:

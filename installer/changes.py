@@ -11,6 +11,7 @@ from palpo_installer.certificates.timer import ActivateTimer, StopTimer
 from palpo_installer.homeserver.activation import RestartPalpo
 from palpo_installer.operations.certificates import IssueSelfSigned, OrderCertificate, ProbeChallenge
 from palpo_installer.operations.files import MakeDirectory, MakeLink, RemoveFile, WriteFile
+from palpo_installer.operations.lines import EditLines
 from palpo_installer.operations.palpo import ConfigurePalpo
 from palpo_installer.operations.removing import KeepCopy, PutBack, RemoveDirectory
 from palpo_installer.proxies.nginx.activation import ActivateNginx
@@ -30,6 +31,7 @@ AnyOperation = (
     | PutBack
     | KeepCopy
     | RemoveDirectory
+    | EditLines
 )
 AnyActivation = ActivateNginx | RestartPalpo | ActivateTimer | WithdrawNginx | StopTimer
 tag(AnyOperation)

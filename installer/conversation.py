@@ -56,7 +56,13 @@ PAGES = (
         "certificates",
         "Certificates",
         "Clients and other servers accept only certificates that are valid for the name they asked for.",
-        ("certificates.method", "certificates.email", "certificates.agree_terms", "certificates.files"),
+        (
+            "certificates.base_domain",
+            "certificates.method",
+            "certificates.email",
+            "certificates.agree_terms",
+            "certificates.files",
+        ),
         ("certificates.directory", "certificates.ca_file", "certificates.eab_file", "certificates.proxy"),
     ),
     Page(
@@ -95,6 +101,7 @@ class Field:
         chosen: whether somebody chose it, so that it is no default.
         problem: why it cannot be used, one sentence with what to do; empty when it can.
         source: file and line that the default is from, empty where it is a default of ours or was chosen.
+        now: what is the case on this host, for answering it; empty for nothing to say.
     """
 
     question: Question
@@ -102,11 +109,13 @@ class Field:
     chosen: bool
     problem: str
     source: str = ""
+    now: str = ""
 
     @property
     def help(self) -> str:
-        """What to know for answering, and where the default is from."""
-        return f"{self.question.help} Found in {self.source}." if self.source else self.question.help
+        """What to know for answering: what the question is about, what is the case here, where the default is from."""
+        found = f"Found in {self.source}." if self.source else ""
+        return " ".join(filter(None, (self.question.help, self.now, found)))
 
 
 @dataclass(frozen=True)
@@ -148,7 +157,7 @@ def talk(given: Given, facts: Facts, layout: Layout) -> Talk:
         try:
             if not question.applies(situation):
                 continue
-            default = question.default(situation)
+            default, now = question.default(situation), question.now(situation)
         except AnswersError:
             # It rests on an answer that is not usable yet.
             continue
@@ -158,15 +167,14 @@ def talk(given: Given, facts: Facts, layout: Layout) -> Talk:
             typed = question.parse(raw) if chosen else None
             value = question.accept(default if typed is None else typed, situation)
         except AnswersError as error:
-            fields.append(
-                Field(question, _open(question, raw if chosen else default), chosen, sentence(error, question))
-            )
+            problem = sentence(error, question)
+            fields.append(Field(question, _open(question, raw if chosen else default), chosen, problem, now=now))
             continue
         if value is not None:
             earlier[question.key] = value
         source = "" if chosen else _source(question, value, situation)
         text = _open(question, raw if chosen and raw not in (None, "") else value)
-        fields.append(Field(question, text, chosen, "", source))
+        fields.append(Field(question, text, chosen, "", source, now))
     return Talk(tuple(fields), earlier)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import textwrap
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -14,9 +15,11 @@ from palpo_installer.facts.listeners import Listener
 from palpo_installer.facts.names import Name, ServiceRecord
 from palpo_installer.facts.palpo import Palpo
 from palpo_installer.facts.system import System
+from palpo_installer.proxies.nginx.answering import answering
 from palpo_installer.proxies.nginx.configuration import Listen, Nginx, ServerBlock
 
 WIDTH = 80
+PORTS = (80, 443)
 
 
 def as_json(facts: Facts) -> str:
@@ -29,6 +32,7 @@ def describe(facts: Facts, now: datetime | None = None) -> str:
     sections = (
         ("System", _system(facts.system)),
         ("Who answers now", map(_listener, facts.listeners)),
+        ("Who answers for these names in nginx", who_answers_for(facts, (name.name for name in facts.names), PORTS)),
         ("nginx", _nginx(facts.nginx)),
         ("Palpo", _palpo(facts.palpo)),
         ("Certificates", _certificates(facts.certificates, now or datetime.now(UTC))),
@@ -64,6 +68,14 @@ def _system(system: System) -> Iterator[str]:
     yield f"addresses: {', '.join(system.addresses) or 'none'}{'' if system.ipv6 else ' (no IPv6)'}"
     if not system.root:
         yield "looked at without root: processes and files may be missing"
+
+
+def who_answers_for(facts: Facts, names: Iterable[str], ports: Iterable[int]) -> Iterator[str]:
+    """Yield which server block of nginx answers for each name on each port, and why it is that one."""
+    blocks = facts.nginx.servers if facts.nginx else ()
+    for name, port in itertools.product(dict.fromkeys(names), ports):
+        for found in answering(blocks, name, port):
+            yield f"{name} today: {found}"
 
 
 def _listener(listener: Listener) -> str:

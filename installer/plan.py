@@ -35,6 +35,7 @@ def make(inputs: Inputs) -> Plan:
     refuse_taken_ports(serving.rendering, listeners, master, answers, inputs.layout, others)
     plain, plain_left = serving.plain()
     started = bool(plain) and master is None
+    guests, guests_left = serving.guests()
     secure, secure_left = serving.secure(started=started)
     palpo, palpo_left, palpo_findings = homeserver(inputs)
     schedule, schedule_left, schedule_findings = timer(inputs)
@@ -43,7 +44,7 @@ def make(inputs: Inputs) -> Plan:
     # Palpo first where it moves: then nobody is without an answer for longer than its restart takes.
     served = (*palpo, *secure) if former_listener(inputs) else (*secure, *palpo)
     wanted = {file.path: file for file in rendered(inputs, serving)}
-    made = (*plain, *serving.orders(), *served, *schedule)
+    made = (*plain, *guests, *serving.orders(), *served, *schedule)
     removed, stale = leftovers(inputs, wanted, (*made, *answered), serving.remaining(secure))
     changes = (*made, *removed, *answered)
     return Plan(
@@ -51,6 +52,7 @@ def make(inputs: Inputs) -> Plan:
         changes=changes,
         unchanged=(
             *plain_left,
+            *guests_left,
             *reused(serving),
             *secure_left,
             *palpo_left,
@@ -60,6 +62,7 @@ def make(inputs: Inputs) -> Plan:
         ),
         findings=(
             *serving.rendering.findings,
+            *serving.sites.findings(),
             *taking_over.findings(serving.former, serving.site, serving.nginx),
             *certificate_findings,
             *palpo_findings,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from palpo_installer.answers import Address, Answers, BaseDomain, Delegation, Method, Registration
+from palpo_installer.answers import Address, Answers, BaseCertificate, BaseDomain, Delegation, Method, Registration
 from palpo_installer.layout import Layout
 
 MARKER_PATH = "/.well-known/palpo-installer"
@@ -179,6 +179,7 @@ class Site:
     Attributes:
         virtual_hosts: those without TLS first.
         certificates: the names that need a certificate each.
+        borrowed: the names whose certificate is that of somebody else's site; it is neither ordered nor renewed.
         guests: what goes into virtual hosts that are somebody else's.
         body_limit: bytes of a request body; larger ones are answered with 413.
         header_limit: bytes of one header line, and of the request line.
@@ -191,6 +192,7 @@ class Site:
     certificates: tuple[str, ...]
     body_limit: int
     guests: tuple[Guest, ...] = ()
+    borrowed: tuple[str, ...] = ()
     header_limit: int = 32 * 1024
     read_timeout: int = 300
     keepalive: int = 25
@@ -217,9 +219,10 @@ def build(answers: Answers, layout: Layout) -> Site:
     """Return what must be served for these answers."""
     names, federation = answers.names, answers.federation
     base, client = names.base, names.client_host
-    ours = names.base_domain is BaseDomain.OURS
+    ours, existing = names.base_domain is BaseDomain.OURS, base != client and names.base_domain is BaseDomain.EXISTING
     own_port = federation.delegation in {Delegation.SRV, Delegation.DIRECT}
-    certificates = dict.fromkeys((client, *([base] if ours or own_port else [])))
+    borrowed = existing and own_port and answers.certificates.base_domain is BaseCertificate.SITE
+    certificates = dict.fromkeys((client, *([base] if (ours or own_port) and not borrowed else [])))
     challenge = (Challenge(layout.webroot),) if answers.certificates.method is Method.HTTP_01 else ()
 
     api, discovery = homeserver_routes(answers), discovery_routes(answers, layout)
@@ -239,13 +242,24 @@ def build(answers: Answers, layout: Layout) -> Site:
             routes=(Marker(), *challenge, Redirect(origin(name, layout))),
         )
         for name in certificates
+        if name != base or not existing
     )
     secure = tuple(
         VirtualHost(name, port, tls=True, certificate=name, routes=(Marker(), *routes, *closing))
         for (name, port), routes in tls.items()
     )
-    limit = max(PALPO_BODY_LIMIT, answers.homeserver.max_upload_size)
-    return Site((*plain, *secure), tuple(certificates), body_limit=limit)
+    guests = []
+    if existing and base in certificates and challenge:
+        guests.append(Guest(base, layout.http_port, tls=False, routes=(Marker(), *challenge)))
+    if existing:
+        guests.append(Guest(base, layout.https_port, tls=True, routes=(Marker(), *discovery)))
+    return Site(
+        (*plain, *secure),
+        tuple(certificates),
+        body_limit=max(PALPO_BODY_LIMIT, answers.homeserver.max_upload_size),
+        guests=tuple(guests),
+        borrowed=(base,) if borrowed else (),
+    )
 
 
 def origin(name: str, layout: Layout) -> str:

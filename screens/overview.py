@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from palpo_installer.audit.finding import Audit
 from palpo_installer.audit.report import summary
+from palpo_installer.detect import who_answers_for
 from palpo_installer.engine.confirmation import of_day
 from palpo_installer.engine.history import PastRun
 from palpo_installer.facts import Facts
@@ -91,6 +92,10 @@ def _lines(facts: Facts, past: Past, layout: Layout) -> Iterator[str]:
         yield ""
     yield "Who answers now"
     yield from (f"  {line}" for line in who_answers(facts, layout))
+    configured = (found.server_name for found in facts.palpo.configurations if found.server_name)
+    names = (*(name.name for name in facts.names), *configured)
+    for line in who_answers_for(facts, names, (layout.https_port,)):
+        yield f"  {line}"
     yield ""
     yield "This host"
     yield f"  {facts.system.name}, addresses {', '.join(_outside(facts)) or 'on loopback only'}"

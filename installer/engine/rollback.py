@@ -45,6 +45,8 @@ def edited_since(directories: Sequence[Path]) -> tuple[Path, ...]:
             if "staged" not in done.prepared[step]:
                 continue
             replacement = Replacement.read(done.prepared[step])
+            if replacement.shared:
+                continue
             now = found.get(replacement.path) or state_of(Path(replacement.path))
             if not (_same(now, replacement.after) or now == replacement.before):
                 edited[replacement.path] = None

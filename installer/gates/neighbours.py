@@ -40,6 +40,7 @@ class Neighbour:
         sni: the name in the TLS handshake, empty for none.
         proxy_protocol: whether the socket expects a PROXY line first.
         certificates: the certificate files that the site's configuration names.
+        target: what is asked for.
     """
 
     site: str
@@ -50,6 +51,7 @@ class Neighbour:
     sni: str
     proxy_protocol: bool
     certificates: tuple[str, ...]
+    target: str = "/"
 
     @property
     def question(self) -> Question:
@@ -61,12 +63,14 @@ class Neighbour:
             host=self.host,
             sni=self.sni,
             method="HEAD",
+            target=self.target,
             headers={"User-Agent": "palpo-installer"},
             proxy_protocol=self.proxy_protocol,
         )
 
     def __str__(self) -> str:
-        return f"{self.site} on {Address(self.address, self.port)}"
+        asked = f" for {self.target}" if self.target != "/" else ""
+        return f"{self.site} on {Address(self.address, self.port)}{asked}"
 
 
 @dataclass(frozen=True)

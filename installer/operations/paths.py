@@ -120,6 +120,7 @@ class Replacement:
         staged: the dot-named file that becomes ``path``.
         kept: a dot-named second name of the old file, so that going back needs no space.
         copy: the old bytes in the run's directory, for a rollback of a later day; empty when there were none.
+        shared: whether the file is somebody else's, who goes on editing it: a rollback does not stop at that.
     """
 
     path: str
@@ -128,6 +129,7 @@ class Replacement:
     staged: str
     kept: str
     copy: str
+    shared: bool = False
 
     @classmethod
     def of(cls, path: Path, after: PathState, bench: Workbench, number: int) -> Replacement:

@@ -17,10 +17,12 @@ from palpo_installer.homeserver.activation import RestartPalpo
 from palpo_installer.layout import Layout
 from palpo_installer.operations.certificates import IssueSelfSigned, OrderCertificate, ProbeChallenge
 from palpo_installer.operations.files import MakeDirectory, MakeLink, RemoveFile, WriteFile
+from palpo_installer.operations.lines import EditLines
 from palpo_installer.operations.palpo import ConfigurePalpo
 from palpo_installer.operations.removing import KeepCopy, PutBack, RemoveDirectory
 from palpo_installer.planning.inputs import look, missing_directories
 from palpo_installer.planning.removal_of_files import directories, emptied, files, joined
+from palpo_installer.planning.removal_of_lines import lines
 from palpo_installer.planning.removal_of_palpo import configuration, restarted
 from palpo_installer.planning.removal_of_services import forgotten_timer, withdrawn_nginx
 from palpo_installer.planning.scene import Scene, TakingUp, Way
@@ -56,6 +58,8 @@ def nobody(scene: Scene, operations: tuple[AnyOperation, ...]) -> TakingUp:  # n
 
 
 WAYS: Mapping[type, Planner] = {
+    # Before the files that they include: nginx never reads a line that leads nowhere.
+    EditLines: lines,
     WriteFile: files,
     MakeLink: files,
     RemoveFile: files,
@@ -170,7 +174,12 @@ def _forgotten(scene: Scene) -> str:
 
 def _rests_on(scene: Scene, changes: Iterable[Change]) -> tuple[ReadFile, ...]:
     """Return the files that decided: nginx's, and those that go."""
-    paths = [each.path for change in changes for each in change.operations if isinstance(each, RemoveFile | PutBack)]
+    paths = [
+        each.path
+        for change in changes
+        for each in change.operations
+        if isinstance(each, RemoveFile | PutBack | EditLines)
+    ]
     going = [ReadFile(path, look(path).sha256) for path in paths if look(path).kind == "file"]
     nginx = scene.facts.nginx
     return tuple(dict.fromkeys((*(nginx.files if nginx else ()), *going)))

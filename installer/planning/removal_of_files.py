@@ -8,7 +8,7 @@ from itertools import chain, count
 from pathlib import Path
 
 from palpo_installer.changes import AnyOperation, Unchanged
-from palpo_installer.operations.files import MakeLink, RemoveFile
+from palpo_installer.operations.files import MakeLink, RemoveFile, WriteFile
 from palpo_installer.operations.paths import PathState
 from palpo_installer.operations.removing import KeepCopy, PutBack, RemoveDirectory
 from palpo_installer.planning.inputs import look
@@ -64,10 +64,12 @@ def _free(path: Path) -> Path:
 def is_edited(subject: Touched, now: PathState) -> bool:
     """Return whether going back would lose what somebody else wrote.
 
-    A file that every run wrote as a whole has nothing of an edit that came between two runs; it is lost with an
-    original that is put back, though, since that is older.
+    A file that every run wrote as a whole has an edit that came between two runs only where the newest run took it
+    over; with an original that is put back it is lost in any case, since that is older.
     """
-    return not subject.is_as_left(now) or (subject.edited_between and subject.original.kind != "absent")
+    newest = subject.newest.operation
+    merged = isinstance(newest, WriteFile) and newest.unedited is not None
+    return not subject.is_as_left(now) or merged or (subject.edited_between and subject.original.kind != "absent")
 
 
 def put_back(subject: Touched, now: PathState) -> AnyOperation:

@@ -33,6 +33,9 @@ def rendered(inputs: Inputs, serving: Serving) -> Iterator[RenderedFile]:
             yield RenderedFile(file.path, file.text.encode(), file.mode)
         for link in part.links:
             yield RenderedFile(link.path, b"", 0, link.target)
+    for hosting in serving.sites.hostings:
+        file = hosting.leaflet.file
+        yield RenderedFile(file.path, file.text.encode(), file.mode)
     path = inputs.answers.homeserver.config
     existing = inputs.host.read(path)
     wanted = settings(inputs.answers, existing, inputs.layout)

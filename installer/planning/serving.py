@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +19,7 @@ from palpo_installer.operations.certificates import IssueSelfSigned, OrderCertif
 from palpo_installer.operations.files import RemoveFile
 from palpo_installer.planning.inputs import AS_IT_SHOULD_BE, Inputs, link, missing_directories, write
 from palpo_installer.planning.ports import taken
+from palpo_installer.planning.sites import Sites
 from palpo_installer.planning.taking_over import FormerSite, former_sites
 from palpo_installer.probe import ask
 from palpo_installer.proxies.base import Expectation, Part, Rendering
@@ -73,7 +74,8 @@ class Serving:
     def certificates(self) -> Mapping[str, CertificateFiles]:
         """Where the certificate of each name is, or will be."""
         certificates = self.inputs.answers.certificates
-        return {name: store.paths(certificates, self.inputs.layout, name) for name in self.site.certificates}
+        ours = {name: store.paths(certificates, self.inputs.layout, name) for name in self.site.certificates}
+        return ours | {name: self.sites.borrowed(name) for name in self.site.borrowed}
 
     @cached_property
     def rendering(self) -> Rendering:
@@ -109,6 +111,7 @@ class Serving:
                 next="Give the certificate that this site has now (certificates.method = files), or move its block for "
                 "plain HTTP into a file of its own; then plan again",
             )
+        self.sites.refuse_switched_off([each.removal.path for each in former])
         return former
 
     @cached_property
@@ -125,6 +128,11 @@ class Serving:
         )
 
     @cached_property
+    def sites(self) -> Sites:
+        """What of it is in sites of somebody else's."""
+        return Sites(self.inputs, self.site, self.nginx)
+
+    @cached_property
     def due(self) -> tuple[OrderCertificate | IssueSelfSigned, ...]:
         """The certificates that must be made.
 
@@ -133,7 +141,8 @@ class Serving:
         """
         method, host = self.inputs.answers.certificates.method, self.inputs.host
         due: list[OrderCertificate | IssueSelfSigned] = []
-        for name, files in self.certificates.items():
+        for name in self.site.certificates:
+            files = self.certificates[name]
             order = OrderCertificate.for_name(name, self.inputs.answers.certificates, self.inputs.layout)
             if method is Method.HTTP_01 and order.problem(host):
                 due.append(order)
@@ -158,22 +167,50 @@ class Serving:
         activation = self._activation(self.rendering.plain, enable=self.nginx.unit_enabled is False)
         return (Change(self.rendering.plain.title, operations, activation),), unchanged
 
+    def guests(self) -> tuple[tuple[Change, ...], tuple[Unchanged, ...]]:
+        """Return the change of sites that are somebody else's, and what of it needs nothing."""
+        sites = self.sites
+        if not sites.hostings:
+            return (), ()
+        proofs = tuple(proof for part in sites.parts for proof in self._on_disk(part))
+        whole = replace(sites.whole, expectations=proofs)
+        written, unchanged = self._files(whole)
+        changed, kept = sites.operations()
+        left = (*unchanged, *kept, *sites.in_place())
+        if not written and not changed and all(map(self._is_live, sites.parts)):
+            return (), left
+        # A file that only a person can include changes nothing yet.
+        activation = self._activation(whole, enable=False) if proofs or changed else None
+        activation = replace(activation, start=False) if activation else None
+        return (Change(whole.title, (*written, *changed), activation),), left
+
     def orders(self) -> tuple[Change, ...]:
         """Return the orders, after a probe of the way that their proofs take."""
         orders = [order for order in self.due if isinstance(order, OrderCertificate)]
         changes = [Change(f"a certificate for {order.name}", (order,)) for order in self.due]
         if orders:
-            places = {(e.address, e.port, e.proxy_protocol) for e in self.rendering.plain.expectations}
-            names = tuple(order.name for order in orders)
-            probe = ProbeChallenge(names, tuple(sorted(places)), self.inputs.layout.webroot)
-            changes.insert(0, Change("the way of the proof, asked as the certificate authority will", (probe,)))
+            probes = tuple(self._probes({order.name for order in orders}))
+            changes.insert(0, Change("the way of the proof, asked as the certificate authority will", probes))
         return tuple(changes)
+
+    def _probes(self, names: Collection[str]) -> Iterator[ProbeChallenge]:
+        """Yield a probe for each configuration that answers challenges: ours, and the sites that include ours."""
+        for part in (self.rendering.plain, *self.sites.parts):
+            plain = [expectation for expectation in part.expectations if not expectation.tls]
+            asked = tuple(name for name in dict.fromkeys(e.name for e in plain) if name in names)
+            places = {(e.address, e.port, e.proxy_protocol) for e in plain}
+            if asked:
+                yield ProbeChallenge(asked, tuple(sorted(places)), self.inputs.layout.webroot)
 
     def secure(self, *, started: bool) -> tuple[tuple[Change, ...], tuple[Unchanged, ...]]:
         """Return the change of the TLS ports; ``started`` says whether an earlier change starts nginx."""
         part = self.together or self.rendering.secure
         removals = tuple(each.removal for each in self.former if self.together or not each.plain)
         operations, unchanged = self._files(part, removals)
+        if not self.sites.hostings:
+            # Who answers from now on and the lines that led elsewhere change places in one reload.
+            changed, kept = self.sites.operations()
+            operations, unchanged = (*operations, *changed), (*unchanged, *kept)
         if not operations and not self.due and self.nginx.pid is not None and self._is_live(part):
             return (), unchanged
         activation = self._activation(part, enable=self.together is not None and self.nginx.unit_enabled is False)
@@ -218,11 +255,12 @@ class Serving:
         return tuple(replace(e, marker=found[1] if found else "") for e in part.expectations)
 
     def _activation(self, part: Part, *, enable: bool) -> ActivateNginx:
-        parts = (self.rendering.plain, self.rendering.secure)
+        parts = (self.rendering.plain, self.rendering.secure, *self.sites.parts)
         files = [file.path for each in parts for file in each.files]
         own = [*files, *(link.path for each in parts for link in each.links), *self._earlier()]
         own += [each.removal.path for each in self.former]
-        made = activate_nginx(self.nginx, self.inputs.facts.system, part.expectations, own, enable=enable)
+        hosts = {guest.name for guest in self.site.guests}
+        made = activate_nginx(self.nginx, self.inputs.facts.system, part.expectations, own, hosts, enable=enable)
         edited = (path for path in files if self.inputs.edited(path) and not self.inputs.gives_up(str(path)))
         return replace(made, edited=tuple(edited))
 

@@ -17,9 +17,9 @@ from palpo_installer.operations.files import RemoveFile
 from palpo_installer.planning.inputs import look
 from palpo_installer.proxies.nginx.configuration import Listen, Nginx, ServerBlock
 from palpo_installer.proxies.nginx.editability import written_by
-from palpo_installer.proxies.nginx.listens import is_tcp
-from palpo_installer.proxies.nginx.neighbours import Socket, default_server
+from palpo_installer.proxies.nginx.neighbours import default_server
 from palpo_installer.proxies.nginx.placement import place
+from palpo_installer.proxies.nginx.sockets import Socket, is_tcp
 from palpo_installer.site import Site
 
 SOCKET_OPTIONS = {

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from palpo_installer import naming, validation
-from palpo_installer.answers import BaseDomain, CertificateFiles, Method
+from palpo_installer.answers import BaseCertificate, BaseDomain, CertificateFiles, Method
+from palpo_installer.certificates.site import of_site
 from palpo_installer.errors import AnswersError
+from palpo_installer.facts.certificates import Certificate
 from palpo_installer.questions import readers
-from palpo_installer.questions.names import has_own_port, serves_base
+from palpo_installer.questions.names import has_existing_site, has_own_port, serves_base
 from palpo_installer.questions.question import Choice, Kind, Question, Situation
 
 LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
@@ -18,8 +22,31 @@ ACME = (Method.HTTP_01, Method.DNS_01)
 def certificate_names(situation: Situation) -> tuple[str, ...]:
     """Return the names that need a certificate each: those that this host will answer for with TLS."""
     ours = serves_base(situation) or situation.get("names.base_domain", BaseDomain) is BaseDomain.OURS
-    base = [situation.base] if ours or has_own_port(situation) else []
+    borrowed = situation.get("certificates.base_domain", BaseCertificate) is BaseCertificate.SITE
+    base = [situation.base] if ours or (has_own_port(situation) and not borrowed) else []
     return tuple(dict.fromkeys([situation.answer("names.client_host", str), *base]))
+
+
+def _of_site(situation: Situation) -> tuple[Certificate | None, str]:
+    """Return the certificate of the site that the base domain has, and why it cannot be used, empty where it can."""
+    facts = situation.facts
+    if facts.nginx is None:
+        return None, "nginx is not installed"
+    port = situation.layout.https_port
+    return of_site(facts.nginx, facts.certificates, situation.base, port, datetime.now(UTC))
+
+
+def _base_domain_default(situation: Situation) -> object:
+    """Return ``site`` where its certificate can be used: one less to order and to renew."""
+    found, why = _of_site(situation)
+    return BaseCertificate.ORDERED if found is None or why else BaseCertificate.SITE
+
+
+def _base_domain_now(situation: Situation) -> str:
+    found, why = _of_site(situation)
+    if found is None or why:
+        return f"The site's certificate cannot be used: {why}."
+    return f"The site's certificate is {found.chain}, until {found.not_after:%Y-%m-%d}, by {found.issuer}."
 
 
 def _literals(situation: Situation) -> list[str]:
@@ -86,6 +113,21 @@ def _files_settled(value: object, situation: Situation) -> object:
 
 
 CERTIFICATES = (
+    Question(
+        key="certificates.base_domain",
+        text="Which certificate the server name has on the port for other servers",
+        help="Other servers ask for the server name's own certificate there.",
+        kind=Kind.CHOICE,
+        read=readers.choice(BaseCertificate),
+        default=_base_domain_default,
+        applies=lambda situation: has_existing_site(situation) and has_own_port(situation),
+        now=_base_domain_now,
+        choices=(
+            Choice(BaseCertificate.SITE, "that of its site", "Who renews it must reload the proxy, as for the site."),
+            Choice(BaseCertificate.ORDERED, "one of its own", "Where it comes from is the next question."),
+        ),
+        example=BaseCertificate.SITE,
+    ),
     Question(
         key="certificates.method",
         text="Where certificates come from",

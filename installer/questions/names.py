@@ -11,6 +11,7 @@ from palpo_installer.answers import BaseDomain, Delegation
 from palpo_installer.errors import AnswersError
 from palpo_installer.facts.matrix import Matrix, Told
 from palpo_installer.facts.palpo import PalpoConfiguration
+from palpo_installer.proxies.nginx.answering import Answering, By, answering, speaks_tls
 from palpo_installer.questions import readers
 from palpo_installer.questions.question import Choice, Kind, Question, Situation
 
@@ -74,16 +75,42 @@ def serves_base(situation: Situation) -> bool:
     return situation.get("names.client_host", str) == situation.base
 
 
-def _base_domain_default(situation: Situation) -> object:
-    """Return ``existing`` for a site of nginx with exactly this name, ``elsewhere`` where DNS leads away."""
-    nginx = situation.facts.nginx
-    blocks = nginx.servers if nginx else ()
+def has_existing_site(situation: Situation) -> bool:
+    """Return whether the website is, by the answers, a site that the proxy has already."""
+    return not serves_base(situation) and situation.get("names.base_domain", BaseDomain) is BaseDomain.EXISTING
+
+
+def answering_now(situation: Situation) -> tuple[Answering, ...]:
+    """Return who answers with TLS for the base domain's website now, our own server blocks left out."""
+    nginx, port = situation.facts.nginx, situation.layout.https_port
     # Our own files answer for the name too, once they are there.
-    theirs = [block for block in blocks if "palpo-installer" not in block.file.name]
-    if any(situation.base == name.lower() for block in theirs for name in block.names):
+    theirs = [block for block in nginx.servers if "palpo-installer" not in block.file.name] if nginx else []
+    return answering(theirs, situation.base, port)
+
+
+def _base_domain_default(situation: Situation) -> object:
+    """Return ``existing`` for a site of nginx with exactly this name and TLS, ``elsewhere`` where DNS leads away."""
+    if any(found.by is By.NAME and speaks_tls(found) for found in answering_now(situation)):
         return BaseDomain.EXISTING
     away = naming.is_literal(situation.base) or _leads_away(situation)
     return BaseDomain.ELSEWHERE if away else BaseDomain.OURS
+
+
+def _base_domain_now(situation: Situation) -> str:
+    """Return who answers for the base domain today, empty where no site of the proxy does."""
+    told = "; ".join(str(found) for found in answering_now(situation))
+    return f"Who answers for {situation.base} today: {told}." if told else ""
+
+
+def _base_domain_moot(value: object, situation: Situation) -> object:
+    """Refuse an existing site for a name that clients connect to."""
+    if value is BaseDomain.EXISTING:
+        raise AnswersError(
+            f"clients connect to {situation.base} itself, which takes the whole host and not single paths of a site",
+            where="names.base_domain",
+            next=f"Choose another client host, such as matrix.{situation.base}, or base_domain = ours",
+        )
+    return value
 
 
 def _base_domain_settled(value: object, situation: Situation) -> object:
@@ -217,6 +244,8 @@ NAMES = (
         read=readers.choice(BaseDomain),
         default=_base_domain_default,
         settle=_base_domain_settled,
+        moot=_base_domain_moot,
+        now=_base_domain_now,
         applies=lambda situation: not serves_base(situation),
         choices=(
             Choice(BaseDomain.OURS, "this installation", "Nothing else is served under that name."),

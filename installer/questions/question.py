@@ -95,6 +95,10 @@ def _always(_: Situation) -> bool:
     return True
 
 
+def _nothing(_: Situation) -> str:
+    return ""
+
+
 def _as_it_is(value: object, _: Situation) -> object:
     return value
 
@@ -114,6 +118,9 @@ class Question:
         settle: the value as it will be used, or an AnswersError where it does not go together with earlier
             answers; called with None where there is no answer.
         applies: whether it is asked at all.
+        moot: called with an answer to a question that does not apply; raises AnswersError where leaving it out would
+            do something else than was asked for.
+        now: what is the case on this host, for answering it; empty where there is nothing to say.
         choices: for ``choice`` all there are; for ``url`` those that are offered.
         required: whether there must be an answer.
         example: an answer, for a placeholder.
@@ -128,6 +135,8 @@ class Question:
     default: Callable[[Situation], object] = _no_default
     settle: Callable[[object, Situation], object] = _as_it_is
     applies: Callable[[Situation], bool] = _always
+    moot: Callable[[object, Situation], object] = _as_it_is
+    now: Callable[[Situation], str] = _nothing
     choices: tuple[Choice, ...] = ()
     required: bool = True
     example: str = ""

@@ -11,6 +11,7 @@ from pathlib import Path
 from palpo_installer.answers import (
     Address,
     Answers,
+    BaseCertificate,
     BaseDomain,
     CertificateFiles,
     Certificates,
@@ -92,6 +93,7 @@ def resolve(raw: Mapping[str, object], facts: Facts, layout: Layout) -> Resolved
         typed = question.parse(given[question.key]) if question.key in given else None
         situation = Situation(facts, layout, earlier)
         if not question.applies(situation):
+            question.moot(typed, situation)
             continue
         offered = question.parse(question.default(situation)) if typed is None else typed
         value = question.accept(offered, situation)
@@ -203,4 +205,5 @@ def _certificates(situation: Situation) -> Certificates:
         eab_file=get("certificates.eab_file", Path),
         proxy=get("certificates.proxy", str) or "",
         files=files,
+        base_domain=get("certificates.base_domain", BaseCertificate) or BaseCertificate.ORDERED,
     )

@@ -7,17 +7,13 @@ from collections.abc import Mapping
 from palpo_installer.answers import BaseDomain, Method
 
 SUPPORTED: Mapping[str, frozenset[str]] = {
-    "names.base_domain": frozenset({BaseDomain.OURS, BaseDomain.ELSEWHERE}),
+    "names.base_domain": frozenset(BaseDomain),
     "proxy.kind": frozenset({"nginx"}),
     "certificates.method": frozenset({Method.HTTP_01, Method.FILES, Method.SELF_SIGNED}),
 }
 """By key; a key that is not here is supported in all its choices."""
 
-INSTEAD: Mapping[tuple[str, str], str] = {
-    ("names.base_domain", BaseDomain.EXISTING): (
-        "Choose elsewhere, and add the answers that are printed at the end to that site yourself"
-    ),
-}
+INSTEAD: Mapping[tuple[str, str], str] = {}
 """What to do instead, where naming the other choices is not enough."""
 
 

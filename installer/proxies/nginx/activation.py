@@ -7,7 +7,7 @@ program holds is only found out by the master process, after the reload returned
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -170,7 +170,13 @@ class ActivateNginx(Activation):
 
 
 def activate_nginx(
-    nginx: Nginx, system: System, expectations: Sequence[Expectation], own: Sequence[Path], *, enable: bool
+    nginx: Nginx,
+    system: System,
+    expectations: Sequence[Expectation],
+    own: Sequence[Path],
+    hosts: Collection[str] = (),
+    *,
+    enable: bool,
 ) -> ActivateNginx:
     """Return the activation of a change to an nginx as the facts saw it.
 
@@ -179,13 +185,14 @@ def activate_nginx(
         system: for the addresses of this host.
         expectations: what the change must show.
         own: all our files in its configuration, old and new.
+        hosts: the names whose sites take a line of ours.
         enable: whether its unit shall start at boot.
     """
     return ActivateNginx(
         service=process.service_of(nginx),
         error_log=Path(nginx.error_log) if nginx.error_log else None,
         expectations=tuple(expectations),
-        neighbours=neighbours(nginx.servers, system, expectations, own),
+        neighbours=neighbours(nginx.servers, system, expectations, own, hosts),
         own=tuple(own),
         start=nginx.pid is None,
         enable=enable,

@@ -12,9 +12,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from palpo_installer.proxies.nginx.configuration import Listen, ServerBlock
-from palpo_installer.proxies.nginx.listens import is_tcp
-from palpo_installer.proxies.nginx.neighbours import Socket
 from palpo_installer.proxies.nginx.patterns import compiled
+from palpo_installer.proxies.nginx.sockets import Socket, is_tcp
 
 
 class By(StrEnum):
@@ -155,3 +154,8 @@ def _listening(servers: Sequence[ServerBlock]) -> Iterator[tuple[ServerBlock, Li
         for listen in block.listens:
             if is_tcp(listen, listen.port):
                 yield block, listen
+
+
+def speaks_tls(found: Answering) -> bool:
+    """Return whether a server block answers with TLS on one of the sockets where it is the one."""
+    return any("ssl" in each.options for each in found.block.listens if (each.address, each.port) in found.sockets)

@@ -14,7 +14,7 @@ from palpo_installer.proxies.nginx.tokens import Kind, Token, Unreadable, tokens
 
 BY_HAND = "Add the line by hand"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-INCLUDED = re.compile(r"/[A-Za-z0-9._/+=@*-]+")
+INCLUDED = re.compile(r"/[A-Za-z0-9._/+=@*\[\]-]+")
 """Paths that nginx reads as one word. With a ``*`` it may be that there is no such file (yet)."""
 
 NOTE = b"# added by palpo-installer, which removes it again on uninstall"

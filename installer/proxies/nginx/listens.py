@@ -17,6 +17,7 @@ from palpo_installer.facts.system import System
 from palpo_installer.layout import Layout
 from palpo_installer.proxies.nginx.configuration import Listen, Nginx, ServerBlock
 from palpo_installer.proxies.nginx.placement import Placement
+from palpo_installer.proxies.nginx.sockets import family, is_address, is_tcp
 from palpo_installer.site import VirtualHost
 
 WILDCARDS = {4: "0.0.0.0", 6: "::"}  # noqa: S104
@@ -203,22 +204,3 @@ def refuse_default_place(
                 where=where,
                 next="Use a host name, or a port that no other site has",
             )
-
-
-def is_tcp(listen: Listen, port: int) -> bool:
-    """Return whether a ``listen`` opens this TCP port (not UDP, not QUIC, not a unix socket)."""
-    return listen.port == port and is_address(listen.address) and not {"udp", "quic"} & set(listen.options)
-
-
-def is_address(text: str) -> bool:
-    """Return whether a text is an IP address."""
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
-
-
-def family(address: str) -> int:
-    """Return the address family of an IP address, 4 or 6."""
-    return ipaddress.ip_address(address).version

@@ -3,29 +3,35 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from palpo_installer.facts.system import System
 from palpo_installer.gates.neighbours import Neighbour
 from palpo_installer.proxies.base import Expectation
 from palpo_installer.proxies.nginx.configuration import ServerBlock
+from palpo_installer.proxies.nginx.sockets import Socket
 
 MADE_UP = "palpo-installer-probe"
 UNKNOWN = f"{MADE_UP}.invalid"
 """A name that no site has (RFC 2606, section 2)."""
 
-HOST_NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*", re.IGNORECASE)
+TARGETS = ("/", f"/{MADE_UP}", "/.well-known/", "/.well-known/security.txt", f"/.well-known/matrix/{MADE_UP}")
+"""What a site is asked for where a few paths of it become ours: the nearest to those, and others."""
 
-Socket = tuple[str, int]
-"""An address and a port, as bound."""
+HOST_NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*", re.IGNORECASE)
 
 Sockets = Mapping[Socket, frozenset[str]]
 """The options of each socket: nginx takes them from whichever ``listen`` of the socket names them."""
 
 
 def neighbours(
-    servers: Sequence[ServerBlock], system: System, expectations: Sequence[Expectation], own: Sequence[Path]
+    servers: Sequence[ServerBlock],
+    system: System,
+    expectations: Sequence[Expectation],
+    own: Sequence[Path],
+    hosts: Collection[str] = (),
 ) -> tuple[Neighbour, ...]:
     """Return every request that must be answered the same before and after a change.
 
@@ -34,16 +40,19 @@ def neighbours(
         system: for the addresses of this host.
         expectations: what the change will serve, on sockets that may be new.
         own: our files, those of earlier runs among them; their server blocks are no neighbours.
+        hosts: the names whose sites take a line of ours; they are asked for several paths.
     """
     sockets = _sockets(servers)
-    found: dict[tuple[str, int, str, str], Neighbour] = {}
+    found: dict[tuple[str, int, str, str, str], Neighbour] = {}
     named = (neighbour for block in servers if block.file not in own for neighbour in _named(block, sockets, system))
     for neighbour in (
         *named,
         *_nameless(servers, sockets, system, own),
         *_new(expectations, sockets, system),
     ):
-        found.setdefault((neighbour.address, neighbour.port, neighbour.host, neighbour.sni), neighbour)
+        for target in TARGETS if neighbour.host in hosts else ("/",):
+            key = (neighbour.address, neighbour.port, neighbour.host, neighbour.sni, target)
+            found.setdefault(key, replace(neighbour, target=target))
     return tuple(found.values())
 
 

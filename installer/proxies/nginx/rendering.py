@@ -19,13 +19,13 @@ from palpo_installer.proxies.nginx.listens import (
     HTTP2_DIRECTIVE,
     Listening,
     Neighbours,
-    family,
     listenings,
     reached,
     refuse_default_place,
 )
 from palpo_installer.proxies.nginx.names import refuse_taken_name, server_name
 from palpo_installer.proxies.nginx.placement import PLAIN, SECURE, Placement, place
+from palpo_installer.proxies.nginx.sockets import family
 from palpo_installer.site import (
     AWAY,
     CHALLENGE_PATH,
