@@ -10,7 +10,11 @@ from palpo_installer.certificates.timer import ActivateTimer
 from palpo_installer.homeserver.activation import RestartPalpo
 from palpo_installer.operations.certificates import IssueSelfSigned, OrderCertificate, ProbeChallenge
 from palpo_installer.operations.files import MakeDirectory, MakeLink, RemoveFile, WriteFile
+from palpo_installer.operations.firewalld import OpenFirewalldPort
 from palpo_installer.operations.palpo import ConfigurePalpo
+from palpo_installer.operations.security import Withdraw
+from palpo_installer.operations.selinux import LabelPort, SetBoolean
+from palpo_installer.operations.ufw import AllowUfwPort
 from palpo_installer.proxies.nginx.activation import ActivateNginx
 from palpo_installer.proxies.nginx.configuration import ReadFile
 from palpo_installer.serialization import dump, tag
@@ -24,6 +28,11 @@ AnyOperation = (
     | ProbeChallenge
     | OrderCertificate
     | IssueSelfSigned
+    | SetBoolean
+    | LabelPort
+    | OpenFirewalldPort
+    | AllowUfwPort
+    | Withdraw
 )
 AnyActivation = ActivateNginx | RestartPalpo | ActivateTimer
 tag(AnyOperation)

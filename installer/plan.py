@@ -8,6 +8,7 @@ from palpo_installer import site
 from palpo_installer.answers import Answers, BaseDomain, Delegation, Method
 from palpo_installer.changes import Plan
 from palpo_installer.layout import Layout
+from palpo_installer.planning import security
 from palpo_installer.planning.homeserver import homeserver
 from palpo_installer.planning.inputs import Inputs, look
 from palpo_installer.planning.ports import refuse_taken_ports
@@ -33,19 +34,31 @@ def make(inputs: Inputs) -> Plan:
     schedule, schedule_left, schedule_findings = timer(inputs)
     answered, answered_left = saved_answers(inputs)
     obstacles, certificate_findings = serving.obstacles()
-    changes = (*plain, *serving.orders(), *secure, *palpo, *schedule, *answered)
+    guards = security.guarding(inputs, serving.needs)
+    ahead = (*guards.policy.changes, *plain, *guards.plain.changes, *serving.orders())
+    tls = (*guards.closing.changes, *secure, *guards.secure.changes, *guards.releasing.changes)
+    changes = (*ahead, *tls, *palpo, *schedule, *answered)
     return Plan(
         summary=tuple(summary(answers, inputs.layout)),
         changes=changes,
-        unchanged=(*plain_left, *reused(serving), *secure_left, *palpo_left, *schedule_left, *answered_left),
+        unchanged=(
+            *plain_left,
+            *reused(serving),
+            *secure_left,
+            *palpo_left,
+            *schedule_left,
+            *answered_left,
+            *guards.unchanged,
+        ),
         findings=(
             *serving.rendering.findings,
             *certificate_findings,
             *palpo_findings,
             *schedule_findings,
+            *guards.findings,
             *elsewhere(inputs),
         ),
-        obstacles=obstacles,
+        obstacles=(*obstacles, *guards.obstacles),
         rests_on=(*serving.nginx.files, *_read_by_us(inputs)),
         ours=dict(inputs.ours),
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from palpo_installer.answers import Answers
 from palpo_installer.answers_file import assignments, load
-from palpo_installer.engine.history import ours, settled
+from palpo_installer.engine.history import in_force, ours, settled
 from palpo_installer.facts import Facts, gather
 from palpo_installer.facts import names as dns
 from palpo_installer.host import Host
@@ -53,6 +53,7 @@ def inputs_of(session: Session) -> Inputs:
         answers=session.answers,
         ours=ours(layout),
         settled=settled(layout),
+        in_force=in_force(layout),
         secrets=session.resolved.secrets,
         command=own_command(session.host.which("palpo-installer")),
         now=datetime.now(UTC),

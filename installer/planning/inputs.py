@@ -18,6 +18,7 @@ from palpo_installer.host import Host
 from palpo_installer.layout import Layout
 from palpo_installer.operations.files import MakeDirectory, MakeLink, WriteFile
 from palpo_installer.operations.paths import PathState, state_of
+from palpo_installer.operations.security import Withdraw
 from palpo_installer.secret import Secret, SecretReference, Text
 
 AS_IT_SHOULD_BE = "is as it should be"
@@ -38,6 +39,7 @@ class Inputs:
         command: how the timer starts this tool.
         now: the time, UTC.
         settled: what earlier runs wrote into palpo.toml, by key.
+        in_force: what takes back each setting that earlier runs made in SELinux and firewalls.
     """
 
     host: Host
@@ -48,6 +50,7 @@ class Inputs:
     command: Path
     now: datetime
     settled: Mapping[tuple[str, ...], object] = field(default_factory=dict)
+    in_force: tuple[Withdraw, ...] = ()
 
     @property
     def layout(self) -> Layout:

@@ -16,6 +16,7 @@ from palpo_installer.errors import HostError, RefusedPlan
 from palpo_installer.gates import markers
 from palpo_installer.operations.certificates import IssueSelfSigned, OrderCertificate, ProbeChallenge
 from palpo_installer.planning.inputs import AS_IT_SHOULD_BE, Inputs, link, missing_directories, write
+from palpo_installer.planning.security import Needs
 from palpo_installer.probe import ask
 from palpo_installer.proxies.base import Expectation, Part, Rendering
 from palpo_installer.proxies.nginx.activation import ActivateNginx, activate_nginx
@@ -67,6 +68,17 @@ class Serving:
         """The proxy's files, and what proves them."""
         inputs = self.inputs
         return render(self.site, self.nginx, inputs.facts.system, inputs.layout, self.certificates)
+
+    @property
+    def needs(self) -> Needs:
+        """The ports that the proxy listens on and connects to."""
+        plain, secure = self.rendering.plain.expectations, self.rendering.secure.expectations
+        upstreams = (self.inputs.answers.homeserver.upstream, self.inputs.answers.media)
+        return Needs(
+            plain=tuple(dict.fromkeys(each.port for each in plain)),
+            secure=tuple(dict.fromkeys(each.port for each in secure)),
+            upstream=tuple(dict.fromkeys(each.port for each in upstreams if each)),
+        )
 
     @cached_property
     def due(self) -> tuple[OrderCertificate | IssueSelfSigned, ...]:
