@@ -63,6 +63,8 @@ def wait_for_end(bench: Workbench, argv: tuple[str, ...], limit: float) -> None:
         NotPutBack: it does not end.
     """
     deadline = time.monotonic() + limit
+    if _runs(bench.host, argv):
+        bench.report(f"waiting for the end of {' '.join(argv)}")
     while _runs(bench.host, argv):
         if time.monotonic() > deadline:
             raise NotPutBack("still runs, and what it does would come after this", where=" ".join(argv))
