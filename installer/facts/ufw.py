@@ -11,7 +11,7 @@ from palpo_installer.facts.ports import PortRange, covers, parse_ranges
 from palpo_installer.host import Host
 from palpo_installer.processes import consult
 
-RULE = re.compile(r"^(?P<to>\S.*?)\s{2,}(?P<action>ALLOW|DENY|REJECT|LIMIT)(?: (?P<way>IN|OUT|FWD))?\s+(?P<of>[^#]*)")
+RULE = re.compile(r"^(?P<to>\S.*?)\s+(?P<action>ALLOW|DENY|REJECT|LIMIT)(?: (?P<way>IN|OUT|FWD))?\s+(?P<of>[^#]*)")
 TARGET = re.compile(
     r"(?P<ports>Anywhere|[\d,:]+)(?:/(?P<protocol>\w+))?"
     r"(?: \((?!v6\))[^()]*(?:\(v6\))?\))?(?: \(v6\))?"  # the application's name, and the family
