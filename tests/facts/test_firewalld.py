@@ -43,7 +43,7 @@ def test_a_zone_that_accepts_everything_has_no_closed_port() -> None:
 
 
 def test_services_include_others(tmp_path: Path) -> None:
-    """firewalld's own service for Matrix is 8448 and all of https; the administrator's file goes before the package's."""
+    """The service for Matrix is 8448 and all of https; the administrator's file goes before the package's."""
     host = recorded("alma_conf_d", tmp_path)
     directory = host.layout.at("/etc/firewalld/services")
     directory.mkdir(parents=True)
@@ -69,9 +69,13 @@ def test_zones_of_interfaces() -> None:
 def test_interfaces_that_lead_outside() -> None:
     """Those with a default route of either family; the kernel's own that rejects leads nowhere."""
     zeros = "0" * 32
-    route = "Iface Destination Gateway Flags RefCnt Use Metric Mask\neth0 00000000 0102 0003 0 0 0 00000000\neth1 0002 0 1 0 0 0 00FF\n"
+    four = (
+        "Iface Destination Gateway Flags RefCnt Use Metric Mask",
+        "eth0 00000000 0102 0003 0 0 0 00000000",
+        "eth1 0002 0 1 0 0 0 00FF",
+    )
     six = f"{zeros} 00 {zeros} 00 fe80 400 1 0 00000003 eth2\n{zeros} 00 {zeros} 00 {zeros} ffffffff 1 0 00200200 lo\n"
-    assert outward(route, six) == ("eth0", "eth2")
+    assert outward("\n".join(four), six) == ("eth0", "eth2")
     assert outward("", "") == ()
 
 

@@ -118,7 +118,7 @@ def test_without_semanage_the_stores_own_file_tells_what_lasts(tmp_path: Path) -
 
 
 def test_the_lasting_value_is_the_second_one() -> None:
-    """semanage writes the value now and then that of the store."""
+    """What semanage writes is the value now and then that of the store."""
     assert parse_booleans(f"{RELAY}        (on   ,  off)  Allow httpd to act as a relay\nno line\n") == {RELAY: False}
 
 

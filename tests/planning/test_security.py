@@ -90,7 +90,7 @@ def test_a_policy_that_lets_is_left(inputs: Inputs) -> None:
 
 
 def test_a_port_with_an_entry_of_its_own_is_modified(inputs: Inputs) -> None:
-    """semanage refuses to add what is defined, be it by the policy."""
+    """Because semanage refuses to add what is defined, be it by the policy."""
     (change,) = selinux(inputs, Needs((80,), (8000,), ())).changes
     assert change.operations == (LabelPort(8000, "http_port_t", "soundd_port_t", defined=True),)
 
@@ -118,7 +118,7 @@ def test_without_semanage_a_label_is_an_obstacle(inputs: Inputs) -> None:
 @pytest.mark.parametrize(
     ("label", "told"), [("var_lib_t", False), ("httpd_sys_content_t", False), ("admin_home_t", True), ("", False)]
 )
-def test_a_webroot_that_the_proxy_may_not_read_is_told(inputs: Inputs, label: str, told: bool) -> None:  # noqa: FBT001
+def test_a_webroot_that_the_proxy_may_not_read_is_told(inputs: Inputs, label: str, told: bool) -> None:
     """As after moving the directory there from somewhere else; /var/lib itself may be read."""
     assert inputs.facts.selinux is not None
     share = selinux(looking(inputs, selinux=replace(inputs.facts.selinux, webroot=label)), NEEDS)
@@ -204,7 +204,7 @@ def in_force(inputs: Inputs, *made: tuple[Setting, dict[str, str]]) -> Inputs:
 
 
 def test_what_is_needed_no_more_is_taken_back_while_it_is_ours(inputs: Inputs) -> None:
-    """The port of a federation that was given up, before TLS changes; what is needed stays, so does what others changed."""
+    """The port of a federation that was given up, before TLS changes; what is needed stays."""
     was = {"path": "ufw, port 8448/tcp", "ipv4": "no", "ipv6": "no"}
     rules = inputs.layout.at("/etc/ufw/user.rules")
     rules.parent.mkdir(parents=True)
