@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from palpo_installer.changes import AnyOperation, Change, Plan
 from palpo_installer.serialization import dump
+from tests.lab.booted import BootedHost
 from tests.lab.hosts import CHECKOUT, LabHost
 from tests.lab.running import until
 
@@ -28,15 +29,21 @@ signal.pause()
 """
 
 
+def python(host: LabHost) -> str:
+    """Return the Python that has the tool: on a booted host that which the tool was installed with."""
+    installed = "/opt/palpo-installer/current/bin/python"
+    return installed if isinstance(host, BootedHost) else host.python
+
+
 def register(host: LabHost, operations: Sequence[AnyOperation]) -> str:
     """Make a run of a plan with one change, and return its id."""
     plan = Plan((), (Change("settings", tuple(operations)),), (), (), ())
-    return host.output([host.python, "-c", REGISTER], text=dump(plan)).strip()
+    return host.output([python(host), "-c", REGISTER], text=dump(plan)).strip()
 
 
 def engine(host: LabHost, *arguments: str) -> int:
     """Run the faulty engine and return how it ended."""
-    return host.run([host.python, FAULTY, *arguments], timeout=180).returncode
+    return host.run([python(host), FAULTY, *arguments], timeout=180).returncode
 
 
 def events(host: LabHost, identity: str) -> str:
@@ -61,7 +68,7 @@ def killed_in_mid_command(host: LabHost, operation: AnyOperation, command: str, 
     held = host.start([host.python, "-c", LOCK, lock])
     until(lambda: host.exists("/run/locked"), f"the lock on {lock}")
     identity = register(host, [operation])
-    running = host.start([host.python, FAULTY, "kill", identity, "99"])
+    running = host.start([python(host), FAULTY, "kill", identity, "99"])
     until(lambda: host.run(["pgrep", "--full", command]).returncode == 0, command)
     running.signal(signal.SIGKILL)
     recovering = host.start([*host.command, "recover"])
