@@ -48,6 +48,7 @@ GUARDS = (
             Choice(SELinuxAnswer.LEAVE, "leave it", "The commands are printed, for doing it yourself."),
             Choice(SELinuxAnswer.ALLOW, "set what is missing", "By setsebool -P and semanage port."),
         ),
+        example=SELinuxAnswer.ALLOW.value,
     ),
     Question(
         key="host.firewall",
@@ -62,5 +63,6 @@ GUARDS = (
             Choice(FirewallAnswer.LEAVE, "leave it", "The commands are printed, for doing it yourself."),
             Choice(FirewallAnswer.OPEN, "open them", "By firewall-cmd --add-port or ufw allow."),
         ),
+        example=FirewallAnswer.OPEN.value,
     ),
 )

@@ -21,7 +21,11 @@ FREE, TAKEN = 9448, 8000
 """Of no type of its own in Debian's policy, and of type soundd_port_t there."""
 
 LABEL = LabelPort(FREE, "http_port_t", "unreserved_port_t", defined=False)
-SETTINGS = [LABEL, LabelPort(TAKEN, "http_port_t", "soundd_port_t", defined=True), SetBoolean(RELAY)]
+SETTINGS: tuple[LabelPort | SetBoolean, ...] = (
+    LABEL,
+    LabelPort(TAKEN, "http_port_t", "soundd_port_t", defined=True),
+    SetBoolean(RELAY),
+)
 SEEN = """
 from palpo_installer.facts.selinux import CONNECT, SELinux, boolean, labels
 from palpo_installer.host import Host
