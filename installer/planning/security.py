@@ -88,6 +88,10 @@ class Guarding:
         return tuple(each for share in self._shares for each in share.obstacles)
 
 
+NOTHING = Needs((), (), ())
+"""With these needs ``withdrawals`` takes back everything that runs in force have set: for uninstalling."""
+
+
 def guarding(inputs: Inputs, needs: Needs) -> Guarding:
     """Return what SELinux and the firewall add to a plan."""
     closing, releasing = withdrawals(inputs, needs)
@@ -251,7 +255,7 @@ def _is_needed(inputs: Inputs, setting: Setting, needs: Needs) -> bool:
         return setting.port in needs.listening
     policy = inputs.facts.selinux
     if policy is None:
-        return True
+        return bool(needs.upstream)
     off = tuple(replace(each, now=False) if each.name == setting.name else each for each in policy.booleans)
     return setting.name in replace(policy, booleans=off).lacking(needs.upstream)
 

@@ -20,7 +20,17 @@ from palpo_installer.operations.selinux import LabelPort, SetBoolean
 from palpo_installer.operations.ufw import AllowUfwPort
 from palpo_installer.plan import make
 from palpo_installer.planning.inputs import Inputs
-from palpo_installer.planning.security import NEEDLESS, NO_SEMANAGE, Needs, firewall, guarding, selinux
+from palpo_installer.planning.security import (
+    NEEDLESS,
+    NO_SEMANAGE,
+    NOTHING,
+    Needs,
+    Share,
+    firewall,
+    guarding,
+    selinux,
+    withdrawals,
+)
 from palpo_installer.serialization import dump, load
 from tests.planning.made import inputs_on
 
@@ -215,6 +225,9 @@ def test_what_is_needed_no_more_is_taken_back_while_it_is_ours(inputs: Inputs) -
     (change,) = guarding(made, without).closing.changes
     assert (change.title, change.operations) == (NEEDLESS, (made.in_force[1],))
     assert guarding(made, NEEDS).closing.changes == ()
+    closing, releasing = withdrawals(made, NOTHING)
+    assert [change.operations for change in closing.changes] == [(made.in_force[1],)]
+    assert releasing == Share()
 
 
 def test_a_boolean_is_needed_while_nothing_else_would_do(inputs: Inputs) -> None:
