@@ -52,6 +52,20 @@ class Method(StrEnum):
     SELF_SIGNED = "self-signed"
 
 
+class SELinuxAnswer(StrEnum):
+    """Whether what the proxy lacks in SELinux's policy is set."""
+
+    LEAVE = "leave"
+    ALLOW = "allow"
+
+
+class FirewallAnswer(StrEnum):
+    """Whether ports that the proxy needs are opened in the host's firewall."""
+
+    LEAVE = "leave"
+    OPEN = "open"
+
+
 @dataclass(frozen=True)
 class Address:
     """An IP address and a port, as in ``127.0.0.1:8008`` or ``[::1]:8008``."""
@@ -163,6 +177,14 @@ class Certificates:
 
 
 @dataclass(frozen=True)
+class Guards:
+    """What may be changed in the guards of the host; None where nothing was missing, so that nobody was asked."""
+
+    selinux: SELinuxAnswer | None = None
+    firewall: FirewallAnswer | None = None
+
+
+@dataclass(frozen=True)
 class Answers:
     """All the choices; the only thing a screen produces.
 
@@ -179,3 +201,4 @@ class Answers:
     well_known: WellKnown
     certificates: Certificates
     take_over: bool = False
+    host: Guards = Guards()

@@ -137,6 +137,8 @@ def plain(answers: Answers) -> dict[str, object]:
         "certificates.ca_file": certificates.ca_file,
         "certificates.eab_file": certificates.eab_file,
         "certificates.proxy": certificates.proxy,
+        "host.selinux": answers.host.selinux,
+        "host.firewall": answers.host.firewall,
     }
     written = {
         key: value if isinstance(value, bool | int | list) else str(value or "") for key, value in values.items()

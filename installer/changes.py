@@ -11,9 +11,13 @@ from palpo_installer.certificates.timer import ActivateTimer, StopTimer
 from palpo_installer.homeserver.activation import RestartPalpo
 from palpo_installer.operations.certificates import IssueSelfSigned, OrderCertificate, ProbeChallenge
 from palpo_installer.operations.files import MakeDirectory, MakeLink, RemoveFile, WriteFile
+from palpo_installer.operations.firewalld import OpenFirewalldPort
 from palpo_installer.operations.lines import EditLines
 from palpo_installer.operations.palpo import ConfigurePalpo
 from palpo_installer.operations.removing import KeepCopy, PutBack, RemoveDirectory
+from palpo_installer.operations.security import Withdraw
+from palpo_installer.operations.selinux import LabelPort, SetBoolean
+from palpo_installer.operations.ufw import AllowUfwPort
 from palpo_installer.proxies.nginx.activation import ActivateNginx
 from palpo_installer.proxies.nginx.configuration import ReadFile
 from palpo_installer.proxies.nginx.withdrawal import WithdrawNginx
@@ -32,6 +36,11 @@ AnyOperation = (
     | KeepCopy
     | RemoveDirectory
     | EditLines
+    | SetBoolean
+    | LabelPort
+    | OpenFirewalldPort
+    | AllowUfwPort
+    | Withdraw
 )
 AnyActivation = ActivateNginx | RestartPalpo | ActivateTimer | WithdrawNginx | StopTimer
 tag(AnyOperation)

@@ -75,6 +75,8 @@ PAGES = (
             "homeserver.registration",
             "homeserver.registration_token",
             "homeserver.registration_token_file",
+            "host.selinux",
+            "host.firewall",
         ),
         (
             "homeserver.config",
@@ -153,7 +155,7 @@ def talk(given: Given, facts: Facts, layout: Layout) -> Talk:
     earlier: dict[str, object] = {}
     fields = []
     for question in QUESTIONS:
-        situation = Situation(facts, layout, earlier)
+        situation = Situation(facts, layout, earlier, frozenset(given))
         try:
             if not question.applies(situation):
                 continue

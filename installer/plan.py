@@ -8,7 +8,7 @@ from palpo_installer import site
 from palpo_installer.answers import Answers, BaseDomain, Delegation, Method
 from palpo_installer.changes import Plan
 from palpo_installer.layout import Layout
-from palpo_installer.planning import taking_over
+from palpo_installer.planning import security, taking_over
 from palpo_installer.planning.edits import deleted, edits
 from palpo_installer.planning.homeserver import former_listener, homeserver, key_edits
 from palpo_installer.planning.inputs import Inputs, look
@@ -41,10 +41,13 @@ def make(inputs: Inputs) -> Plan:
     schedule, schedule_left, schedule_findings = timer(inputs)
     answered, answered_left = saved_answers(inputs)
     obstacles, certificate_findings = serving.obstacles()
+    guards = security.guarding(inputs, serving.needs)
+    tls = (*guards.closing.changes, *secure, *guards.secure.changes, *guards.releasing.changes)
     # Palpo first where it moves: then nobody is without an answer for longer than its restart takes.
-    served = (*palpo, *secure) if former_listener(inputs) else (*secure, *palpo)
+    served = (*palpo, *tls) if former_listener(inputs) else (*tls, *palpo)
     wanted = {file.path: file for file in rendered(inputs, serving)}
-    made = (*plain, *guests, *serving.orders(), *served, *schedule)
+    ahead = (*guards.policy.changes, *plain, *guards.plain.changes, *guests, *serving.orders())
+    made = (*ahead, *served, *schedule)
     removed, stale = leftovers(inputs, wanted, (*made, *answered), serving.remaining(secure))
     changes = (*made, *removed, *answered)
     return Plan(
@@ -59,6 +62,7 @@ def make(inputs: Inputs) -> Plan:
             *schedule_left,
             *answered_left,
             *stale,
+            *guards.unchanged,
         ),
         findings=(
             *serving.rendering.findings,
@@ -68,9 +72,10 @@ def make(inputs: Inputs) -> Plan:
             *palpo_findings,
             *schedule_findings,
             *deleted(inputs, changes),
+            *guards.findings,
             *elsewhere(inputs),
         ),
-        obstacles=obstacles,
+        obstacles=(*obstacles, *guards.obstacles),
         rests_on=(*serving.nginx.files, *_read_by_us(inputs)),
         ours=dict(inputs.ours),
         edits=(*edits(inputs, wanted), *key_edits(inputs)),

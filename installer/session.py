@@ -11,7 +11,7 @@ from pathlib import Path
 from palpo_installer.answers import Answers
 from palpo_installer.answers_file import assignments, load
 from palpo_installer.choices import AS_USUAL, Choices
-from palpo_installer.engine.history import ours, runs, settled, written
+from palpo_installer.engine.history import in_force, ours, runs, settled, written
 from palpo_installer.engine.recorded import traces
 from palpo_installer.facts import Facts, gather
 from palpo_installer.facts import names as dns
@@ -59,6 +59,7 @@ def inputs_of(session: Session, choices: Choices = AS_USUAL) -> Inputs:
         written=written(layout),
         overwrite=choices.overwrite,
         renaming=choices.renaming,
+        in_force=in_force(layout),
         secrets=session.resolved.secrets,
         command=own_command(session.host.which("palpo-installer")),
         now=datetime.now(UTC),

@@ -43,11 +43,20 @@ def own_files(*names: str) -> dict[str, object]:
 
 
 def test_the_keys_are_those_that_others_rely_on() -> None:
-    """Each key of answers.toml is asked exactly once, names first and certificates last."""
+    """Each key of answers.toml is asked exactly once, names first and the host's guards last."""
     keys = [question.key for question in QUESTIONS]
     assert len(keys) == len(set(keys))
     sections = dict.fromkeys(key.partition(".")[0] for key in keys)
-    assert list(sections) == ["names", "federation", "proxy", "homeserver", "media", "well_known", "certificates"]
+    assert list(sections) == [
+        "names",
+        "federation",
+        "proxy",
+        "homeserver",
+        "media",
+        "well_known",
+        "certificates",
+        "host",
+    ]
     assert {
         *("names.server_name", "names.client_host", "names.base_domain"),
         *("federation.delegation", "federation.port", "proxy.kind", "media.upstream"),

@@ -15,6 +15,7 @@ from palpo_installer.layout import Layout
 from palpo_installer.operations.base import Json
 from palpo_installer.operations.files import MakeLink, RemoveFile, WriteFile
 from palpo_installer.operations.palpo import ConfigurePalpo
+from palpo_installer.operations.security import Setting, Withdraw
 from palpo_installer.serialization import load
 
 SECRETS = "secrets.json"
@@ -198,6 +199,28 @@ def copy_of(directory: Path, path: Path) -> Path | None:
         if record.get("path") == str(path) and copy and Path(copy).exists():
             return Path(copy)
     return None
+
+
+def in_force(layout: Layout) -> tuple[Withdraw, ...]:
+    """Return what takes back each setting that the runs in force made in SELinux and firewalls, oldest first.
+
+    What a later run withdrew is not among them; whether the rest is still as it was left, a look at the host tells.
+    """
+    made: dict[str, Withdraw] = {}
+    for run in effective(layout):
+        try:
+            plan, done = plan_of(run.directory), progress(read(run.directory / "journal.jsonl"))
+        except HostError:
+            # Of another version: only that one knows what it set.
+            continue
+        operations = (each for change in plan.changes for each in change.operations)
+        for number, operation in enumerate(operations):
+            before = {key: str(value) for key, value in done.prepared.get(str(number), {}).items()}
+            if isinstance(operation, Setting) and str(number) in done.results:
+                made[before["path"]] = Withdraw(operation, before, run.id)
+            elif isinstance(operation, Withdraw):
+                made.pop(operation.before["path"], None)
+    return tuple(made.values())
 
 
 def new_run(layout: Layout) -> Path:

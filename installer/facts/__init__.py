@@ -5,14 +5,29 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from palpo_installer import processes
-from palpo_installer.facts import certificates, containers, listeners, matrix, palpo_search, system
+from palpo_installer.facts import (
+    certificates,
+    containers,
+    firewalld,
+    listeners,
+    matrix,
+    nftables,
+    palpo_search,
+    selinux,
+    system,
+    ufw,
+)
 from palpo_installer.facts import names as dns
 from palpo_installer.facts.certificates import Certificate
+from palpo_installer.facts.firewalld import Firewalld
 from palpo_installer.facts.listeners import Listener
 from palpo_installer.facts.matrix import Matrix
 from palpo_installer.facts.names import Name
+from palpo_installer.facts.nftables import InputChain
 from palpo_installer.facts.palpo import Palpo
+from palpo_installer.facts.selinux import SELinux
 from palpo_installer.facts.system import System
+from palpo_installer.facts.ufw import Ufw
 from palpo_installer.host import Host
 from palpo_installer.proxies.nginx import discovery
 from palpo_installer.proxies.nginx.configuration import Nginx
@@ -26,6 +41,10 @@ class Facts:
         nginx: None where nginx is not installed.
         unseen: what could not be read, one sentence each (without root: processes, keys, …).
         matrix: the Matrix configuration that is already there.
+        selinux: what it lets the proxy do, None where it is off.
+        firewalld: None where it does not run.
+        ufw: None where it is not active.
+        chains: of a bare rule set that nobody manages.
     """
 
     system: System
@@ -36,6 +55,10 @@ class Facts:
     names: tuple[Name, ...]
     unseen: tuple[str, ...]
     matrix: Matrix = field(default_factory=Matrix)
+    selinux: SELinux | None = None
+    firewalld: Firewalld | None = None
+    ufw: Ufw | None = None
+    chains: tuple[InputChain, ...] = ()
 
 
 def gather(host: Host, names: tuple[str, ...] = ()) -> Facts:
@@ -55,13 +78,18 @@ def gather(host: Host, names: tuple[str, ...] = ()) -> Facts:
     owners = frozenset(each.pid for each in listening if each.pid is not None)
     nginx = discovery.read(host, running, owners, note)
     palpo = palpo_search.read(host, running, boxes, listening)
+    base = system.read(host, running)
     return Facts(
-        system=system.read(host, running),
+        system=base,
         listeners=listening,
         nginx=nginx,
         palpo=palpo,
         certificates=certificates.read(host, nginx, note),
         names=dns.read(host, names),
+        selinux=selinux.read(host, None if nginx is None else nginx.pid),
+        firewalld=firewalld.read(host, running, note),
+        ufw=ufw.read(host, "ufw" in base.firewalls, note),
+        chains=nftables.read(host, base.firewalls),
         unseen=tuple(dict.fromkeys(unseen)),
         matrix=matrix.read(host, nginx, palpo),
     )

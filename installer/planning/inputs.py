@@ -21,6 +21,7 @@ from palpo_installer.layout import Layout
 from palpo_installer.merging import Merged, merge
 from palpo_installer.operations.files import MakeDirectory, MakeLink, WriteFile
 from palpo_installer.operations.paths import PathState, state_of
+from palpo_installer.operations.security import Withdraw
 from palpo_installer.secret import Secret, SecretReference, Text
 from palpo_installer.site import MARKER_HEADER
 
@@ -52,6 +53,7 @@ class Inputs:
         written: what earlier runs last did to each path that is ours as a whole.
         overwrite: the subjects of the edits that the person gives up, or ``ALL_EDITS``.
         renaming: whether the person agreed to give up the server name for another one.
+        in_force: what takes back each setting that earlier runs made in SELinux and firewalls.
     """
 
     host: Host
@@ -65,6 +67,7 @@ class Inputs:
     written: Mapping[str, WriteFile | MakeLink] = field(default_factory=dict)
     overwrite: frozenset[str] = frozenset()
     renaming: bool = False
+    in_force: tuple[Withdraw, ...] = ()
 
     @property
     def layout(self) -> Layout:

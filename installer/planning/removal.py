@@ -17,14 +17,19 @@ from palpo_installer.homeserver.activation import RestartPalpo
 from palpo_installer.layout import Layout
 from palpo_installer.operations.certificates import IssueSelfSigned, OrderCertificate, ProbeChallenge
 from palpo_installer.operations.files import MakeDirectory, MakeLink, RemoveFile, WriteFile
+from palpo_installer.operations.firewalld import OpenFirewalldPort
 from palpo_installer.operations.lines import EditLines
 from palpo_installer.operations.palpo import ConfigurePalpo
 from palpo_installer.operations.removing import KeepCopy, PutBack, RemoveDirectory
+from palpo_installer.operations.security import Withdraw
+from palpo_installer.operations.selinux import LabelPort, SetBoolean
+from palpo_installer.operations.ufw import AllowUfwPort
 from palpo_installer.planning.inputs import look, missing_directories
 from palpo_installer.planning.removal_of_files import directories, emptied, files, joined
 from palpo_installer.planning.removal_of_lines import lines
 from palpo_installer.planning.removal_of_palpo import configuration, restarted
 from palpo_installer.planning.removal_of_services import forgotten_timer, withdrawn_nginx
+from palpo_installer.planning.removal_of_settings import host_settings
 from palpo_installer.planning.scene import Scene, TakingUp, Way
 from palpo_installer.planning.traces import Trace
 from palpo_installer.proxies.nginx.activation import ActivateNginx
@@ -68,6 +73,11 @@ WAYS: Mapping[type, Planner] = {
     ProbeChallenge: directories,
     OrderCertificate: lasting,
     IssueSelfSigned: lasting,
+    SetBoolean: host_settings,
+    LabelPort: host_settings,
+    OpenFirewalldPort: host_settings,
+    AllowUfwPort: host_settings,
+    Withdraw: host_settings,
     PutBack: of_removals,
     KeepCopy: of_removals,
     RemoveDirectory: of_removals,

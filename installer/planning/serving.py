@@ -19,6 +19,7 @@ from palpo_installer.operations.certificates import IssueSelfSigned, OrderCertif
 from palpo_installer.operations.files import RemoveFile
 from palpo_installer.planning.inputs import AS_IT_SHOULD_BE, Inputs, link, missing_directories, write
 from palpo_installer.planning.ports import taken
+from palpo_installer.planning.security import Needs
 from palpo_installer.planning.sites import Sites
 from palpo_installer.planning.taking_over import FormerSite, former_sites
 from palpo_installer.probe import ask
@@ -131,6 +132,17 @@ class Serving:
     def sites(self) -> Sites:
         """What of it is in sites of somebody else's."""
         return Sites(self.inputs, self.site, self.nginx)
+
+    @property
+    def needs(self) -> Needs:
+        """The ports that the proxy listens on and connects to."""
+        plain, secure = self.rendering.plain.expectations, self.rendering.secure.expectations
+        upstreams = (self.inputs.answers.homeserver.upstream, self.inputs.answers.media)
+        return Needs(
+            plain=tuple(dict.fromkeys(each.port for each in plain)),
+            secure=tuple(dict.fromkeys(each.port for each in secure)),
+            upstream=tuple(dict.fromkeys(each.port for each in upstreams if each)),
+        )
 
     @cached_property
     def due(self) -> tuple[OrderCertificate | IssueSelfSigned, ...]:

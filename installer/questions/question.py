@@ -55,11 +55,13 @@ class Situation:
         facts: what is on the host.
         layout: where things are on it.
         earlier: the typed answers to earlier questions; what was not asked, or has no answer, is not in it.
+        given: the keys of all the answers that somebody gave, now or for an earlier run.
     """
 
     facts: Facts
     layout: Layout
     earlier: Mapping[str, object]
+    given: frozenset[str] = frozenset()
 
     def get(self, key: str, kind: type[Value]) -> Value | None:
         """Return an earlier answer, None where there is none."""

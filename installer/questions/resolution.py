@@ -17,23 +17,27 @@ from palpo_installer.answers import (
     Certificates,
     Delegation,
     Federation,
+    FirewallAnswer,
+    Guards,
     Homeserver,
     Method,
     Names,
     Registration,
+    SELinuxAnswer,
     WellKnown,
 )
 from palpo_installer.errors import AnswersError
 from palpo_installer.facts import Facts
 from palpo_installer.layout import Layout
 from palpo_installer.questions.certificates import CERTIFICATES, LETS_ENCRYPT
+from palpo_installer.questions.guards import GUARDS
 from palpo_installer.questions.homeserver import HOMESERVER
 from palpo_installer.questions.names import FEDERATION_PORT, NAMES
 from palpo_installer.questions.optional import OPTIONAL
 from palpo_installer.questions.question import Question, Situation
 from palpo_installer.secret import Secret, SecretReference
 
-QUESTIONS: tuple[Question, ...] = (*NAMES, *HOMESERVER, *OPTIONAL, *CERTIFICATES)
+QUESTIONS: tuple[Question, ...] = (*NAMES, *HOMESERVER, *OPTIONAL, *CERTIFICATES, *GUARDS)
 """Every question once, in the order in which a person is asked."""
 
 BY_KEY: Mapping[str, Question] = {question.key: question for question in QUESTIONS}
@@ -91,7 +95,7 @@ def resolve(raw: Mapping[str, object], facts: Facts, layout: Layout) -> Resolved
     asked = []
     for question in QUESTIONS:
         typed = question.parse(given[question.key]) if question.key in given else None
-        situation = Situation(facts, layout, earlier)
+        situation = Situation(facts, layout, earlier, frozenset(given))
         if not question.applies(situation):
             question.moot(typed, situation)
             continue
@@ -190,6 +194,7 @@ def _answers(situation: Situation) -> Answers:
         ),
         certificates=_certificates(situation),
         take_over=get("proxy.take_over", bool) or False,
+        host=Guards(get("host.selinux", SELinuxAnswer), get("host.firewall", FirewallAnswer)),
     )
 
 

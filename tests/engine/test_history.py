@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from palpo_installer.changes import Change, Plan
 from palpo_installer.engine.history import (
     ORIGINALS,
     effective,
     forget_old_copies,
+    in_force,
     new_run,
     ours,
     runs,
@@ -19,6 +21,9 @@ from palpo_installer.engine.history import (
 )
 from palpo_installer.engine.journal import Journal, Record
 from palpo_installer.layout import Layout
+from palpo_installer.operations.security import Withdraw
+from palpo_installer.operations.ufw import AllowUfwPort
+from palpo_installer.serialization import dump
 
 
 @pytest.fixture
@@ -87,6 +92,31 @@ def test_ours_is_what_the_last_complete_run_recorded(layout: Layout) -> None:
     past(layout, Record("acting", "0"), end("applied", ours={"/etc/a": "1"}))
     past(layout, Record("acting", "0"), end("applied", ours={"/etc/a": "2"}), Record("undone"), end("rolled-back"))
     assert ours(layout) == {"/etc/a": "1"}
+
+
+def setting(layout: Layout, operation: AllowUfwPort | Withdraw, *records: Record) -> None:
+    """Make a run of one setting, applied, and then what else is in its journal."""
+    was = {"path": "ufw, port 8448/tcp", "ipv4": "no", "ipv6": "no"}
+    directory = past(
+        layout, Record("prepared", "0", was), Record("acting", "0"), Record("done", "0"), end("applied"), *records
+    )
+    (directory / "plan.json").write_text(dump(Plan((), (Change("one", (operation,)),), (), (), ())))
+
+
+def test_settings_are_in_force_until_they_are_withdrawn_or_rolled_back(layout: Layout) -> None:
+    """Each with what takes it back, from the journal of the run that made it; rolled back ones do not count."""
+    assert in_force(layout) == ()
+    setting(layout, AllowUfwPort(8448))
+    (made,) = in_force(layout)
+    assert (made.setting, made.run, made.before["ipv6"]) == (AllowUfwPort(8448), "0001", "no")
+    setting(layout, made)
+    assert in_force(layout) == ()
+    setting(layout, AllowUfwPort(8448), Record("undoing", "0"), end("rolled-back"))
+    assert in_force(layout) == ()
+    (layout.runs / "0002/journal.jsonl").rename(layout.runs / "0002/gone")
+    assert in_force(layout) == (made,)
+    (layout.runs / "0001/plan.json").write_text("{}")
+    assert in_force(layout) == ()
 
 
 def test_copies_are_kept_for_ten_runs(layout: Layout) -> None:

@@ -25,6 +25,12 @@ READ_ONLY = (
     "getent ahosts ",
     "nft list ruleset",
     "ufw status",
+    "semanage boolean --list",
+    "semanage port --list",
+    "firewall-cmd --get-default-zone",
+    "firewall-cmd --get-active-zones",
+    "firewall-cmd --zone=public --list-all",
+    "firewall-cmd --permanent --zone=public --list-all",
 )
 
 

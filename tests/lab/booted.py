@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import signal
 import subprocess
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -38,12 +39,12 @@ class BootedHost(LabHost):
     python = "/usr/bin/python3"
     command = ("/usr/local/bin/palpo-installer",)
 
-    def __init__(self, *layers: Path, tree: Path | None = None) -> None:
+    def __init__(self, *layers: Path, tree: Path | None = None, options: Sequence[str] = ()) -> None:
         super().__init__()
         require_programs("systemd-nspawn")
         wheels = [] if tree else [trees.wheelhouse(trees.debian())]
         self._layers = [*layers, tree or trees.debian()]
-        self._binds = [f"--bind-ro={CHECKOUT}", *(f"--bind-ro={directory}:{WHEELS}" for directory in wheels)]
+        self._binds = [*options, f"--bind-ro={CHECKOUT}", *(f"--bind-ro={directory}:{WHEELS}" for directory in wheels)]
         self.outside = ThrowAwayHost(keep=[*self._layers, *wheels])
         self._groups = _control_groups(f"palpo-lab-{self.outside.pid}")
         self._pid = 0

@@ -104,6 +104,14 @@ def _forget_old(kind: str, now: float) -> None:
             shutil.rmtree(old)
 
 
+def with_packages(kind: str, further: Sequence[str]) -> Path:
+    """Return a Debian tree of another kind: with further packages."""
+    require_programs("mmdebstrap", "systemd-nspawn")
+    packages = (*PACKAGES, *further)
+    key = repr((SUITE, packages, MASKED, FILES))
+    return kept(kind, key, lambda directory: _make_tree(directory, SUITE, packages))
+
+
 def debian(suite: str = SUITE, packages: Sequence[str] = PACKAGES) -> Path:
     """Return a Debian tree with these packages, which boots within a second."""
     require_programs("mmdebstrap", "systemd-nspawn")

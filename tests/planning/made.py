@@ -12,7 +12,7 @@ from pathlib import Path
 from palpo_installer.changes import Plan
 from palpo_installer.engine import launch
 from palpo_installer.engine.events import EventFile
-from palpo_installer.engine.history import ours, settled, written
+from palpo_installer.engine.history import in_force, ours, settled, written
 from palpo_installer.engine.run import Run
 from palpo_installer.facts import gather
 from palpo_installer.facts.names import RESOLV_CONF, Name
@@ -54,6 +54,7 @@ def inputs_of(host: Host, raw: Mapping[str, object] | None = None, names: tuple[
         ours=ours(host.layout),
         settled=settled(host.layout),
         written=written(host.layout),
+        in_force=in_force(host.layout),
         secrets=resolved.secrets,
         command=COMMAND,
         now=datetime.now(UTC),

@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from palpo_installer.facts import denials
 from palpo_installer.host import Command, Host
 from palpo_installer.services import QUICK, Service
 
@@ -133,9 +134,11 @@ def explain(host: Host, messages: Sequence[str]) -> str:
 
 
 def _owner(host: Host, bind: re.Match[str]) -> str:
+    port = int(bind["port"])
+    if bind["reason"] == "Permission denied" and (kind := denials.listening(host, "nginx", port)):
+        return f', refused by SELinux, to which the port is {kind} (see {denials.LOG}); host.selinux = "allow" mends it'
     if bind["reason"] != "Address already in use":
         return ""
-    port = int(bind["port"])
     owners = dict.fromkeys(socket.pid for socket in host.listening() if socket.port == port and socket.pid)
     named = [f"{process.name()} (process {pid})" for pid in owners if pid and (process := host.process(pid))]
     return f", held by {', '.join(named)}" if named else ""

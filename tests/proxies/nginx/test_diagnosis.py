@@ -100,6 +100,21 @@ def test_other_reasons_are_told_in_nginx_words(messages: tuple[str, ...], said: 
     assert diagnosis.explain(Host(), messages) == said
 
 
+def test_a_refusal_by_selinux_is_named(tmp_path: Path) -> None:
+    """The audit log has it, for the same program and port; else the reason stands alone."""
+    host = ScriptedHost(lambda _: "", tmp_path)
+    message = "bind() to 0.0.0.0:8448 failed (13: Permission denied)"
+    assert diagnosis.explain(host, (message,)) == "nginx could not listen on 0.0.0.0:8448: Permission denied"
+    log = host.layout.at("/var/log/audit/audit.log")
+    log.parent.mkdir(parents=True)
+    log.write_text(
+        'type=AVC msg=audit(1782900842.115:9013): avc:  denied  { name_bind } for  pid=2841 comm="nginx" src=8448 '
+        "scontext=system_u:system_r:httpd_t:s0 tcontext=system_u:object_r:unreserved_port_t:s0 tclass=tcp_socket\n"
+    )
+    assert "refused by SELinux, to which the port is unreserved_port_t" in diagnosis.explain(host, (message,))
+    assert "SELinux" not in diagnosis.explain(host, (message.replace("8448", "8449"),))
+
+
 def test_the_journal_is_asked_from_a_time_on() -> None:
     """What a start prints under systemd is there."""
     host = ScriptedHost(lambda _: 'nginx: [emerg] unknown directive "x" in /etc/nginx/x:1\n')
