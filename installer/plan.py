@@ -26,6 +26,7 @@ def make(inputs: Inputs) -> Plan:
     """
     answers = inputs.answers
     serving = Serving(inputs, site.build(answers, inputs.layout))
+    serving.sites.refuse()
     refuse_taken_ports(serving.rendering, inputs.facts.listeners, serving.nginx.pid)
     plain, plain_left = serving.plain()
     started = bool(plain) and serving.nginx.pid is None

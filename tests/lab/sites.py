@@ -71,6 +71,8 @@ def edit(host: LabHost, old: str, new: str) -> None:
 
 def pages(host: LabHost) -> tuple[str, ...]:
     """Return what the site answers at paths that are its own, on both families and both ports."""
-    asked = [(f"{scheme}://{NAME}{page}", way) for scheme in ("http", "https") for page in PAGES for way in ("-4", "-6")]
+    asked = [
+        (f"{scheme}://{NAME}{page}", way) for scheme in ("http", "https") for page in PAGES for way in ("-4", "-6")
+    ]
     fetched = (ways.fetch(host, url, "--insecure", way) for url, way in asked)
     return tuple("\n".join(line for line in text.splitlines() if not line.startswith("Date:")) for text in fetched)
