@@ -30,6 +30,7 @@ def make(inputs: Inputs) -> Plan:
     """
     answers = inputs.answers
     serving = Serving(inputs, site.build(answers, inputs.layout))
+    serving.sites.refuse()
     master, former = serving.nginx.pid, former_name(inputs)
     listeners, others = inputs.facts.listeners, serving.others_ports
     refuse_taken_ports(serving.rendering, listeners, master, answers, inputs.layout, others)

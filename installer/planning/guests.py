@@ -85,21 +85,23 @@ class Hosting:
 
     @cached_property
     def places(self) -> tuple[Place, ...]:
-        """Where the guest belongs.
+        """Where the guest belongs."""
+        return tuple(self._place(each) for each in self.found if each.by is not By.DEFAULT)
+
+    def refuse(self) -> None:
+        """Check that the site takes the guest.
 
         Raises:
             RefusedPlan: by ``found``, or a block keeps our answers out; each reason has its line and its cure.
         """
-        places = tuple(self._place(each) for each in self.found if each.by is not By.DEFAULT)
-        refused = [one for each in places if not each.reason for one in self.conflicts(each) if one.certain]
-        if refused:
-            told = "; ".join(f"{in_words(one)} ({one.where})" for one in dict.fromkeys(refused))
+        found = [one for each in self.places if not each.reason for one in self.conflicts(each) if one.certain]
+        if found:
+            told = "; ".join(f"{in_words(one)} ({one.where})" for one in dict.fromkeys(found))
             raise RefusedPlan(
                 f"the site of {self.guest.name} keeps our answers out: {told}",
-                where=refused[0].where,
+                where=found[0].where,
                 next="Change these lines, then plan again",
             )
-        return places
 
     @property
     def part(self) -> Part:

@@ -63,11 +63,7 @@ class Sites:
 
     @cached_property
     def parts(self) -> tuple[Part, ...]:
-        """What each guest brings and shows.
-
-        Raises:
-            RefusedPlan: a site cannot take it.
-        """
+        """What each guest brings and shows."""
         return tuple(hosting.part for hosting in self.hostings)
 
     @property
@@ -75,6 +71,15 @@ class Sites:
         """All of it: two lines may go into one file, so it is one change."""
         files = tuple(file for part in self.parts for file in part.files)
         return Part("; ".join(part.title for part in self.parts), files, (), ())
+
+    def refuse(self) -> None:
+        """Check that every site takes its guest.
+
+        Raises:
+            RefusedPlan: one does not, with each line that is in the way and its cure.
+        """
+        for hosting in self.hostings:
+            hosting.refuse()
 
     def refuse_switched_off(self, files: Collection[Path]) -> None:
         """Refuse to switch off a file that a guest goes into.

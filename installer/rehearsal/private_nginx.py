@@ -16,10 +16,10 @@ from pathlib import Path
 from palpo_installer.answers import CertificateFiles
 from palpo_installer.errors import HostError
 from palpo_installer.host import SEARCH_PATH
-from palpo_installer.proxies.base import Rendering
+from palpo_installer.proxies.base import File, Rendering
 from palpo_installer.proxies.nginx.configuration import IncludeDirectory, Nginx
 from palpo_installer.proxies.nginx.diagnosis import Verdict, verdict
-from palpo_installer.proxies.nginx.locations import quoted
+from palpo_installer.proxies.nginx.locations import bare, quoted
 
 LOOPBACK = ("127.0.0.1", "::1")
 TRIES = 20
@@ -56,6 +56,41 @@ STRANGER = """\
     }}
 """
 """Answers what is for none of our names, as other sites do: ours must be found by their names."""
+
+HOST = """\
+    server {{
+{listens}
+        server_name {name};
+        ssl_certificate {chain};
+        ssl_certificate_key {key};
+        add_header Access-Control-Allow-Origin https://{name} always;
+        add_header Strict-Transport-Security max-age=31536000 always;
+        default_type text/html;
+        error_page 404 /missing.html;
+        deny all;
+        include {leaflet};
+    }}
+"""
+"""A site that takes a line of ours, with much that such a site may set for its own pages."""
+
+
+@dataclass(frozen=True)
+class Visited:
+    """A made-up site that stands for the one that a guest goes into.
+
+    Attributes:
+        name: its host name.
+        port: where it answers, as it is open here.
+        tls: whether with TLS.
+        certificate: what it shows.
+        leaflet: the file that it includes.
+    """
+
+    name: str
+    port: int
+    tls: bool
+    certificate: CertificateFiles
+    leaflet: File
 
 
 @dataclass(frozen=True)
@@ -98,7 +133,14 @@ class PrivateNginx:
             problems=(),
         )
 
-    def write(self, rendering: Rendering, strangers: Mapping[tuple[str, int], bool], own: CertificateFiles) -> None:
+    def write(
+        self,
+        rendering: Rendering,
+        strangers: Mapping[tuple[str, int], bool],
+        own: CertificateFiles,
+        visited: Sequence[Visited] = (),
+        addresses: Sequence[str] = (),
+    ) -> None:
         """Write the configuration.
 
         Args:
@@ -106,6 +148,8 @@ class PrivateNginx:
             strangers: the sockets where another site takes what is for none of our names, each with whether it
                 speaks TLS.
             own: the certificate of that other site.
+            visited: the sites that include files of ours.
+            addresses: where those are open.
         """
         self.sites.mkdir(parents=True)
         for file in (*rendering.plain.files, *rendering.secure.files):
@@ -114,17 +158,31 @@ class PrivateNginx:
         places = {name: quoted(str(self.directory / name)) for name in names}
         blocks = (
             STRANGER.format(
-                address=f"[{address}]:{port}" if ":" in address else f"{address}:{port}",
+                address=_joined(address, port),
                 ssl=" ssl" if tls else "",
                 chain=quoted(str(own.chain)),
                 key=quoted(str(own.key)),
             )
             for (address, port), tls in strangers.items()
         )
+        others = "".join((*blocks, *(self._host(each, addresses) for each in visited)))
         # As root, nginx would give its workers to an account that cannot read a private directory.
         user = f"user {pwd.getpwuid(0).pw_name} {grp.getgrgid(0).gr_name};" if os.geteuid() == 0 else ""
         sites = quoted(str(self.sites / "*.conf"))
-        self.configuration.write_text(AROUND.format(user=user, sites=sites, strangers="".join(blocks), **places))
+        self.configuration.write_text(AROUND.format(user=user, sites=sites, strangers=others, **places))
+
+    def _host(self, site: Visited, addresses: Sequence[str]) -> str:
+        """Write what a site includes, and return the site."""
+        site.leaflet.path.parent.mkdir(exist_ok=True)
+        site.leaflet.path.write_text(site.leaflet.text)
+        tls = " ssl" if site.tls else ""
+        return HOST.format(
+            listens="\n".join(f"        listen {_joined(address, site.port)}{tls};" for address in addresses),
+            name=bare(site.name),
+            chain=quoted(str(site.certificate.chain)),
+            key=quoted(str(site.certificate.key)),
+            leaflet=quoted(str(site.leaflet.path)),
+        )
 
     @contextmanager
     def running(self, sockets: Sequence[socket.socket]) -> Iterator[subprocess.Popen[bytes]]:
@@ -164,6 +222,10 @@ class PrivateNginx:
     def verdict(self) -> Verdict:
         """Return what nginx said of a configuration that it did not take."""
         return verdict(False, self.errors.read_text(errors="replace"))
+
+
+def _joined(address: str, port: int) -> str:
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
 def has_ended(process: subprocess.Popen[bytes]) -> bool:

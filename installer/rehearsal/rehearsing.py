@@ -17,7 +17,7 @@ from palpo_installer.proxies.nginx.rendering import render as render_nginx
 from palpo_installer.rehearsal.forwarding import check_forwarding, open_routes
 from palpo_installer.rehearsal.judging import CURE, judged
 from palpo_installer.rehearsal.refusals import check_limits, check_refusals
-from palpo_installer.rehearsal.serving import check_documents, check_markers, check_plain
+from palpo_installer.rehearsal.serving import check_documents, check_guests, check_markers, check_plain
 from palpo_installer.rehearsal.stage import Render, Stage, staged
 from palpo_installer.verify.checks_certificate import check_certificates
 from palpo_installer.verify.checks_discovery import PATH, check_discovery, find
@@ -76,7 +76,9 @@ def _rehearse(answers: Answers, nginx: Nginx, layout: Layout, render: Render, st
 def _checks(stage: Stage) -> Iterator[Check]:
     """Yield every check, in the order in which a request meets what it looks at."""
     hosts, view = stage.view.site.virtual_hosts, stage.view
-    contacts = {endpoint: contact(view, endpoint) for endpoint in view.endpoints if endpoint.ours}
+    visited = {guest.name for guest in view.site.guests}
+    asked = (there for there in view.endpoints if there.ours or there.name in visited)
+    contacts = {endpoint: contact(view, endpoint) for endpoint in asked}
     passing = [there for there in hosts if open_routes(there)]
     yield judged("configuration", "nginx", LOADS, ())
     yield from check_markers(stage)
@@ -84,6 +86,7 @@ def _checks(stage: Stage) -> Iterator[Check]:
     yield from (check_plain(stage, there) for there in hosts if not there.tls)
     for there in hosts:
         yield from check_documents(stage, there)
+    yield from check_guests(stage)
     yield from map(_rehearsed, _federation(view, contacts))
     for there in passing:
         yield from check_forwarding(stage, there)
@@ -103,7 +106,7 @@ def _federation(view: View, contacts: Mapping[Endpoint, Contact]) -> Iterator[Ch
         return
     server_name = view.answers.names.server_name
     host, port = split(server_name)
-    if view.website.ours or is_literal(host) or port is not None:
+    if view.website.ours or view.site.guests or is_literal(host) or port is not None:
         resolution = find(view, contacts)
         yield from check_discovery(view, contacts, resolution)
     else:

@@ -11,10 +11,21 @@ from palpo_installer.gates import markers
 from palpo_installer.probe import ask
 from palpo_installer.rehearsal.judging import came, judged, readable
 from palpo_installer.rehearsal.stage import Stage
-from palpo_installer.site import CHALLENGE_PATH, Challenge, FixedJson, Redirect, VirtualHost
-from palpo_installer.verify.report import Check
+from palpo_installer.site import (
+    CHALLENGE_PATH,
+    MARKER_HEADER,
+    MARKER_PATH,
+    Challenge,
+    FixedJson,
+    Guest,
+    Redirect,
+    VirtualHost,
+)
+from palpo_installer.verify.report import Check, cannot_tell
 from palpo_installer.verify.view import Endpoint
 
+OTHER = "/.well-known/security.txt"
+REFUSED = 403
 TOKEN = "rehearsal"  # noqa: S105
 PROOF = "the proof of a rehearsal"
 REDIRECTED = "/_matrix/a%2Fb//../c?d=%2F"
@@ -61,7 +72,34 @@ def _challenge(stage: Stage, endpoint: Endpoint, webroot: Path) -> Iterator[str]
         yield f"{target} gets {came(answer)} and not what is in its file"
 
 
-def check_documents(stage: Stage, there: VirtualHost) -> Iterator[Check]:
+def check_guests(stage: Stage) -> Iterator[Check]:
+    """Yield the checks of what goes into sites that the host has already; made-up ones stand for them here."""
+    for each in stage.leaflets:
+        guest = each.guest
+        endpoint = Endpoint(guest.name, guest.port, guest.tls, ours=False)
+        broken = []
+        for address in stage.doors.addresses:
+            if (
+                shown := stage.send(endpoint, MARKER_PATH, address=address).answer.header(MARKER_HEADER)
+            ) != each.marker:
+                broken.append(f"at {address} the marker is {shown or 'missing'}")
+            if (status := stage.send(endpoint, OTHER, address=address).answer.status) != REFUSED:
+                broken.append(f"{OTHER}, which is the site's own, gets {status} instead of {REFUSED}")
+        for route in guest.routes:
+            if isinstance(route, Challenge):
+                broken += _challenge(stage, endpoint, route.webroot)
+        promise = "one line in a site answers our paths, and leaves the others to the site"
+        yield judged("site that is there", endpoint, promise, broken)
+        yield from check_documents(stage, guest)
+        yield cannot_tell(
+            "site that is there",
+            str(endpoint),
+            "A made-up site stood for yours, one that forbids everything and adds headers of its own.",
+            "What your site does before any location is read from its file for the plan; apply asks it itself.",
+        )
+
+
+def check_documents(stage: Stage, there: VirtualHost | Guest) -> Iterator[Check]:
     """Yield the check of a virtual host that has well-known documents."""
     endpoint = stage.view.endpoint(there.name, there.port)
     documents = [route for route in there.routes if isinstance(route, FixedJson)]

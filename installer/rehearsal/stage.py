@@ -24,9 +24,10 @@ from palpo_installer.probe import Answer, ask
 from palpo_installer.proxies.base import Rendering
 from palpo_installer.proxies.nginx.configuration import Nginx
 from palpo_installer.proxies.nginx.diagnosis import Verdict
+from palpo_installer.proxies.nginx.guests import Leaflet, leaflet
 from palpo_installer.rehearsal.doors import Doors, MadeUpNames, PrivateTrust
 from palpo_installer.rehearsal.lines import Lines, first_line
-from palpo_installer.rehearsal.private_nginx import PrivateNginx, has_ended, open_sockets, usable_addresses
+from palpo_installer.rehearsal.private_nginx import PrivateNginx, Visited, has_ended, open_sockets, usable_addresses
 from palpo_installer.rehearsal.recorder import NUMBER, Recorder, Request, recording
 from palpo_installer.site import Site
 from palpo_installer.verify.view import Endpoint, View
@@ -64,6 +65,7 @@ class Stage:
         recorders: the homeserver and the media repository.
         lines: the connections that requests are sent over.
         check: is asked before each request whether to go on, and raises where not.
+        leaflets: what made-up sites, in the place of those of the host, include.
     """
 
     view: View
@@ -72,6 +74,7 @@ class Stage:
     recorders: tuple[Recorder, ...]
     lines: Lines
     check: Callable[[], None]
+    leaflets: tuple[Leaflet, ...] = ()
     numbers: Callable[[], int] = field(default_factory=lambda: itertools.count(1).__next__)
 
     def send(
@@ -125,22 +128,29 @@ def staged(
         acted, addresses = _behind(answers, *recorders), usable_addresses()
         private = Layout(root, layout.http_port, layout.https_port, addresses)
         wanted = site.build(acted, private)
-        sockets = {port: open_sockets(addresses) for port, _ in wanted.ports}
+        ports = dict.fromkeys((*(port for port, _ in wanted.ports), *(guest.port for guest in wanted.guests)))
+        sockets = {port: open_sockets(addresses) for port in ports}
         opened = [stack.enter_context(each) for each in itertools.chain(*sockets.values())]
         doors = Doors(addresses, {port: there[0].getsockname()[1] for port, there in sockets.items()})
-        files = {name: authority.issue(name, private) for name in (*wanted.certificates, STRANGER)}
+        shown = (*wanted.certificates, *wanted.borrowed, *(guest.name for guest in wanted.guests), STRANGER)
+        files = {name: authority.issue(name, private) for name in dict.fromkeys(shown)}
         prepared = PrivateNginx(root / "nginx", nginx)
         rendering = render(_moved(wanted, doors), prepared.facts, _system(addresses), private, files)
-        prepared.write(rendering, _strangers(wanted, doors), files[STRANGER])
+        leaflets = tuple(leaflet(guest, root / "guests", prepared.facts) for guest in wanted.guests)
+        visited = [
+            Visited(each.guest.name, doors.ports[each.guest.port], each.guest.tls, files[each.guest.name], each.file)
+            for each in leaflets
+        ]
+        prepared.write(rendering, _strangers(wanted, doors), files[STRANGER], visited, addresses)
         process = stack.enter_context(prepared.running(opened))
         if ask(markers.questions(rendering.plain.expectations)[0]).problem and has_ended(process):
             raise _refused(prepared.verdict())
         trust = PrivateTrust(ssl.create_default_context(cafile=authority.authority_files(private).chain), doors)
-        chains = {name: files[name].chain for name in wanted.certificates}
+        chains = {name: files[name].chain for name in (*wanted.certificates, *wanted.borrowed)}
         names = MadeUpNames(acted, addresses)
         view = View(acted, wanted, Host(private), names, doors.ask, trust, frozenset(addresses), chains)
         lines = stack.enter_context(closing(Lines()))
-        yield Stage(view, doors, rendering, recorders, lines, check)
+        yield Stage(view, doors, rendering, recorders, lines, check, leaflets)
 
 
 def _behind(answers: Answers, homeserver: Recorder, media: Recorder) -> Answers:

@@ -48,7 +48,7 @@ def _check(view: View, contact: Contact, address: str) -> Check:
     objection = view.trust.objection(address, endpoint.port, endpoint.name, TIMEOUT)
     there = view.chains.get(endpoint.name) if endpoint.ours and view.is_own(address) else None
     disk = leaf_on_disk(view.host, there) if there else None
-    local = endpoint.ours and view.answers.certificates.method is Method.SELF_SIGNED
+    local = endpoint.name in view.site.certificates and view.answers.certificates.method is Method.SELF_SIGNED
     return judge(endpoint, address, contact.leaf(address), objection, disk, now=datetime.now(UTC), local=local)
 
 

@@ -13,12 +13,15 @@ from pathlib import Path
 import psutil
 import pytest
 
-from palpo_installer.answers import Answers, BaseDomain, Delegation, Method, Registration
+from palpo_installer.answers import Answers, BaseCertificate, BaseDomain, Delegation, Method, Registration
 from palpo_installer.errors import HostError, Interrupted, RefusedPlan
 from palpo_installer.layout import Layout
+from palpo_installer.proxies.nginx.configuration import Nginx
+from palpo_installer.proxies.nginx.guests import Leaflet, leaflet
 from palpo_installer.proxies.nginx.rendering import render
 from palpo_installer.rehearsal import private_nginx, rehearse
 from palpo_installer.rehearsal.stage import staged
+from palpo_installer.site import Guest
 from palpo_installer.verify.report import Check, Report, Result
 from tests.rehearsal.made import MEDIA, answers, faulty, interrupted, left, nginx
 
@@ -196,3 +199,43 @@ def test_without_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
     with pytest.raises(HostError, match=f"{tmp_path}/none.*: there is no room for a rehearsal"):
         rehearse(answers(), nginx(), Layout())
+
+
+WAYS = [
+    (Delegation.WELL_KNOWN, BaseCertificate.ORDERED, ["example.com:443"]),
+    (Delegation.SRV, BaseCertificate.SITE, ["example.com:443"]),
+    (Delegation.SRV, BaseCertificate.ORDERED, ["example.com:80", "example.com:443"]),
+]
+
+
+def visiting(delegation: Delegation, certificate: BaseCertificate) -> Answers:
+    """Return answers for a base domain that a site of this proxy has."""
+    whole = answers(delegation, base_domain=BaseDomain.EXISTING)
+    return replace(whole, certificates=replace(whole.certificates, base_domain=certificate, method=Method.HTTP_01))
+
+
+@pytest.mark.parametrize(("delegation", "certificate", "places"), WAYS)
+def test_a_site_that_is_there_takes_a_line(
+    delegation: Delegation, certificate: BaseCertificate, places: list[str]
+) -> None:
+    """A made-up site that forbids everything answers at our paths and at no others, and that it is made up is said."""
+    report = sound(visiting(delegation, certificate))
+    found = named(report, "site that is there")
+    assert [check.subject for check in found if check.result is Result.PASS] == places
+    assert [check.subject for check in found if check.result is Result.CANNOT_TELL] == places
+    assert "example.com:443" in {check.subject for check in named(report, "well-known")}
+    assert [check.result for check in named(report, "discovery")] == [Result.PASS]
+
+
+@pytest.mark.parametrize("fault", ['add_header Access-Control-Allow-Origin "*" always;', "    allow all;\n"])
+def test_a_fault_in_what_goes_into_a_site_is_seen(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the header that browsers want, or without access for everybody, the rehearsal fails."""
+
+    def broken(guest: Guest, directory: Path, found: Nginx) -> Leaflet:
+        made = leaflet(guest, directory, found)
+        return replace(made, file=replace(made.file, text=made.file.text.replace(fault, "")))
+
+    monkeypatch.setattr("palpo_installer.rehearsal.stage.leaflet", broken)
+    report = rehearse(visiting(Delegation.SRV, BaseCertificate.ORDERED), nginx(), Layout())
+    assert report.failures
+    assert {check.subject for check in report.failures} <= {"example.com:80", "example.com:443"}
