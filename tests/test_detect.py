@@ -59,7 +59,7 @@ def test_facts_with_everything_in_them_survive_as_json(facts: Facts) -> None:
 def test_sections_come_in_order_and_empty_ones_are_left_out(facts: Facts) -> None:
     """Nothing that could not be seen is no section of its own."""
     titles = [part.splitlines()[0] for part in describe(facts, NOW).split("\n\n")]
-    assert titles == ["System", "Who answers now", "nginx", "Palpo", "Certificates", "Names in DNS"]
+    assert titles == ["System", "Who answers now", "Who answers for these names in nginx", "nginx", "Palpo", "Certificates", "Names in DNS"]
     assert section(describe(replace(facts, unseen=("One thing.",)), NOW), "What could not be seen") == ["One thing."]
 
 
