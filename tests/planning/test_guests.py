@@ -274,3 +274,13 @@ def test_a_certificate_that_ended_is_refused(tmp_path: Path) -> None:
     later = replace(inputs, now=inputs.now + timedelta(days=10_000))
     with pytest.raises(RefusedPlan, match=r"cannot be used: it expired at .*base_domain = ordered"):
         make(later)
+
+
+def test_renewal_goes_on_whatever_becomes_of_the_site(tmp_path: Path) -> None:
+    """Its name gone, or its certificate ended: what is ours is still taken up."""
+    host = host_with(tmp_path)
+    inputs = real_inputs(host, SRV)
+    found = Serving(replace(inputs, now=inputs.now + timedelta(days=10_000)), site.build(inputs.answers, host.layout))
+    assert leaflet(host) in found.renewal().own
+    file(host).write_text(file(host).read_text().replace("example.com www.example.com", "other.example"))
+    assert leaflet(host) in serving(host, EXISTING).renewal().own
