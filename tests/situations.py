@@ -11,7 +11,7 @@ from palpo_installer.facts.certificates import Certificate
 from palpo_installer.facts.names import Name
 from palpo_installer.facts.palpo import Palpo, PalpoConfiguration
 from palpo_installer.facts.system import System
-from palpo_installer.proxies.nginx.configuration import Nginx, ServerBlock
+from palpo_installer.proxies.nginx.configuration import Listen, Nginx, ServerBlock
 
 DATABASE = "postgres://palpo:hunter2@127.0.0.1:5432/palpo"
 
@@ -65,9 +65,10 @@ def certificate(path: str, *names: str, year: int = 2030, matches_key: bool | No
     return Certificate(chain, key, names, "Test", "0" * 64, since, until, matches_key)
 
 
-def nginx_with(*names: str, file: str = "/etc/nginx/sites-enabled/site") -> Nginx:
-    """Return an nginx with one server block."""
-    block = ServerBlock(names, (), (), Path(file), 1)
+def nginx_with(*names: str, file: str = "/etc/nginx/sites-enabled/site", options: tuple[str, ...] = ("ssl",)) -> Nginx:
+    """Return an nginx with one server block on port 443, which shows the certificate in /a."""
+    listen = Listen("0.0.0.0", 443, options, Path(file), 2)
+    block = ServerBlock(names, (listen,), ("/a/fullchain.pem",), Path(file), 1, ("/a/privkey.pem",))
     return Nginx(
         binary=Path("/usr/sbin/nginx"),
         version=(1, 22, 1),

@@ -16,6 +16,7 @@ from palpo_installer.serialization import load
 from tests.facts.made import START, certificate
 from tests.recorded import HOSTS, recorded
 
+ASKED = "Who answers for these names in nginx"
 NOW = START + timedelta(days=48)
 NAME = Name(
     "example.com", ("192.0.2.1",), "", (ServiceRecord(10, 5, 443, "m.example.com"),), (), ("0 issue ca.example",), ""
@@ -59,8 +60,15 @@ def test_facts_with_everything_in_them_survive_as_json(facts: Facts) -> None:
 def test_sections_come_in_order_and_empty_ones_are_left_out(facts: Facts) -> None:
     """Nothing that could not be seen is no section of its own."""
     titles = [part.splitlines()[0] for part in describe(facts, NOW).split("\n\n")]
-    assert titles == ["System", "Who answers now", "Who answers for these names in nginx", "nginx", "Palpo", "Certificates", "Names in DNS"]
+    assert titles == ["System", "Who answers now", ASKED, "nginx", "Palpo", "Certificates", "Names in DNS"]
     assert section(describe(replace(facts, unseen=("One thing.",)), NOW), "What could not be seen") == ["One thing."]
+
+
+def test_who_answers_for_a_name_is_said_with_its_place(facts: Facts) -> None:
+    """For each name that was asked for, on both ports, and why it is that server block."""
+    lines = section(describe(facts, NOW), ASKED)
+    assert lines[0].startswith(f"{facts.names[0].name} today: 0.0.0.0:80")
+    assert "sites-enabled" in " ".join(lines)
 
 
 def test_every_line_fits_in_80_columns(facts: Facts) -> None:

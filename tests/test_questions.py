@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from palpo_installer import site
-from palpo_installer.answers import Address, Answers, BaseDomain, CertificateFiles, Delegation, Method
+from palpo_installer.answers import Address, Answers, BaseCertificate, BaseDomain, CertificateFiles, Delegation, Method
 from palpo_installer.errors import AnswersError
 from palpo_installer.facts import Facts
 from palpo_installer.layout import Layout
-from palpo_installer.questions import QUESTIONS, SECRET_KEYS, Kind, Resolved, question_for, resolve
+from palpo_installer.questions import QUESTIONS, SECRET_KEYS, Kind, Resolved, Situation, question_for, resolve
 from palpo_installer.secret import Secret, SecretReference
 from tests.situations import FEWEST, certificate, configured, facts, homeserver, name, nginx_with
 
@@ -168,16 +168,42 @@ def test_dns_says_who_serves_the_base_domain(
     assert answers(host=host).names.base_domain is expected
 
 
-def test_a_site_with_the_same_name_is_not_taken_over() -> None:
-    """Where nginx has a site of exactly this name, it is named as a thing to decide; our own file is none."""
-    error = refused({}, facts(nginx=nginx_with("Example.com")))
-    assert error.where == "names.base_domain"
-    assert "elsewhere" in error.next
+def test_a_site_with_the_same_name_stays() -> None:
+    """The default where nginx has one of exactly this name with TLS; no other kind of name, and not our own file."""
+    assert answers(host=facts(nginx=nginx_with("Example.com"))).names.base_domain is BaseDomain.EXISTING
     for other in (
         nginx_with("*.example.com"),
+        nginx_with("example.com", options=()),
         nginx_with("example.com", file="/etc/nginx/x/zz-palpo-installer.conf"),
     ):
         assert answers(host=facts(nginx=other)).names.base_domain is BaseDomain.OURS
+
+
+def test_who_answers_today_is_said_at_the_question() -> None:
+    """By file and line; nothing where no site of the proxy does."""
+    question = question_for("names.base_domain")
+    said = {"names.server_name": "example.com", "names.client_host": "matrix.example.com"}
+    there = question.now(Situation(facts(nginx=nginx_with("example.com")), Layout(), said))
+    assert "/etc/nginx/sites-enabled/site:1 (server_name example.com)" in there
+    assert question.now(Situation(facts(), Layout(), said)) == ""
+
+
+def test_clients_at_the_server_name_need_the_whole_host() -> None:
+    """An existing site cannot be kept then, and that is said and not passed over."""
+    error = refused({"names.client_host": "example.com", "names.base_domain": "existing"})
+    assert error.where == "names.base_domain"
+    assert "whole host" in error.what
+
+
+def test_the_certificate_of_a_site_is_the_default_where_it_can_be_used() -> None:
+    """For the port of srv; a site whose certificate is for another name has none to lend."""
+    srv = {"federation.delegation": "srv"}
+    for held, expected in (("example.com", BaseCertificate.SITE), ("other.example", BaseCertificate.ORDERED)):
+        found = facts(nginx=nginx_with("example.com"), certificates=(certificate("/a", held),))
+        result = resolve({**FEWEST, **srv}, found, Layout())
+        assert result.answers.certificates.base_domain is expected
+        assert "certificates.base_domain" in {each.question.key for each in result.asked}
+    assert "certificates.base_domain" not in {each.question.key for each in resolve(FEWEST, facts(), Layout()).asked}
 
 
 def test_one_name_for_all_needs_no_question_about_the_website() -> None:
@@ -259,7 +285,6 @@ def test_certificates_on_the_host_are_offered() -> None:
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("names.base_domain", "existing"),
         ("proxy.kind", "caddy"),
         ("certificates.method", "dns-01"),
         ("certificates.method", "proxy"),

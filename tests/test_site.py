@@ -11,6 +11,7 @@ import pytest
 from palpo_installer.answers import (
     Address,
     Answers,
+    BaseCertificate,
     BaseDomain,
     Delegation,
     Federation,
@@ -110,6 +111,40 @@ def test_names_and_ports(delegation: Delegation, base_domain: BaseDomain, client
         (name, 80) for name in site.certificates
     ]
     assert site.ports == tuple(dict.fromkeys([(80, False), *((port, True) for _, port in tls(site))]))
+
+
+def visiting(delegation: Delegation, certificate: BaseCertificate, method: Method = Method.HTTP_01) -> Site:
+    """Return the site for a base domain that somebody else's site of the proxy has."""
+    whole = answers(delegation, BaseDomain.EXISTING)
+    return build(
+        replace(whole, certificates=replace(whole.certificates, base_domain=certificate, method=method)), Layout()
+    )
+
+
+@pytest.mark.parametrize("delegation", Delegation)
+def test_an_existing_site_takes_discovery_and_keeps_its_ports(delegation: Delegation) -> None:
+    """A guest on 443 with marker and documents alone; no virtual host of ours has the name on 80 or 443."""
+    found = visiting(delegation, BaseCertificate.SITE)
+    (guest,) = found.guests
+    assert (guest.name, guest.port, guest.tls) == (BASE, 443, True)
+    assert guest.routes[0] == Marker()
+    assert {type(route) for route in guest.routes[1:]} <= {FixedJson, Closed}
+    assert [(host.name, host.port) for host in found.virtual_hosts if host.name == BASE] == (
+        [(BASE, 8448)] if delegation in OWN_PORT else []
+    )
+    assert found.certificates == (CLIENT,)
+    assert found.borrowed == ((BASE,) if delegation in OWN_PORT else ())
+
+
+@pytest.mark.parametrize("delegation", OWN_PORT)
+def test_a_certificate_beside_an_existing_site_needs_its_port_80(delegation: Delegation) -> None:
+    """A guest for the challenge, where an authority asks; not for a certificate that is made here."""
+    found = visiting(delegation, BaseCertificate.ORDERED)
+    assert [(guest.port, guest.tls) for guest in found.guests] == [(80, False), (443, True)]
+    assert found.guests[0].routes == (Marker(), Challenge(Layout().webroot))
+    assert (found.certificates, found.borrowed) == ((CLIENT, BASE), ())
+    local = visiting(delegation, BaseCertificate.ORDERED, Method.SELF_SIGNED)
+    assert [guest.port for guest in local.guests] == [443]
 
 
 @pytest.mark.parametrize(("delegation", "base_domain", "client"), EVERYTHING)

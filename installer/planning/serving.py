@@ -267,8 +267,10 @@ class Serving:
         return tuple(replace(e, marker=found[1] if found else "") for e in part.expectations)
 
     def _activation(self, part: Part, *, enable: bool) -> ActivateNginx:
-        parts = (self.rendering.plain, self.rendering.secure, *self.sites.parts)
+        parts = (self.rendering.plain, self.rendering.secure)
         files = [file.path for each in parts for file in each.files]
+        # Their files, and not what is expected of them: renewal goes on whatever becomes of somebody else's site.
+        files += [hosting.leaflet.file.path for hosting in self.sites.hostings]
         own = [*files, *(link.path for each in parts for link in each.links), *self._earlier()]
         own += [each.removal.path for each in self.former]
         hosts = {guest.name for guest in self.site.guests}

@@ -11,6 +11,7 @@ from palpo_installer.answers import CertificateFiles
 from palpo_installer.certificates.site import of_site
 from palpo_installer.changes import AnyOperation, Unchanged
 from palpo_installer.errors import RefusedPlan
+from palpo_installer.facts.certificates import Certificate
 from palpo_installer.planning import advice
 from palpo_installer.planning.guests import Hosting
 from palpo_installer.planning.inputs import Inputs
@@ -73,13 +74,17 @@ class Sites:
         return Part("; ".join(part.title for part in self.parts), files, (), ())
 
     def refuse(self) -> None:
-        """Check that every site takes its guest.
+        """Check that every site takes its guest, and that certificates of sites can be used.
 
         Raises:
             RefusedPlan: one does not, with each line that is in the way and its cure.
         """
         for hosting in self.hostings:
             hosting.refuse()
+        for name in self.site.borrowed:
+            found, why = self._of_site(name)
+            if why:
+                raise _unusable(name, why, str(found.chain) if found else "")
 
     def refuse_switched_off(self, files: Collection[Path]) -> None:
         """Refuse to switch off a file that a guest goes into.
@@ -108,20 +113,19 @@ class Sites:
                 yield Unchanged(f"{each.file}:{each.line}", f"includes {hosting.leaflet.file.path}")
 
     def borrowed(self, name: str) -> CertificateFiles:
-        """Return the files of the certificate that the site of a name shows.
+        """Return the files of the certificate that the site of a name shows, be it one that has ended.
 
         Raises:
-            RefusedPlan: it has none that can be used.
+            RefusedPlan: it has none.
         """
-        inputs = self.inputs
-        found, why = of_site(self.nginx, inputs.facts.certificates, name, inputs.layout.https_port, inputs.now)
-        if found is None or why:
-            raise RefusedPlan(
-                f"the certificate of the site of {name} cannot be used: {why}",
-                where=str(found.chain) if found else "",
-                next="Put it right, or choose certificates.base_domain = ordered",
-            )
+        found, why = self._of_site(name)
+        if found is None:
+            raise _unusable(name, why, "")
         return CertificateFiles(found.chain, found.key)
+
+    def _of_site(self, name: str) -> tuple[Certificate | None, str]:
+        inputs = self.inputs
+        return of_site(self.nginx, inputs.facts.certificates, name, inputs.layout.https_port, inputs.now)
 
     def findings(self) -> Iterator[str]:
         """Yield what there is to know, and what is left to do there."""
@@ -134,3 +138,8 @@ class Sites:
                 f"{self.borrowed(name).chain}. Whoever renews it must reload nginx afterwards, as for the site itself; "
                 "palpo-installer renew reloads nginx too where it finds a newer one"
             )
+
+
+def _unusable(name: str, why: str, where: str) -> RefusedPlan:
+    cure = "Put it right, or choose certificates.base_domain = ordered"
+    return RefusedPlan(f"the certificate of the site of {name} cannot be used: {why}", where=where, next=cure)
