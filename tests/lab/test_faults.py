@@ -66,14 +66,6 @@ def kills(host: ThrowAwayHost, places: Iterable[int], tell: Callable[[object], N
     return count
 
 
-def test_killed_at_some_records(nginx: ThrowAwayHost, tell: Callable[[object], None]) -> None:
-    """SIGKILL right after a record of each kind: recover brings back the host, the neighbour answers throughout."""
-    ways.prepare(nginx, None, "srv")
-    identity, records = register(nginx)
-    prepared = len(steps(nginx, identity))
-    assert kills(nginx, (1, prepared, prepared + 5, prepared + 14, records - 1), tell) == 5
-
-
 @pytest.mark.slow
 def test_killed_after_every_record(nginx: ThrowAwayHost, tell: Callable[[object], None]) -> None:
     """SIGKILL right after each single record: recover brings back the host, the neighbour answers throughout."""
@@ -98,15 +90,9 @@ def test_killed_with_an_order_under_way(nginx: ThrowAwayHost, acme: Authority) -
     assert ways.ledger_orders(host) == 2
 
 
-@pytest.mark.parametrize(
-    ("error", "when"),
-    [
-        ("ENOSPC", "before"),
-        pytest.param("ENOSPC", "after", marks=pytest.mark.slow),
-        pytest.param("EACCES", "before", marks=pytest.mark.slow),
-        pytest.param("EACCES", "after", marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("error", ["ENOSPC", "EACCES"])
+@pytest.mark.parametrize("when", ["before", "after"])
 def test_an_error_at_every_act(nginx: ThrowAwayHost, tell: Callable[[object], None], error: str, when: str) -> None:
     """ENOSPC or EACCES at each act, before or after its work: taken back at once, with the reason."""
     host = nginx
