@@ -5,10 +5,11 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import stat
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -19,15 +20,17 @@ from palpo_installer.changes import Plan
 from palpo_installer.engine.journal import progress, read
 from palpo_installer.engine.process import refuse_edits
 from palpo_installer.engine.run import Run
+from palpo_installer.errors import RefusedPlan
+from palpo_installer.operations.paths import place
 from tests.engine.plans import run
-from tests.engine.trees_of_files import PLANS, TREES, Entry, Thing, Wish, make, plan, seen
+from tests.engine.trees_of_files import PLANS, TREES, Entry, Thing, Wish, make, of_files, plan, seen
 from tests.system_calls import Call, Sentence, is_possible, kill, watch
 
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="files that their owner may not read need root"),
     pytest.mark.skipif(not is_possible(), reason="system calls are filtered on x86-64 only"),
 ]
-FAST = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+FAST = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 MANY = settings(FAST, max_examples=2000)
 ERRORS = (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EIO)
 
@@ -115,6 +118,82 @@ def is_complete(etc: Path) -> bool:
     return end is not None and end["result"] == "applied"
 
 
+@dataclass(frozen=True)
+class Edit:
+    """Somebody writes a file of the tree anew, if there is one at this place of the list of all."""
+
+    number: int
+
+
+@dataclass(frozen=True)
+class RollBack:
+    """The newest run is rolled back."""
+
+
+Deed = list[Wish] | Edit | RollBack
+DEEDS = st.lists(st.one_of(PLANS, st.builds(Edit, st.integers(0, 9)), st.just(RollBack())), min_size=2, max_size=8)
+
+
+@dataclass(frozen=True)
+class Past:
+    """A run that is in force, with the tree that it found and the one that it left."""
+
+    made: Plan
+    identity: str
+    found: Tree
+    left: Tree
+
+    def touched(self, etc: Path) -> set[bytes]:
+        """Return the paths that it wrote, as they really are."""
+        paths = [place(operation.path) for change in self.made.changes for operation in of_files(change)]
+        return {os.path.relpath(os.fsencode(path), os.fsencode(etc)) for path in paths}
+
+
+def in_sequence(things: Sequence[Thing], deeds: Sequence[Deed]) -> None:
+    """Check a sequence of runs, edits and rollbacks."""
+    with tempfile.TemporaryDirectory() as directory:
+        etc, past = bench(directory, things), list[Past]()
+        for number, deed in enumerate(deeds):
+            match deed:
+                case Edit():
+                    edit(etc, deed.number)
+                case RollBack() if past and roll_back(etc, past[-1]):
+                    past.pop()
+                case list():
+                    found, made = seen(etc), plan(deed, etc)
+                    with opened(made, etc, f"{number:04}") as going:
+                        applied = going.apply().result == "applied"
+                    if applied:
+                        past.append(Past(made, f"{number:04}", found, seen(etc)))
+                    else:
+                        assert seen(etc) == found
+
+
+def edit(etc: Path, number: int) -> None:
+    """Write one of the tree's files anew."""
+    files = [path for path, entry in sorted(seen(etc).items()) if stat.S_ISREG(entry.kind)]
+    if files:
+        file = etc / os.fsdecode(files[number % len(files)])
+        file.unlink()
+        file.write_text("by hand")
+
+
+def roll_back(etc: Path, past: Past) -> bool:
+    """Roll back a run and return whether nothing stood against it."""
+    now = without_second_names(seen(etc))
+    edited = {path: entry for path, entry in now.items() if entry != without_second_names(past.left).get(path)}
+    with opened(past.made, etc, past.identity) as going:
+        try:
+            outcome = going.roll_back(refuse_edits)
+        except RefusedPlan:
+            assert edited.keys() & past.touched(etc)
+            assert without_second_names(seen(etc)) == now
+            return False
+    assert outcome.result == "rolled-back"
+    assert without_second_names(seen(etc)) == {**without_second_names(past.found), **edited}
+    return True
+
+
 POSITIONS = st.integers(1, 90)
 STRIKES = st.sampled_from((0, 0, 0, *ERRORS))
 
@@ -131,6 +210,21 @@ def test_applied_and_rolled_back(things: Sequence[Thing], wishes: Sequence[Wish]
 def test_disturbed_at_any_call(things: Sequence[Thing], wishes: Sequence[Wish], position: int, error: int) -> None:
     """SIGKILL or an error at the n-th system call: the tree is as before, or the plan is complete."""
     disturbed(things, wishes, position, error)
+
+
+@FAST
+@given(things=TREES, deeds=DEEDS)
+def test_runs_edits_and_rollbacks(things: Sequence[Thing], deeds: Sequence[Deed]) -> None:
+    """One after the other: a rollback brings back what its run found, and stops at an edit of what its run made."""
+    in_sequence(things, deeds)
+
+
+@pytest.mark.slow
+@MANY
+@given(things=TREES, deeds=DEEDS)
+def test_many_runs_edits_and_rollbacks(things: Sequence[Thing], deeds: Sequence[Deed]) -> None:
+    """The same, many times."""
+    in_sequence(things, deeds)
 
 
 @pytest.mark.slow
