@@ -83,6 +83,8 @@ def test_what_is_free_enough() -> None:
         listener("192.0.2.99", 8448),
     ]
     refuse_taken_ports(RENDERING, free, NGINX)
+    with pytest.raises(RefusedPlan, match="held by sshd"):
+        refuse_taken_ports(RENDERING, [*free, listener("0.0.0.0", 443, "sshd", 500)], NGINX)
 
 
 def test_a_plan_over_a_host_with_a_taken_port_is_refused(tmp_path: Path) -> None:
