@@ -30,12 +30,22 @@ pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="files that their owner may not read need root"),
     pytest.mark.skipif(not is_possible(), reason="system calls are filtered on x86-64 only"),
 ]
-FAST = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-MANY = settings(FAST, max_examples=2000)
+BOUNDLESS = settings(deadline=None, suppress_health_check=list(HealthCheck))
 ERRORS = (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EIO)
 
 
 Tree = dict[bytes, Entry]
+
+
+def scratch() -> tempfile.TemporaryDirectory[str]:
+    """Return a directory in memory, where that has extended attributes: a disk takes long to sync so often."""
+    memory = Path("/dev/shm")
+    try:
+        with tempfile.NamedTemporaryFile(dir=memory) as file:
+            os.setxattr(file.name, "user.note", b"")
+    except OSError:
+        return tempfile.TemporaryDirectory()
+    return tempfile.TemporaryDirectory(dir=memory)
 
 
 def bench(directory: str, things: Sequence[Thing]) -> Path:
@@ -80,14 +90,14 @@ def end_state(etc: Path, made: Plan) -> Tree | None:
 
 def applied_and_rolled_back(things: Sequence[Thing], wishes: Sequence[Wish]) -> None:
     """Check a plan that nothing disturbs."""
-    with tempfile.TemporaryDirectory() as directory:
+    with scratch() as directory:
         etc = bench(directory, things)
         end_state(etc, plan(wishes, etc))
 
 
 def disturbed(things: Sequence[Thing], wishes: Sequence[Wish], position: int, error: int) -> None:
     """Check a plan of which one system call fails, or is the last one before a SIGKILL where there is no error."""
-    with tempfile.TemporaryDirectory() as directory, tempfile.TemporaryDirectory() as other:
+    with scratch() as directory, scratch() as other:
         twin = bench(other, things)
         wanted = end_state(twin, plan(wishes, twin))
         etc = bench(directory, things)
@@ -151,7 +161,7 @@ class Past:
 
 def in_sequence(things: Sequence[Thing], deeds: Sequence[Deed]) -> None:
     """Check a sequence of runs, edits and rollbacks."""
-    with tempfile.TemporaryDirectory() as directory:
+    with scratch() as directory:
         etc, past = bench(directory, things), list[Past]()
         for number, deed in enumerate(deeds):
             match deed:
@@ -198,46 +208,22 @@ POSITIONS = st.integers(1, 90)
 STRIKES = st.sampled_from((0, 0, 0, *ERRORS))
 
 
-@FAST
-@given(things=TREES, wishes=PLANS)
-def test_applied_and_rolled_back(things: Sequence[Thing], wishes: Sequence[Wish]) -> None:
+often = pytest.mark.parametrize("examples", [60, pytest.param(2000, marks=pytest.mark.slow)])
+
+
+@often
+def test_applied_and_rolled_back(examples: int) -> None:
     """A plan is refused, or applied; rolled back, the tree is as before."""
-    applied_and_rolled_back(things, wishes)
+    settings(BOUNDLESS, max_examples=examples)(given(TREES, PLANS)(applied_and_rolled_back))()
 
 
-@FAST
-@given(things=TREES, wishes=PLANS, position=POSITIONS, error=STRIKES)
-def test_disturbed_at_any_call(things: Sequence[Thing], wishes: Sequence[Wish], position: int, error: int) -> None:
+@often
+def test_disturbed_at_any_call(examples: int) -> None:
     """SIGKILL or an error at the n-th system call: the tree is as before, or the plan is complete."""
-    disturbed(things, wishes, position, error)
+    settings(BOUNDLESS, max_examples=examples)(given(TREES, PLANS, POSITIONS, STRIKES)(disturbed))()
 
 
-@FAST
-@given(things=TREES, deeds=DEEDS)
-def test_runs_edits_and_rollbacks(things: Sequence[Thing], deeds: Sequence[Deed]) -> None:
+@often
+def test_runs_edits_and_rollbacks(examples: int) -> None:
     """One after the other: a rollback brings back what its run found, and stops at an edit of what its run made."""
-    in_sequence(things, deeds)
-
-
-@pytest.mark.slow
-@MANY
-@given(things=TREES, deeds=DEEDS)
-def test_many_runs_edits_and_rollbacks(things: Sequence[Thing], deeds: Sequence[Deed]) -> None:
-    """The same, many times."""
-    in_sequence(things, deeds)
-
-
-@pytest.mark.slow
-@MANY
-@given(things=TREES, wishes=PLANS)
-def test_many_applied_and_rolled_back(things: Sequence[Thing], wishes: Sequence[Wish]) -> None:
-    """The same, many times."""
-    applied_and_rolled_back(things, wishes)
-
-
-@pytest.mark.slow
-@MANY
-@given(things=TREES, wishes=PLANS, position=POSITIONS, error=STRIKES)
-def test_many_disturbed_at_any_call(things: Sequence[Thing], wishes: Sequence[Wish], position: int, error: int) -> None:
-    """The same, many times."""
-    disturbed(things, wishes, position, error)
+    settings(BOUNDLESS, max_examples=examples)(given(TREES, DEEDS)(in_sequence))()
