@@ -189,6 +189,17 @@ def end_nginx(_run: Run, _call: Call) -> int:
     return 0
 
 
+def end_the_master(run: Run, _call: Call) -> int:
+    """Kill nginx's master process alone; its workers go on, and keep its ports, until somebody ends them."""
+    process = master()
+    for worker in process.children():
+        run.ends.callback(worker.wait, 10)
+        run.ends.callback(worker.kill)
+    process.kill()
+    psutil.wait_procs([process], timeout=10)
+    return 0
+
+
 def kill_nginx() -> None:
     """Kill nginx with all its workers."""
     process = master()
@@ -286,6 +297,7 @@ ATTACKS: Mapping[str, Attack] = {
     "a reload that hangs": Attack(starting(*RELOAD), stop_the_program, TAKEN_BACK),
     "a reload that is done and hangs": Attack(starting(*RELOAD), reload_and_stop_the_program, TAKEN_BACK),
     "nginx dies": Attack(starting(*RELOAD), end_nginx, TAKEN_BACK, deadly=True),
+    "nginx's master dies": Attack(starting(*RELOAD), end_the_master, frozenset({5}), deadly=True),
     "SIGHUP": Attack(acting(0), send(signal.SIGHUP), DONE),
     "a second run": Attack(acting(0), start_another, DONE),
 }

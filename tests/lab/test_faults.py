@@ -194,13 +194,22 @@ def test_ctrl_c_asks_the_engine_to_take_back(nginx: ThrowAwayHost) -> None:
     assert ways.untouched(before, host) == {}
 
 
-def test_a_closed_viewer_changes_nothing(nginx: ThrowAwayHost) -> None:
-    """SIGKILL of the viewer in the middle of apply: the engine goes on to the end, and attach shows it."""
+@pytest.mark.parametrize(
+    "ending",
+    [
+        signal.SIGKILL,
+        pytest.param(signal.SIGHUP, marks=pytest.mark.slow),
+        pytest.param(signal.SIGTERM, marks=pytest.mark.slow),
+    ],
+)
+def test_a_closed_viewer_changes_nothing(nginx: ThrowAwayHost, ending: signal.Signals) -> None:
+    """The end of the viewer in the middle of apply: the engine goes on to the end, and attach shows it."""
     host = nginx
     ways.prepare(host, None, "srv")
     running = host.start([*host.command, "apply", "--answers", ways.ANSWERS, "--yes"])
-    until(lambda: "Run 0001" in running.said() or not running.alive, "the run")
-    running.signal(signal.SIGKILL)
+    journal = "/var/lib/palpo-installer/runs/0001/journal.jsonl"
+    until(lambda: host.exists(journal) or not running.alive, "the engine")
+    running.signal(ending)
     attached = host.tool("attach")
     assert attached.returncode == 0, attached.stdout
     assert "Done." in attached.stdout
