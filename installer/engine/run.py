@@ -14,7 +14,7 @@ from palpo_installer.engine.events import Event, EventFile, Kind
 from palpo_installer.engine.journal import Journal, Progress, Record, progress, read
 from palpo_installer.errors import InstallerError, NotPutBack, RefusedPlan
 from palpo_installer.operations.base import Json, Operation, State, Workbench
-from palpo_installer.operations.paths import place
+from palpo_installer.operations.paths import Places
 
 
 @dataclass(frozen=True)
@@ -208,11 +208,12 @@ class Run:
 
     def _prepare(self) -> None:
         self.say("preparing", "copying what is there and reserving space")
-        places: dict[str, str] = {}
+        places = Places()
         for step in self._steps():
             self.bench.check()
             before = step.operation.prepare(self.bench, step.number)
-            self._refuse_twice(before, places)
+            if "path" in before:
+                places.add(Path(str(before["path"])), replaced="staged" in before)
             self.journal.append(Record("prepared", step.name, before))
             step.operation.stage(self.bench, before)
         for number, change in enumerate(self.plan.changes):
@@ -220,20 +221,6 @@ class Run:
                 self.bench.check()
                 record = Record("prepared", activation(number), change.activation.prepare(self.bench))
                 self.journal.append(record)
-
-    @staticmethod
-    def _refuse_twice(before: Json, places: dict[str, str]) -> None:
-        """Refuse what changes the same place as an earlier step: neither could tell its own state from the other's."""
-        path = str(before.get("path", ""))
-        if not path:
-            return
-        other = places.setdefault(place(Path(path)), path)
-        if other != path:
-            raise RefusedPlan(
-                f"is the same as {other}: one of the directories is a link to the other",
-                where=path,
-                next="Make a directory of its own in the place of the link, then plan again",
-            )
 
     def _act(self, number: int, change: Change) -> None:
         prepared = self.progress.prepared

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from palpo_installer.commands.options import require_history, require_root
+from palpo_installer.engine.history import runs
 from palpo_installer.errors import NeedsRoot
 from palpo_installer.host import Host
 from palpo_installer.layout import Layout
@@ -30,8 +31,10 @@ def test_a_host_without_runs_has_no_history_to_hide(tmp_path: Path) -> None:
     """Nothing there is seen by everybody, and so are runs that we may read."""
     host = Host(Layout(tmp_path))
     require_history(host, "history")
-    host.layout.runs.mkdir(parents=True)
+    assert runs(host.layout) == ()
+    (host.layout.runs / "0001").mkdir(parents=True)
     require_history(host, "history")
+    assert [run.id for run in runs(host.layout)] == ["0001"]
 
 
 @as_root

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -74,8 +75,12 @@ def test_a_second_engine_writes_on(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_stops_nobody() -> None:
-    """A run that is taking back goes on when an event cannot be written."""
-    EventFile(Path("/dev/full")).write(Event("undoing", "the site"))
+    """A run that is taking back goes on when an event cannot be written, as it would have been without the disk."""
+    with pytest.raises(OSError, match="No space left"), Path("/dev/full").open("wb", buffering=0) as full:
+        full.write(b"x")
+    said = EventFile(Path("/dev/full"))
+    said.write(Event("undoing", "the site"))
+    assert os.fstat(said._descriptor).st_size == 0
 
 
 @pytest.mark.parametrize("data", [b"", b'{"kind": "beg'])

@@ -196,6 +196,18 @@ def test_two_names_of_one_place_are_refused_before_anything_is_done(tmp_path: Pa
     assert "acting" not in records(tmp_path)
 
 
+def test_a_link_on_the_way_of_another_step_is_not_replaced(tmp_path: Path) -> None:
+    """What was staged could not be found again once the link leads elsewhere, so the plan is refused untouched."""
+    etc = old_host(tmp_path)
+    (etc / "current").symlink_to(".")
+    before = tree(etc)
+    file = WriteFile(etc / "current/ours", Text("ours"), 0o644, os.geteuid(), os.getegid(), "")
+    made = Plan((), (Change("ours", (file, MakeLink(etc / "current", "/srv", "link ."))),), (), (), ())
+    outcome = run(made, tmp_path).apply()
+    assert f"{etc}/current: is on the way to {etc}/current/ours" in outcome.cause
+    assert tree(etc) == before
+
+
 def test_names_that_are_not_utf8_are_kept_in_the_journal(tmp_path: Path) -> None:
     """A path and a link's target may be any bytes; they come back from the journal as they are."""
     etc = old_host(tmp_path)

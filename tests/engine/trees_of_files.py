@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from palpo_installer.changes import AnyOperation, Change, Plan
 from palpo_installer.operations.files import MakeDirectory, MakeLink, RemoveFile, WriteFile
-from palpo_installer.operations.paths import state_of
+from palpo_installer.operations.paths import ABSENT, PathState, state_of
 from palpo_installer.secret import Text
 
 NAMES = (b"site", b"other.conf", b"a b", b"caf\xe9", b"line\nbreak", b"-rf", "schlüssel".encode(), b"d")
@@ -72,6 +72,7 @@ class Thing:
             place.chmod(self.mode | (stat.S_IRWXU if self.kind == "directory" else 0))
 
 
+FileOperation = WriteFile | MakeLink | RemoveFile | MakeDirectory
 PATHS = st.lists(st.sampled_from(NAMES), min_size=1, max_size=3).map(tuple)
 THINGS = st.builds(
     Thing,
@@ -103,10 +104,10 @@ class Wish:
     mode: int
     wild: bool
 
-    def operation(self, root: Path) -> WriteFile | MakeLink | RemoveFile | MakeDirectory:
+    def operation(self, root: Path) -> FileOperation:
         """Return the operation, planned for what stands there now."""
         place = root.joinpath(*map(os.fsdecode, self.path))
-        now = state_of(place)
+        now = state(place)
         planned = f"link {now.target}" if now.kind == "link" else now.sha256
         match self.kind if self.wild else _sensible(self.kind, now.kind):
             case "write":
@@ -117,6 +118,14 @@ class Wish:
                 return RemoveFile(place, planned)
             case _:
                 return MakeDirectory(place, 0o755)
+
+
+def state(path: Path) -> PathState:
+    """Return what stands at a path, nothing where the way there goes round in circles."""
+    try:
+        return state_of(path)
+    except OSError:
+        return ABSENT
 
 
 def _sensible(kind: str, now: str) -> str:
@@ -149,12 +158,17 @@ def plan(wishes: Sequence[Wish], root: Path) -> Plan:
     """Return the plan of these wishes, in two changes, with the directories that are missing for them."""
     wanted = [wish.operation(root) for wish in wishes]
     made = {each.path for each in wanted}
-    missing = {parent for each in wanted for parent in each.path.parents if state_of(parent).kind == "absent"} - made
+    missing = {parent for each in wanted for parent in each.path.parents if state(parent).kind == "absent"} - made
     operations: list[AnyOperation] = [*(MakeDirectory(path, 0o755) for path in sorted(missing)), *wanted]
     middle = len(operations) // 2
     return Plan(
         (), (Change("first", tuple(operations[:middle])), Change("second", tuple(operations[middle:]))), (), (), ()
     )
+
+
+def of_files(change: Change) -> Iterator[FileOperation]:
+    """Return the operations of a change that are about files, which all of these plans' are."""
+    return (each for each in change.operations if isinstance(each, FileOperation))
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ class Scene:
     def _reload(self) -> ActivateNginx:
         found = self.change(ActivateNginx).activation
         assert isinstance(found, ActivateNginx)
-        return replace(found, patience=5.0, limit=5.0)
+        return replace(found, patience=4.0, limit=3.0)
 
     def nginx(self, *operations: AnyOperation) -> Change:
         """Return a change of these operations, port 80 and a further port."""

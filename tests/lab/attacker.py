@@ -159,7 +159,7 @@ class Attacker:
             wrong += self.incomplete(plan, identity)
             code = in_child(lambda: Engine(Host()).roll_back(identity, refuse_edits))
             wrong += [] if code == 0 else [f"the rollback ended with {code}"]
-        elif result != "taken-back":
+        elif result not in {"taken-back", "never began"}:
             wrong.append(f"the run is {result}: {past_run(self.host.layout.runs / identity).problems}")
         now = self.seen()
         for path, pair in differences(self.before["files"], now["files"]).items():  # type: ignore[arg-type]

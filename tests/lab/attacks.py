@@ -189,6 +189,17 @@ def end_nginx(_run: Run, _call: Call) -> int:
     return 0
 
 
+def end_the_master(run: Run, _call: Call) -> int:
+    """Kill nginx's master process alone; its workers go on, and keep its ports, until somebody ends them."""
+    process = master()
+    for worker in process.children():
+        run.ends.callback(worker.wait, 10)
+        run.ends.callback(worker.kill)
+    process.kill()
+    psutil.wait_procs([process], timeout=10)
+    return 0
+
+
 def kill_nginx() -> None:
     """Kill nginx with all its workers."""
     process = master()
@@ -212,15 +223,14 @@ def start_another(run: Run, _call: Call) -> int:
     return 0
 
 
-# Making room needs none, and neither does going back.
-NEEDS_SPACE = ("write", "mkdir", "symlink", "link", "linkat", "sendfile", "copy_file_range", "fsetxattr")
+WRITES = ("write", "sendfile", "copy_file_range", "fsetxattr")
+MAKES = ("mkdir", "symlink", "link", "linkat", "openat")
 
 
 def is_full(_run: Run, _moment: Moment | None, call: Call) -> int:
-    """A disk without any space left: nothing can be written or made; files can be renamed and removed."""
-    makes = call.name == "openat" and call.arguments[2] & os.O_CREAT and not os.path.lexists(call.paths[-1])
-    needs = call.name in NEEDS_SPACE or makes
-    return errno.ENOSPC if needs and _is_file(call) else 0
+    """A disk without any space left: nothing can be written or made; files can be opened, renamed and removed."""
+    makes = call.name in MAKES and not os.path.lexists(call.paths[-1])
+    return errno.ENOSPC if (call.name in WRITES or makes) and _is_file(call) else 0
 
 
 def is_read_only(_run: Run, _moment: Moment | None, call: Call) -> int:
@@ -272,6 +282,7 @@ ATTACKS: Mapping[str, Attack] = {
     "killed while making ready": Attack(staging, send(signal.SIGKILL), KILLED),
     "killed inside a write": Attack(writing, kill_half_way, KILLED),
     "killed twice": Attack(recording, send(signal.SIGKILL), KILLED, again=True),
+    "SIGTERM": Attack(acting(0), send(signal.SIGTERM), TAKEN_BACK),
     "an exception": Attack(acting(0), nothing, TAKEN_BACK, raises=True),
     "ENOSPC": Attack(acting(0), fail(errno.ENOSPC), TAKEN_BACK, during_the_act(errno.ENOSPC)),
     "EACCES": Attack(acting(0), fail(errno.EACCES), TAKEN_BACK, during_the_act(errno.EACCES)),
@@ -286,8 +297,8 @@ ATTACKS: Mapping[str, Attack] = {
     "a reload that hangs": Attack(starting(*RELOAD), stop_the_program, TAKEN_BACK),
     "a reload that is done and hangs": Attack(starting(*RELOAD), reload_and_stop_the_program, TAKEN_BACK),
     "nginx dies": Attack(starting(*RELOAD), end_nginx, TAKEN_BACK, deadly=True),
+    "nginx's master dies": Attack(starting(*RELOAD), end_the_master, frozenset({5}), deadly=True),
     "SIGHUP": Attack(acting(0), send(signal.SIGHUP), DONE),
-    "SIGTERM": Attack(acting(0), send(signal.SIGTERM), TAKEN_BACK),
     "a second run": Attack(acting(0), start_another, DONE),
 }
 

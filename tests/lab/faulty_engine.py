@@ -17,6 +17,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from palpo_installer.changes import Plan
@@ -55,34 +56,30 @@ def count(identity: str) -> int:
     return 3 * (operations + activations) + 1
 
 
-def kill_after(last: int) -> None:
-    """Let the engine die after a number of records."""
+def after_record(last: int, deed: Callable[[], None]) -> None:
+    """Let something happen right after a number of records is on disk."""
     append, written = Journal.append, 0
 
-    def append_and_die(journal: Journal, record: Record) -> None:
+    def append_and_do(journal: Journal, record: Record) -> None:
         nonlocal written
         append(journal, record)
         written += 1
         if written == last:
-            os.kill(os.getpid(), signal.SIGKILL)
+            deed()
 
-    Journal.append = append_and_die  # type: ignore[method-assign, assignment]
+    Journal.append = append_and_do  # type: ignore[method-assign, assignment]
 
 
-def hold_after(last: int, engine: Engine) -> None:
-    """Let the engine wait, after a number of records, until it is told to end."""
-    append, written = Journal.append, 0
+def die() -> None:
+    """End without a word."""
+    os.kill(os.getpid(), signal.SIGKILL)
 
-    def append_and_wait(journal: Journal, record: Record) -> None:
-        nonlocal written
-        append(journal, record)
-        written += 1
-        if written == last:
-            HELD.touch()
-            while not engine._terminated:
-                time.sleep(0.02)
 
-    Journal.append = append_and_wait  # type: ignore[method-assign, assignment]
+def wait(engine: Engine) -> None:
+    """Wait until the engine is told to end."""
+    HELD.touch()
+    while not engine._terminated:
+        time.sleep(0.02)
 
 
 def fail_at(step: str, when: str, error: int) -> None:
@@ -117,11 +114,11 @@ def main() -> int:
             print(count(identity))  # noqa: T201
             return 0
         case ["kill", identity, last]:
-            kill_after(int(last))
+            after_record(int(last), die)
         case ["hold", identity, last]:
-            hold_after(int(last), engine)
+            after_record(int(last), partial(wait, engine))
         case ["hold-back", identity, last]:
-            hold_after(int(last), engine)
+            after_record(int(last), partial(wait, engine))
             return engine.roll_back(identity, refuse_edits)
         case ["fail", identity, step, when, name]:
             fail_at(step, when, getattr(errno, name))

@@ -31,7 +31,11 @@ CLOSED = (
     ssl.SSLEOFError,
     ssl.SSLZeroReturnError,
 )
-"""How a connection shows that the other side had closed it before it took the request."""
+"""How a connection shows that the other side has closed it."""
+
+
+class ClosedError(OSError):
+    """The connection was closed, and nothing of an answer has come."""
 
 
 @dataclass
@@ -40,7 +44,7 @@ class Counts:
 
     Attributes:
         requests: how many were made, retries not counted.
-        retries: how many met a kept connection that was closed while idle, and were made again.
+        retries: how many met a kept connection that was closed while idle, had no answer, and were made again.
         failures: how many were not answered by the neighbour.
         kinds: how many were made over each sort of connection.
         reasons: the first failures, in words.
@@ -76,8 +80,12 @@ class Http1:
 
     def get(self) -> bytes:
         """Return the body of an answer."""
-        self._connection.request("GET", "/", headers={"Host": NAME})
-        body = self._connection.getresponse().read()
+        try:
+            self._connection.request("GET", "/", headers={"Host": NAME})
+            answer = self._connection.getresponse()
+        except CLOSED as error:
+            raise ClosedError(str(error)) from error
+        body = answer.read()
         self.used = True
         return body
 
@@ -105,31 +113,41 @@ class Http2:
 
     def get(self) -> bytes:
         """Return the body of an answer."""
-        from h2.events import ConnectionTerminated, DataReceived, StreamEnded, StreamReset  # noqa: PLC0415
-        from h2.exceptions import ProtocolError  # noqa: PLC0415
+        from h2.events import ConnectionTerminated, DataReceived, ResponseReceived, StreamEnded  # noqa: PLC0415
 
-        body = b""
-        try:
-            stream = self._state.get_next_available_stream_id()
-            head = ((":method", "GET"), (":scheme", "https"), (":authority", NAME), (":path", "/"))
-            self._state.send_headers(stream, head, end_stream=True)
-        except ProtocolError as error:
-            raise ConnectionResetError("had been closed") from error
-        self._socket.sendall(self._state.data_to_send())
-        while received := self._socket.recv(65536):
+        stream, body, begun = self._ask(), b"", False
+        while True:
+            try:
+                received = self._socket.recv(65536)
+            except CLOSED:
+                received = b""
+            if not received:
+                raise OSError("closed in the middle of an answer") if begun else ClosedError("closed")
             for event in self._state.receive_data(received):
                 match event:
+                    case ResponseReceived():
+                        begun = True
                     case DataReceived():
                         body += event.data or b""
                     case StreamEnded():
                         self.used = True
                         return body
                     case ConnectionTerminated() if (event.last_stream_id or 0) < stream:
-                        raise ConnectionResetError("the other side said goodbye before it took the request")
-                    case StreamReset():
-                        raise OSError(f"reset with {event.error_code}")
+                        raise ClosedError("said goodbye before it took the request")
             self._socket.sendall(self._state.data_to_send())
-        raise ConnectionResetError("closed without an answer")
+
+    def _ask(self) -> int:
+        """Send the request and return its stream."""
+        from h2.exceptions import ProtocolError  # noqa: PLC0415
+
+        head = ((":method", "GET"), (":scheme", "https"), (":authority", NAME), (":path", "/"))
+        try:
+            stream = self._state.get_next_available_stream_id()
+            self._state.send_headers(stream, head, end_stream=True)
+            self._socket.sendall(self._state.data_to_send())
+        except (ProtocolError, *CLOSED) as error:
+            raise ClosedError(str(error)) from error
+        return stream
 
     def close(self) -> None:
         """Close it."""
@@ -182,7 +200,7 @@ class Client:
         self._kept = connection
         try:
             body, retried = connection.get(), False
-        except CLOSED:
+        except ClosedError:
             if not connection.used:
                 raise
             self._close()

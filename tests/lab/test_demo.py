@@ -120,6 +120,7 @@ def test_a_person_is_led_through_the_wizard(machine: ThrowAwayHost) -> None:
     terminal.press("Enter")
     terminal.until("On a host of your own", timeout=120)
     until(lambda: is_alone(machine), "the end of all processes")
+    assert not machine.exists("/var/lib/palpo-installer")
 
 
 def test_without_nginx_it_says_what_to_install_or_does(machine: ThrowAwayHost) -> None:

@@ -66,14 +66,6 @@ def kills(host: ThrowAwayHost, places: Iterable[int], tell: Callable[[object], N
     return count
 
 
-def test_killed_at_some_records(nginx: ThrowAwayHost, tell: Callable[[object], None]) -> None:
-    """SIGKILL right after a record of each kind: recover brings back the host, the neighbour answers throughout."""
-    ways.prepare(nginx, None, "srv")
-    identity, records = register(nginx)
-    prepared = len(steps(nginx, identity))
-    assert kills(nginx, (1, prepared, prepared + 5, prepared + 14, records - 1), tell) == 5
-
-
 @pytest.mark.slow
 def test_killed_after_every_record(nginx: ThrowAwayHost, tell: Callable[[object], None]) -> None:
     """SIGKILL right after each single record: recover brings back the host, the neighbour answers throughout."""
@@ -98,15 +90,9 @@ def test_killed_with_an_order_under_way(nginx: ThrowAwayHost, acme: Authority) -
     assert ways.ledger_orders(host) == 2
 
 
-@pytest.mark.parametrize(
-    ("error", "when"),
-    [
-        ("ENOSPC", "before"),
-        pytest.param("ENOSPC", "after", marks=pytest.mark.slow),
-        pytest.param("EACCES", "before", marks=pytest.mark.slow),
-        pytest.param("EACCES", "after", marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("error", ["ENOSPC", "EACCES"])
+@pytest.mark.parametrize("when", ["before", "after"])
 def test_an_error_at_every_act(nginx: ThrowAwayHost, tell: Callable[[object], None], error: str, when: str) -> None:
     """ENOSPC or EACCES at each act, before or after its work: taken back at once, with the reason."""
     host = nginx
@@ -208,13 +194,22 @@ def test_ctrl_c_asks_the_engine_to_take_back(nginx: ThrowAwayHost) -> None:
     assert ways.untouched(before, host) == {}
 
 
-def test_a_closed_viewer_changes_nothing(nginx: ThrowAwayHost) -> None:
-    """SIGKILL of the viewer in the middle of apply: the engine goes on to the end, and attach shows it."""
+@pytest.mark.parametrize(
+    "ending",
+    [
+        signal.SIGKILL,
+        pytest.param(signal.SIGHUP, marks=pytest.mark.slow),
+        pytest.param(signal.SIGTERM, marks=pytest.mark.slow),
+    ],
+)
+def test_a_closed_viewer_changes_nothing(nginx: ThrowAwayHost, ending: signal.Signals) -> None:
+    """The end of the viewer in the middle of apply: the engine goes on to the end, and attach shows it."""
     host = nginx
     ways.prepare(host, None, "srv")
     running = host.start([*host.command, "apply", "--answers", ways.ANSWERS, "--yes"])
-    until(lambda: "Run 0001" in running.said() or not running.alive, "the run")
-    running.signal(signal.SIGKILL)
+    journal = "/var/lib/palpo-installer/runs/0001/journal.jsonl"
+    until(lambda: host.exists(journal) or not running.alive, "the engine")
+    running.signal(ending)
     attached = host.tool("attach")
     assert attached.returncode == 0, attached.stdout
     assert "Done." in attached.stdout

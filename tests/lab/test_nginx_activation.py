@@ -273,6 +273,8 @@ def test_a_flapping_neighbour_fails_nothing(nginx: PrivateNginx, bench: Workbenc
     before = prepared(activation, bench)
     nginx.install("one", nginx.https)
     activation.activate(bench, before)
+    assert nginx.marker(nginx.https) == "one"
+    assert nginx.ask(nginx.https, "flapping.example.org").status == 200
 
 
 def test_a_neighbours_renewed_certificate_fails_nothing(nginx: PrivateNginx, bench: Workbench) -> None:
@@ -280,9 +282,12 @@ def test_a_neighbours_renewed_certificate_fails_nothing(nginx: PrivateNginx, ben
     nginx.start()
     activation = nginx.activation("one", nginx.https)
     before = prepared(activation, bench)
+    earlier = nginx.ask(nginx.https, SHOP).certificate
     certificate(SHOP).write(*nginx.certificate(SHOP))
     nginx.install("one", nginx.https)
     activation.activate(bench, before)
+    assert nginx.marker(nginx.https) == "one"
+    assert nginx.ask(nginx.https, SHOP).certificate != earlier
 
 
 def test_a_name_that_another_site_has_is_refused(nginx: PrivateNginx, bench: Workbench) -> None:
@@ -303,5 +308,7 @@ def test_an_old_conflict_between_others_is_none_of_ours(nginx: PrivateNginx, ben
     nginx.start()
     activation = nginx.activation("one", nginx.https)
     before = prepared(activation, bench)
+    assert f'conflicting server name "{SHOP}"' in str(before["warnings"])
     nginx.install("one", nginx.https)
     activation.activate(bench, before)
+    assert nginx.marker(nginx.https) == "one"

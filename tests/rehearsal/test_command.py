@@ -110,6 +110,8 @@ def test_nohup_is_heeded() -> None:
     try:
         with stopping_as_by_keyboard():
             os.kill(os.getpid(), signal.SIGHUP)
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+            assert signal.getsignal(signal.SIGTERM) is not signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, usual)
 

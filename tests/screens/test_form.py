@@ -133,6 +133,8 @@ def test_an_error_in_a_folded_setting_opens_it(tmp_path: Path) -> None:
         await pilot.press("f10")
         await until(pilot, lambda: bool(problem(wizard, "homeserver.max_upload_size")), "the problem")
         await until(pilot, lambda: wizard.focused is row(wizard, "homeserver.max_upload_size").answer, "the keys")
+        assert row(wizard, "homeserver.max_upload_size").display
+        assert "It is no size" in problem(wizard, "homeserver.max_upload_size")
 
     drive(recorded("debian_sites", tmp_path), raw, go)
 
