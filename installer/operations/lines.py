@@ -150,11 +150,11 @@ class EditLines(PathOperation):
 
     def _forth(self, data: bytes) -> bytes:
         """Return the file of the plan with our lines added and taken out."""
-        return _edited(data, {line.before: line.text for line in self.add}, self.drop)
+        return edited(data, {line.before: line.text for line in self.add}, self.drop)
 
     def _back(self, replacement: Replacement) -> bytes:
         """Return the file of now as if this had not been done."""
-        data = _edited(self.path.read_bytes(), {}, self.added)
+        data = edited(self.path.read_bytes(), {}, self.added)
         if not self.drop:
             return data
         try:
@@ -183,7 +183,7 @@ def holds(data: bytes, directives: Collection[str]) -> bool:
     return any(directive(line.decode(errors="replace")) in directives for line in _lines(data))
 
 
-def _edited(data: bytes, add: dict[int, str], drop: Collection[str]) -> bytes:
+def edited(data: bytes, add: dict[int, str], drop: Collection[str]) -> bytes:
     """Return a file with lines added in front of others, by their numbers, and all lines of some directives left out.
 
     A new line ends as the one before it does, which is there: a line of ours always stands in a block.

@@ -16,7 +16,7 @@ from palpo_installer.proxies.nginx.configuration import Nginx, ServerBlock
 from palpo_installer.proxies.nginx.conflicts import Conflict, conflicts
 from palpo_installer.proxies.nginx.editability import uneditable
 from palpo_installer.proxies.nginx.guests import Leaflet
-from palpo_installer.proxies.nginx.insertion import Impossible, insert, place
+from palpo_installer.proxies.nginx.insertion import Impossible, place, refuse_misreading
 from palpo_installer.proxies.nginx.listens import Listening, reached
 from palpo_installer.proxies.nginx.sockets import Socket, is_tcp
 from palpo_installer.proxies.nginx.tree import Directive
@@ -159,7 +159,7 @@ class Hosting:
         if isinstance(where, Impossible):
             return Place(answer, False, None, where.reason)
         try:
-            insert(data, where, self.leaflet.included)
+            refuse_misreading(data, where, self.leaflet.included)
         except RefusedPlan as error:
             return Place(answer, False, None, error.what)
         text = where.indent.decode(errors="replace") + self.leaflet.line

@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from palpo_installer.host import Host
+from palpo_installer.operations.lines import edited
 from palpo_installer.probe import Answer, Question, ask
 from palpo_installer.proxies.nginx.build import Build
 from palpo_installer.proxies.nginx.configuration import ServerBlock
 from palpo_installer.proxies.nginx.conflicts import Conflict, conflicts, guarded
-from palpo_installer.proxies.nginx.insertion import Insertion, insert, place
+from palpo_installer.proxies.nginx.insertion import Insertion, line_of, place
 from palpo_installer.proxies.nginx.reading import parse
 from palpo_installer.proxies.nginx.tree import load
 from palpo_installer.site import CHALLENGE_PATH, MARKER_PATH, Challenge, FixedJson, Guest, Marker
@@ -163,7 +164,7 @@ def trials(root: Path, sites: Sequence[str], *, lifted: str = LIFTED, http: str 
         data = server.file.read_bytes()
         where = place(data, server.line)
         assert isinstance(where, Insertion)
-        server.file.write_bytes(insert(data, where, ours))
+        server.file.write_bytes(edited(data, {where.line: line_of(ours)}, ()))
     return [Trial(server.file, port, server) for server, port in zip(servers, ports, strict=True)]
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from palpo_installer.host import Host
+from palpo_installer.operations.lines import edited
 from palpo_installer.proxies.nginx.build import Build
-from palpo_installer.proxies.nginx.insertion import Insertion, insert, place, remove
+from palpo_installer.proxies.nginx.insertion import Insertion, line_of, place
 from palpo_installer.proxies.nginx.reading import parse
 from palpo_installer.proxies.nginx.tree import load
 from tests.lab.pebble import web_certificate
@@ -72,15 +73,13 @@ def test_nginx_loads_the_site_as_it_is_and_with_our_line_in_each_block(folder: P
     assert servers
     placed = [where for block in servers[-5:] if isinstance(where := place(data, block.line), Insertion)]
     assert placed or "\n" not in data.decode(errors="replace").rstrip()
-    # From the last to the first, so that the offsets before stay right.
-    edited = data
-    for where in sorted(placed, key=lambda where: -where.offset):
-        edited = insert(edited, where, folder / "ours.inc")
-    site.write_bytes(edited)
+    line = line_of(folder / "ours.inc")
+    after = edited(data, {where.line: where.indent.decode() + line for where in placed}, ())
+    site.write_bytes(after)
     complaint, files = dumped(folder)
     assert complaint == ""
     assert str(folder / "ours.inc") in files
-    assert remove(edited, folder / "ours.inc") == data
+    assert edited(after, {}, (line,)) == data
 
 
 def test_nginx_loads_no_file_with_a_byte_order_mark(folder: Path) -> None:

@@ -1,7 +1,4 @@
-"""One ``include`` line in somebody else's server block: where it can stand, put in, found again, taken out.
-
-Everything else stays as it is to the last byte: line ends, encoding, a missing last newline.
-"""
+"""One ``include`` line in somebody else's server block: where it can stand."""
 
 from __future__ import annotations
 
@@ -16,8 +13,6 @@ BY_HAND = "Add the line by hand"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 INCLUDED = re.compile(r"/[A-Za-z0-9._/+=@*\[\]-]+")
 """Paths that nginx reads as one word. With a ``*`` it may be that there is no such file (yet)."""
-
-NOTE = b"# added by palpo-installer, which removes it again on uninstall"
 
 
 @dataclass(frozen=True)
@@ -127,22 +122,15 @@ def line_of(path: Path) -> str:
     return f"include {path};"
 
 
-def insert(data: bytes, where: Insertion, path: Path) -> bytes:
-    """Return a file with a line at a place that includes ours.
+def refuse_misreading(data: bytes, where: Insertion, path: Path) -> None:
+    """Check by reading again that a line at a place brings exactly one directive, directly in a block.
 
     Raises:
-        RefusedPlan: the path cannot be written without quotes, or anything but the one directive would change.
+        RefusedPlan: the path cannot be written without quotes, or anything else would change.
     """
-    directive = line_of(path).encode()
-    line = b"".join((where.indent, directive, b" ", NOTE, where.newline))
+    line = where.indent + line_of(path).encode() + where.newline
     after = data[: where.offset] + line + data[where.offset :]
-    _require_one_more(data, after, where, path)
-    return after
-
-
-def _require_one_more(before: bytes, after: bytes, where: Insertion, path: Path) -> None:
-    """Check by reading again that exactly our directive came in, directly in a block, and nothing else changed."""
-    found = tokens(before)
+    found = tokens(data)
     old, new = ([(token.kind, token.depth, token.text) for token in read] for read in (found, tokens(after)))
     at = sum(token.end <= where.offset for token in found)
     depth = new[at][1] if at < len(new) else 0
@@ -150,71 +138,3 @@ def _require_one_more(before: bytes, after: bytes, where: Insertion, path: Path)
     amid = at > 0 and old[at - 1][0] is Kind.WORD
     if depth < 1 or amid or new != old[:at] + words + old[at:]:
         raise RefusedPlan("a line cannot be added without changing what is there", where=str(path), next=BY_HAND)
-
-
-def present(data: bytes, path: Path) -> tuple[int, ...]:
-    """Return the lines with a directive that includes exactly this path, whoever wrote it.
-
-    None where the file cannot be read as nginx's language.
-    """
-    try:
-        return tuple(each[0].line for each in _includes(tokens(data), path))
-    except Unreadable:
-        return ()
-
-
-def includes(data: bytes, line: int, path: Path) -> bool:
-    """Return whether the server block that begins at a line has a directive, directly in it, that includes a path.
-
-    False also where no such block can be read.
-    """
-    try:
-        found = tokens(data)
-    except Unreadable:
-        return False
-    inside = [_block(found, at) for at, token in enumerate(found) if token.line == line and _begins_server(found, at)]
-    return any(first.depth == block[0].depth + 1 for block in inside for first, _ in _includes(block, path))
-
-
-def _includes(found: tuple[Token, ...], path: Path) -> list[tuple[Token, Token]]:
-    """Return the first and the last token of each directive that includes a path."""
-    wanted = str(path).encode()
-    return [
-        (first, last)
-        for at, (first, word, last) in enumerate(zip(found, found[1:], found[2:], strict=False))
-        if (first.kind, first.value, last.kind) == (Kind.WORD, b"include", Kind.END)
-        and (word.kind, word.value) == (Kind.WORD, wanted)
-        and (at == 0 or found[at - 1].kind is not Kind.WORD)
-    ]
-
-
-def remove(data: bytes, path: Path) -> bytes:
-    """Return a file without the directives that include our path; as it is where there is none.
-
-    A line that holds nothing else goes as a whole, with our note and its end. What somebody else wrote on the same
-    line stays.
-
-    Raises:
-        RefusedPlan: the file cannot be read as nginx's language, so the line cannot be told from others.
-    """
-    try:
-        found = _includes(tokens(data), path)
-    except Unreadable as error:
-        raise RefusedPlan(
-            f"the include line cannot be found: {error}", next=f"Remove by hand: {line_of(path)}"
-        ) from error
-    for first, last in reversed(found):
-        begin, end = _extent(data, first.start, last.end)
-        data = data[:begin] + data[end:]
-    return data
-
-
-def _extent(data: bytes, start: int, end: int) -> tuple[int, int]:
-    """Return what goes with a directive: our note, and the line where nothing else stands on it."""
-    noted = re.compile(rb"[ \t]*" + re.escape(NOTE)).match(data, end)
-    end = noted.end() if noted else end
-    rest = re.compile(rb"[ \t\r]*(?:\n|\Z)").match(data, end)
-    begin = data.rfind(b"\n", 0, start) + 1
-    if rest and not data[begin:start].strip(b" \t"):
-        return begin, rest.end()
-    return start, end
