@@ -33,8 +33,11 @@ IN_THE_WAY = "was edited by hand in the lines that these answers change; your ed
 YOURS, OURS = ("as written", "your edit"), ("as written", "this run")
 """What the sides of the two differences of an edit are called."""
 
-MARKER = re.compile(rf"(?<={MARKER_HEADER} )[0-9a-f]+")
+# As the value of the header, and of the variable that has it in a file for a site of somebody else's.
+_PLACE = rf"(?:(?<={MARKER_HEADER} )|(?<=palpo_installer_marker ))"
+MARKER = re.compile(rf"{_PLACE}[0-9a-f]+\b")
 ANY_MARKER = "<marker>"
+_ANY = re.compile(_PLACE + ANY_MARKER)
 
 
 @dataclass(frozen=True)
@@ -168,8 +171,7 @@ def merged_with_edit(inputs: Inputs, path: Path, text: Text) -> Merged | None:
     # The marker is ours in every line: by it the gates tell which configuration answers.
     plain = [MARKER.sub(ANY_MARKER, each) for each in (base, theirs, text.shown)]
     merged, marker = merge(*plain), MARKER.search(text.shown)
-    whole = merged.text.replace(f"{MARKER_HEADER} {ANY_MARKER}", f"{MARKER_HEADER} {marker[0] if marker else ''}")
-    return replace(merged, text=whole)
+    return replace(merged, text=_ANY.sub(marker[0] if marker else "", merged.text))
 
 
 def edited_text(inputs: Inputs, path: Path) -> str | None:

@@ -36,9 +36,9 @@ def joined(ways: Iterable[Way]) -> Way:
 def _way(subject: Touched, now: PathState, scene: Scene) -> Way:
     if same(now, subject.original):
         return Way()
-    if now.kind == "absent":
+    if now.kind == "absent" and subject.left.kind != "absent":
         return Way(stays=(Unchanged(str(subject.path), "was removed by hand since, and stays away"),))
-    if now.kind not in {"file", "link"}:
+    if now.kind not in {"absent", "file", "link"}:
         return Way(obstacles=(f"{subject.path} is no file any more. Move it away, then try again",))
     back = Way(((kind_of(subject), put_back(subject, now)),))
     return _given_up(back, subject, now, scene) if is_edited(subject, now) else back
@@ -49,7 +49,7 @@ def _given_up(back: Way, subject: Touched, now: PathState, scene: Scene) -> Way:
     if scene.kept_edits is None:
         cure = "Move your edit elsewhere, or give it up (a copy is kept) with --discard-edits"
         return Way(obstacles=(f"{subject.path} was edited by hand. {cure}",))
-    if now.kind == "link":
+    if now.kind != "file":
         return back
     place = scene.kept_edits / "-".join(subject.path.relative_to(scene.host.layout.root).parts)
     return replace(back, copies=(KeepCopy(_free(place), subject.path, now.sha256),))

@@ -11,6 +11,7 @@ from palpo_installer.certificates.timer import ActivateTimer, StopTimer
 from palpo_installer.certificates.timer import Before as FormerTimer
 from palpo_installer.changes import AnyOperation, Unchanged
 from palpo_installer.errors import RefusedPlan
+from palpo_installer.planning.comeback import Comeback
 from palpo_installer.planning.scene import Scene, TakingUp
 from palpo_installer.planning.traces import Taken
 from palpo_installer.proxies.base import Expectation
@@ -35,7 +36,7 @@ def forgotten_timer(scene: Scene, operations: tuple[AnyOperation, ...]) -> Takin
     return TakingUp(stop, ("Certificates are not renewed any more: the timer is stopped and removed.",))
 
 
-def withdrawn_nginx(scene: Scene, operations: tuple[AnyOperation, ...]) -> TakingUp:  # noqa: ARG001
+def withdrawn_nginx(scene: Scene, operations: tuple[AnyOperation, ...]) -> TakingUp:
     """Return how nginx goes on without our files, or stops where it was stopped before them.
 
     Raises:
@@ -57,13 +58,14 @@ def withdrawn_nginx(scene: Scene, operations: tuple[AnyOperation, ...]) -> Takin
     expectations = _expectations(scene)
     taken = {(listen.address, listen.port) for listen in nginx.streams} | served(others, scene.facts.system)
     places = sorted({(e.address, e.port) for e in expectations})
-    running = nginx.pid is not None
+    comeback = Comeback.of(scene, operations)
+    compared = neighbours(nginx.servers, scene.facts.system, (), own) if nginx.pid is not None and not fate.stop else ()
     activation = WithdrawNginx(
         service=process.service_of(nginx),
         error_log=Path(nginx.error_log) if nginx.error_log else None,
         expectations=expectations,
-        alone=tuple(place for place in places if place not in taken) if not fate.stop else tuple(places),
-        neighbours=neighbours(nginx.servers, scene.facts.system, (), own) if running and not fate.stop else (),
+        alone=tuple(place for place in places if fate.stop or place not in taken | comeback.sockets),
+        neighbours=tuple(each for each in compared if not comeback.takes(each)),
         own=own,
         stop=fate.stop,
         disable=fate.disable,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -17,7 +16,7 @@ from palpo_installer.errors import HostError, RefusedPlan
 from palpo_installer.gates import markers
 from palpo_installer.operations.certificates import IssueSelfSigned, OrderCertificate, ProbeChallenge
 from palpo_installer.operations.files import RemoveFile
-from palpo_installer.planning.inputs import AS_IT_SHOULD_BE, Inputs, link, missing_directories, write
+from palpo_installer.planning.inputs import AS_IT_SHOULD_BE, MARKER, Inputs, link, missing_directories, write
 from palpo_installer.planning.ports import taken
 from palpo_installer.planning.security import Needs
 from palpo_installer.planning.sites import Sites
@@ -28,7 +27,7 @@ from palpo_installer.proxies.nginx.activation import ActivateNginx, activate_ngi
 from palpo_installer.proxies.nginx.configuration import Nginx
 from palpo_installer.proxies.nginx.rendering import render
 from palpo_installer.secret import Text
-from palpo_installer.site import MARKER_HEADER, Site
+from palpo_installer.site import Site
 
 NONE = Part("", (), (), ())
 """A half that is done without."""
@@ -184,7 +183,7 @@ class Serving:
         sites = self.sites
         if not sites.hostings:
             return (), ()
-        proofs = tuple(proof for part in sites.parts for proof in self._on_disk(part))
+        proofs = tuple(proof for part in sites.parts for proof in part.expectations)
         whole = replace(sites.whole, expectations=proofs)
         written, unchanged = self._files(whole)
         changed, kept = sites.operations()
@@ -263,8 +262,8 @@ class Serving:
         edited = [file for file in part.files if self.inputs.edited(file.path)]
         if not edited:
             return part.expectations
-        found = re.search(rf"{MARKER_HEADER} ([0-9a-f]+)", self.inputs.host.text(edited[0].path) or "")
-        return tuple(replace(e, marker=found[1] if found else "") for e in part.expectations)
+        found = MARKER.search(self.inputs.host.text(edited[0].path) or "")
+        return tuple(replace(e, marker=found[0] if found else "") for e in part.expectations)
 
     def _activation(self, part: Part, *, enable: bool) -> ActivateNginx:
         parts = (self.rendering.plain, self.rendering.secure)

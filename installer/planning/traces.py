@@ -66,7 +66,7 @@ class Touched:
         original: what that run found there.
         copy: the bytes of the original, where it was a file.
         left: what the newest run left there.
-        edited_between: whether a run found it otherwise than the run before left it.
+        edited_between: whether a run found it neither as the run before left it nor as it was at first.
         newest: the newest run's trace.
     """
 
@@ -99,7 +99,8 @@ def touched(traces: Iterable[Trace]) -> tuple[Touched, ...]:
             first = (Path(replacement.path), trace.run, replacement.before, copy)
             found[replacement.path] = Touched(*first, replacement.after, edited_between=False, newest=trace)
             continue
-        edited = earlier.edited_between or not same(replacement.before, earlier.left)
+        known = same(replacement.before, earlier.left) or same(replacement.before, earlier.original)
+        edited = earlier.edited_between or not known
         found[replacement.path] = replace(earlier, left=replacement.after, edited_between=edited, newest=trace)
     return tuple(found.values())
 

@@ -15,7 +15,7 @@ from palpo_installer.engine import history
 from palpo_installer.errors import RefusedPlan
 from palpo_installer.operations.files import WriteFile
 from palpo_installer.plan import make
-from palpo_installer.planning.inputs import IN_THE_WAY, Inputs
+from palpo_installer.planning.inputs import IN_THE_WAY, MARKER, Inputs
 from palpo_installer.questions import resolve
 from palpo_installer.result import in_words, of_run
 from palpo_installer.review import as_json
@@ -155,3 +155,12 @@ def test_what_was_removed_by_hand_is_made_again_and_told(tmp_path: Path) -> None
     assert path.exists()
     sentence = f"{path} was removed by hand since the last run, and is made again: these answers need it"
     assert sentence in plan.findings
+
+
+@pytest.mark.parametrize(
+    "line", ["add_header Palpo-Installer 0123456789abcdef always;", "set $palpo_installer_marker 0123456789abcdef;"]
+)
+def test_the_marker_is_found_where_it_stands_and_nowhere_else(line: str) -> None:
+    """In our own server blocks and in what a site of somebody else's includes, where the header has a variable."""
+    text = f'set $palpo_installer_marker "";\nadd_header Palpo-Installer $palpo_installer_marker always;\n{line}\n'
+    assert [match[0] for match in MARKER.finditer(text)] == ["0123456789abcdef"]

@@ -69,6 +69,41 @@ def test_originals_come_back_and_what_is_as_it_was_is_left(inputs: Inputs) -> No
     assert link.readlink() == Path("file")
 
 
+def removing(*paths: Path) -> Plan:
+    """Return a plan that removes files and links of somebody else's, as they stand now."""
+    now = ((path, state_of(path)) for path in paths)
+    operations = (RemoveFile(path, f"link {each.target}" if each.target else each.sha256) for path, each in now)
+    return Plan((), (Change("what is switched off", tuple(operations)),), (), (), ())
+
+
+def test_what_runs_removed_comes_back(inputs: Inputs) -> None:
+    """A file and a link of somebody else's, also where its owner put it there again, and a later run removed it."""
+    etc = inputs.layout.root / "etc"
+    file, link = etc / "file", etc / "link"
+    file.write_text("theirs\n")
+    link.symlink_to("file")
+    before = outside(inputs)
+    applied(inputs, removing(file, link))
+    link.symlink_to("file")
+    applied(inputs, removing(link))
+    plan = removal(scene(inputs))
+    assert plan.obstacles == ()
+    carry_out(replace(plan, result="applied"), inputs)
+    assert outside(inputs) == before
+
+
+def test_what_stands_where_a_run_removed_something_is_not_lost(inputs: Inputs) -> None:
+    """Another file there is somebody's: it stops the removal, and is copied where it is given up."""
+    path = inputs.layout.root / "etc/file"
+    path.write_text("old\n")
+    applied(inputs, removing(path))
+    path.write_text("new\n")
+    assert str(path) in removal(scene(inputs)).obstacles[0]
+    carry_out(replace(removal(scene(inputs, inputs.layout.edits)), result="applied"), inputs)
+    assert path.read_text() == "old\n"
+    assert (inputs.layout.edits / "etc-file").read_text() == "new\n"
+
+
 def test_an_edited_file_stops_it_unless_the_edit_is_given_up(inputs: Inputs) -> None:
     """It is named; given up, it is copied to where it is told before the file goes."""
     path, kept = inputs.layout.root / "etc/ours", inputs.layout.edits

@@ -11,13 +11,16 @@ import pytest
 
 from palpo_installer.errors import RefusedPlan
 from palpo_installer.facts import Facts
+from palpo_installer.gates.markers import Former
+from palpo_installer.operations.files import MakeLink, RemoveFile
 from palpo_installer.planning.inputs import Inputs
 from palpo_installer.planning.removal_of_services import withdrawn_nginx
 from palpo_installer.planning.scene import Scene
-from palpo_installer.planning.traces import Taken, Traces
+from palpo_installer.planning.traces import Taken, Trace, Traces
 from palpo_installer.proxies.base import Expectation
 from palpo_installer.proxies.nginx.activation import ActivateNginx
 from palpo_installer.proxies.nginx.configuration import Listen, Nginx, Problem
+from palpo_installer.proxies.nginx.neighbours import UNKNOWN
 from palpo_installer.proxies.nginx.restoration import FRESH, Before
 from palpo_installer.proxies.nginx.withdrawal import WithdrawNginx
 from palpo_installer.serialization import converter
@@ -76,6 +79,30 @@ def test_nginx_is_as_before_the_first_run_unless_others_may_rely_on_it(
     assert all("before run 0001 of 2026-01-02" in reason for reason in told)
     assert set(up.activation.alone) >= {("192.0.2.10", 8448)}
     assert (("192.0.2.10", 443) in up.activation.alone) is stop
+
+
+def test_a_site_that_comes_back_takes_its_sockets_and_the_requests_without_a_name(inputs: Inputs) -> None:
+    """Its port is not to be closed, nor is it compared who answers without a name where it is first again."""
+    scene = nginx_scene(inputs, was(running=True, enabled=True, hours=0))
+    site = Path("/etc/nginx/sites-enabled/aaa")
+    here, there = (replace(each, address="127.0.0.1") for each in SHOWN), SHOWN[1]
+    ours = Former("marker", closed=False, silent=False)
+    theirs, nobodys = replace(ours, marker=""), replace(ours, marker="", closed=True)
+    found = replace(was(running=True, enabled=True, hours=0), sockets=(ours, nobodys, theirs))
+    activation = ActivateNginx(NGINX, None, (*here, there), (), (), start=False, enable=False)
+    taken = Taken("0002", datetime(2026, 1, 3, tzinfo=UTC), activation, converter.unstructure(found))
+    removal = Trace("0002", RemoveFile(site, "link x"), activation, {}, Path())
+    traces = Traces((removal,), (*scene.traces.activations, taken))
+    back = MakeLink(site, "x", "")
+    now = {kind: withdrawn_nginx(replace(scene, traces=traces), kind).activation for kind in ((), (back,))}
+    without, with_it = now[()], now[back,]
+    assert isinstance(without, WithdrawNginx)
+    assert isinstance(with_it, WithdrawNginx)
+    assert set(without.alone) - set(with_it.alone) == {("192.0.2.10", 8448)}
+    assert ("127.0.0.1", 8448) in with_it.alone
+    left_out = {(each.address, each.port, each.host) for each in set(without.neighbours) - set(with_it.neighbours)}
+    assert left_out == {("127.0.0.1", 443, ""), ("127.0.0.1", 443, UNKNOWN)}
+    assert ("192.0.2.10", 443, "") in {(each.address, each.port, each.host) for each in with_it.neighbours}
 
 
 def test_without_any_other_site_nginx_is_stopped_also_much_later(inputs: Inputs) -> None:
