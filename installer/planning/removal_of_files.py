@@ -36,6 +36,9 @@ def joined(ways: Iterable[Way]) -> Way:
 def _way(subject: Touched, now: PathState, scene: Scene) -> Way:
     if same(now, subject.original):
         return Way()
+    if now.kind == "absent" and subject.left.kind == "absent":
+        # A site that was switched off for ours.
+        return Way(((kind_of(subject), put_back(subject, now)),))
     if now.kind == "absent":
         return Way(stays=(Unchanged(str(subject.path), "was removed by hand since, and stays away"),))
     if now.kind not in {"file", "link"}:
