@@ -40,7 +40,7 @@ class Removal(Review):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Leave out what a removal has no use for."""
-        if action == "save" or (action == "decide" and parameters == ("rehearse",)):
+        if action in {"save", "toggle_confirmation"} or (action == "decide" and parameters == ("rehearse",)):
             return False
         return super().check_action(action, parameters)
 

@@ -75,7 +75,7 @@ class Review(Step[Decision]):
         Binding("c", "toggle_confirmation", "Confirm"),
         Binding("t", "decide('rehearse')", "Try out"),
         Binding("e", "edits", "Edits"),
-        Binding("s", "save", "Save plan"),
+        Binding("s", "save", "Save"),
         Binding("b,escape", "decide('back')", "Back", key_display="b"),
         Binding("q", "decide('leave')", "Leave", show=False),
     ]

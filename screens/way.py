@@ -93,6 +93,8 @@ async def set_up(app: Wizard) -> str:
             case Made():
                 decision = await decide(app, made)
                 if decision.kind == "apply":
+                    # Consent to switching a site off is for this run alone.
+                    app.given.pop("proxy.take_over", None)
                     return await apply(app, made, decision.confirm_within)
                 if decision.kind == "edits":
                     await _choose_edits(app, made)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.lab import ways
 from tests.lab.hosts import ADDRESS4, ThrowAwayHost
 from tests.lab.running import until
@@ -53,8 +55,9 @@ def fetched(host: ThrowAwayHost, name: str, port: int = 443) -> str:
     return host.output(["curl", "--silent", "--insecure", "--resolve", resolve, f"https://{name}:{port}/"])
 
 
-def test_the_old_homeservers_site_goes_and_comes_back(nginx: ThrowAwayHost) -> None:
-    """Its link is removed, its file stays; after a rollback the host is byte for byte as before."""
+@pytest.mark.parametrize("way", ["rollback", "uninstall"])
+def test_the_old_homeservers_site_goes_and_comes_back(nginx: ThrowAwayHost, way: str) -> None:
+    """Its link is removed, its file stays; after a rollback, or an uninstall, the host is byte for byte as before."""
     host = nginx
     enable(host, "synapse", SYNAPSE)
     ways.prepare(host, None, "well-known")
@@ -76,8 +79,8 @@ def test_the_old_homeservers_site_goes_and_comes_back(nginx: ThrowAwayHost) -> N
     assert ways.neighbour_answers(host) == neighbours
     assert host.tool("plan", "--exit-code").returncode == 0
 
-    rolled_back = host.tool("rollback", "--yes")
-    assert rolled_back.returncode == 0, rolled_back.stdout
+    taken_back = host.tool(way, "--yes")
+    assert taken_back.returncode == 0, taken_back.stdout
     assert ways.untouched(before, host) == {}
     assert fetched(host, "matrix.example.com") == "the old homeserver\n"
     assert ways.neighbour_answers(host) == neighbours

@@ -84,7 +84,7 @@ def test_from_the_first_frame_to_the_result_and_back(
     terminal.run(nginx.command)
     is_whole(terminal.until("Who answers now", "neighbour.example.org", "Leave"), size[0])
     answer(terminal, acme)
-    is_whole(terminal.until("Accounts are named @user:example.com", "Save plan"), size[0])
+    is_whole(terminal.until("Accounts are named @user:example.com", "s Save"), size[0])
     assert nginx.snapshot() == before
 
     terminal.press("a")

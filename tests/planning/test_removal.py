@@ -158,6 +158,21 @@ def test_what_was_removed_by_hand_stays_away(inputs: Inputs) -> None:
     assert stays(plan) == {str(theirs): "was removed by hand since, and stays away"}
 
 
+def test_what_a_run_switched_off_comes_back(inputs: Inputs) -> None:
+    """A link and a file of somebody else's that a run removed for ours are there again, byte for byte."""
+    file, link = inputs.layout.root / "etc/theirs.conf", inputs.layout.root / "etc/link"
+    file.write_text("theirs\n")
+    link.symlink_to("theirs.conf")
+    before = {path: state_of(path) for path in (file, link)}
+    gone = (RemoveFile(link, "link theirs.conf"), RemoveFile(file, state_of(file).sha256))
+    applied(inputs, Plan((), (Change("a site", gone),), (), (), ()))
+    assert not file.exists()
+    plan = removal(scene(inputs))
+    assert stays(plan) == {}
+    carry_out(replace(plan, result="applied"), inputs)
+    assert {path: state_of(path) for path in (file, link)} == before
+
+
 def test_a_directory_with_something_else_in_it_stays_and_says_so(inputs: Inputs) -> None:
     """With the names of what is in it."""
     applied(inputs)
