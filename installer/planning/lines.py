@@ -86,11 +86,15 @@ class Lines:
         return files
 
     def removals(self) -> tuple[tuple[RemoveFile, ...], tuple[Unchanged, ...]]:
-        """Return the removal of files that no line includes any more, and those that stay because of an edit."""
-        wanted = {hosting.leaflet.file.path for hosting in self.hostings}
+        """Return the removal of files that no line includes any more, and those that stay because of an edit.
+
+        Of an edit in a file that an earlier run is known to have written, ``leftovers`` tells.
+        """
+        wanted, inputs = {hosting.leaflet.file.path for hosting in self.hostings}, self.inputs
         old = [path for path in self.known if path not in wanted and look(path).kind == "file"]
-        kept = tuple(Unchanged(str(path), EDITED) for path in old if self.inputs.edited(path))
-        return tuple(RemoveFile(path, look(path).sha256) for path in old if not self.inputs.edited(path)), kept
+        edited = {path for path in old if inputs.edited(path) and not inputs.gives_up(str(path))}
+        kept = tuple(Unchanged(str(path), EDITED) for path in old if path in edited and str(path) not in inputs.written)
+        return tuple(RemoveFile(path, look(path).sha256) for path in old if path not in edited), kept
 
     def findings(self) -> Iterator[str]:
         """Yield the lines without effect that a person has to take out."""

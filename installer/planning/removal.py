@@ -49,12 +49,14 @@ def lasting(traces: tuple[Trace, ...], scene: Scene) -> Way:  # noqa: ARG001
 
 
 def of_removals(traces: tuple[Trace, ...], scene: Scene) -> Way:  # noqa: ARG001
-    """Refuse: only removals do this, and no removal is ever in force.
+    """Return nothing to do: only removals do this, and no removal is ever in force.
 
     Raises:
-        RefusedPlan: always.
+        RefusedPlan: one is.
     """
-    raise RefusedPlan("is part of an uninstall, and so cannot be in force", where=f"run {traces[0].run}")
+    for trace in traces:
+        raise RefusedPlan("is part of an uninstall, and so cannot be in force", where=f"run {trace.run}")
+    return Way()
 
 
 def nobody(scene: Scene, operations: tuple[AnyOperation, ...]) -> TakingUp:  # noqa: ARG001
@@ -102,7 +104,7 @@ def removal(scene: Scene) -> Plan:
         RefusedPlan: what is there cannot be read, so that nobody knows what to take back.
         HostError: a file cannot be read.
     """
-    way = joined(planner(_of(planner, scene), scene) for planner in dict.fromkeys(WAYS.values()) if _of(planner, scene))
+    way = joined(planner(_of(planner, scene), scene) for planner in dict.fromkeys(WAYS.values()))
     changes, taken_up = _changes(scene, way)
     kept, left = _directories(way, scene.host.layout)
     stays = (*way.stays, *(each for up in taken_up for each in up.stays), *what_stays(scene), *left)

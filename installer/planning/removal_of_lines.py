@@ -2,29 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
-from palpo_installer.changes import AnyOperation
-from palpo_installer.operations.lines import EditLines, holds
+from palpo_installer.changes import AnyOperation, Unchanged
+from palpo_installer.operations.lines import EditLines, directive, holds
 from palpo_installer.planning.inputs import look
 from palpo_installer.planning.scene import Scene, Way
 from palpo_installer.planning.traces import Trace
+from palpo_installer.proxies.nginx.activation import ActivateNginx
+from palpo_installer.proxies.nginx.editability import uneditable
+from palpo_installer.proxies.nginx.guests import included
 
 
 def lines(traces: tuple[Trace, ...], scene: Scene) -> Way:
-    """Return how each file goes on without the lines that runs added to it; whatever else changed in it stays."""
-    found: dict[Path, Trace] = {}
-    ours: dict[Path, dict[str, None]] = {}
-    for trace in traces:
-        edit = trace.operation
-        assert isinstance(edit, EditLines)  # noqa: S101 - chosen by that
-        found[edit.path] = trace
-        ours.setdefault(edit.path, {}).update(dict.fromkeys(edit.added))
+    """Return how each file goes on without our lines; whatever else changed in it stays.
+
+    A line may stand elsewhere by now: its owner renamed the file, or a person added it where we did not.
+    """
+    edits = tuple(each.operation for each in traces if isinstance(each.operation, EditLines))
+    ours = dict.fromkeys((*(line for edit in edits for line in edit.added), *_including(scene)))
+    files = {edit.path: edit.named for edit in edits}
+    for read in scene.facts.nginx.files if scene.facts.nginx else ():
+        files.setdefault(read.path.resolve(), read.path)
     operations: list[tuple[type, AnyOperation]] = []
-    for path, trace in found.items():
+    stays = []
+    for path, named in files.items():
         now, data = look(path), scene.host.read(path)
-        there = tuple(line for line in ours[path] if data is not None and holds(data, (line,)))
-        if now.kind == "file" and there:
-            assert isinstance(trace.operation, EditLines)  # noqa: S101 - chosen by that
-            operations.append((type(trace.activation), EditLines(path, trace.operation.named, (), there, now.sha256)))
-    return Way(tuple(operations))
+        there = tuple(line for line in ours if data is not None and holds(data, (line,)))
+        if now.kind != "file" or not there:
+            continue
+        if reason := uneditable(scene.host, path):
+            told = f"the line without effect stays, and can go: {' '.join(there)} ({reason})"
+            stays.append(Unchanged(str(path), told))
+        else:
+            operations.append((ActivateNginx, EditLines(path, named, (), there, now.sha256)))
+    return Way(tuple(operations), stays=tuple(stays))
+
+
+def _including(scene: Scene) -> Iterator[str]:
+    """Yield the lines that would include each of our files."""
+    for path in map(Path, scene.ours):
+        yield directive(f"include {included(path)};")

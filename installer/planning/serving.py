@@ -190,9 +190,8 @@ class Serving:
         left = (*unchanged, *kept, *sites.in_place())
         if not written and not changed and all(map(self._is_live, sites.parts)):
             return (), left
-        # A file that only a person can include changes nothing yet.
-        activation = self._activation(whole, enable=False) if proofs or changed else None
-        activation = replace(activation, start=False) if activation else None
+        # Also where only a person can include the file: taken back, it is not to be served on from nginx's memory.
+        activation = replace(self._activation(whole, enable=False), start=False)
         return (Change(whole.title, (*written, *changed), activation),), left
 
     def orders(self) -> tuple[Change, ...]:

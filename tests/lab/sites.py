@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.lab import ways
 from tests.lab.hosts import LabHost
+from tests.lab.running import until
 from tests.lab.services import make_certificate
 
 NAME = "example.com"
@@ -41,6 +42,8 @@ server {{
 SITE = f"# The company's website\n\n{PLAIN}\n{TLS}"
 """Redirect on port 80, files, a header of its own, its own page for what is missing, hidden files closed."""
 
+WORKER = "nginx: worker process"
+
 PAGES = ("/", "/missing", "/.well-known/security.txt", "/.well-known/matrix/other", "/.hidden")
 
 
@@ -57,9 +60,11 @@ def make(host: LabHost, text: str = SITE, *, link: bool = True) -> None:
 
 
 def reload(host: LabHost) -> None:
-    """Let nginx take up its files."""
+    """Let nginx take up its files, and wait until none of the former workers takes a request."""
+    former = {process.pid for process in host.processes(WORKER)}
     host.output(["nginx", "-t", "-q"])
     host.output(["nginx", "-s", "reload"])
+    until(lambda: former.isdisjoint(process.pid for process in host.processes(WORKER)), "the reload")
 
 
 def edit(host: LabHost, old: str, new: str) -> None:

@@ -11,7 +11,7 @@ from tests.lab import sites, ways
 from tests.lab.hosts import LabHost, ThrowAwayHost
 from tests.lab.services import Authority, make_certificate
 from tests.lab.test_confirming import APPLY, NOT_DONE
-from tests.lab.test_existing import prepare
+from tests.lab.test_existing import GENERATED, prepare
 from tests.lab.test_uninstall import apply, left, uninstall
 
 STATE = "/var/lib/palpo-installer"
@@ -209,7 +209,8 @@ def test_what_is_not_confirmed_is_taken_back(nginx: ThrowAwayHost, what: str) ->
         uninstall(host, "--discard-edits")
         assert host.read(sites.FILE) == sites.SITE
     else:
-        assert "are taken back" in uninstall(host) or True
+        uninstall(host)
+        assert left(before, host) == STAYS
 
 
 @pytest.mark.slow
@@ -315,3 +316,88 @@ def test_a_saved_plan_with_an_edit_and_a_choice(nginx: ThrowAwayHost) -> None:
     with unharmed(host):
         roll_back(host)
     assert ways.untouched(before, host) == {}
+
+
+@pytest.mark.slow
+def test_a_line_that_moved_with_the_sites_file(nginx: ThrowAwayHost) -> None:
+    """The owner renames the file: a plan finds the line there, and an uninstall takes it out there."""
+    host = nginx
+    prepare(host, None, "well-known")
+    settled(host, "--answers", ways.ANSWERS)
+    renamed = f"{AVAILABLE}/www"
+    host.output(["sh", "-c", f"mv {sites.FILE} {renamed} && ln -sf ../sites-available/www {sites.LINK}"])
+    sites.reload(host)
+    assert host.tool("plan", "--exit-code").returncode == 0
+    with unharmed(host):
+        uninstall(host)
+    assert host.read(renamed) == sites.SITE
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("back", ["uninstall", "rollback"])
+def test_a_line_added_by_hand_where_we_may_not(nginx: ThrowAwayHost, back: str) -> None:
+    """What it included is not answered any more on the way back; the line stays, which an uninstall tells."""
+    host = nginx
+    prepare(host, None, "well-known", GENERATED)
+    apply(host, "--answers", ways.ANSWERS)
+    said = host.tool("plan").stdout
+    line = f"include {GUEST[:-1]}[f];"
+    assert line in said
+    sites.edit(host, f"    root {sites.ROOT};", f"    root {sites.ROOT};\n    {line}")
+    sites.reload(host)
+    asked = "https://example.com/.well-known/matrix/server"
+    assert "m.server" in ways.fetch(host, asked, "--insecure")
+    assert host.tool("plan", "--exit-code").returncode == 0
+    if back == "rollback":
+        roll_back(host)
+    else:
+        assert f"{line} (site-factory writes it" in uninstall(host)
+    assert "m.server" not in ways.fetch(host, asked, "--insecure")
+    assert line in host.read(sites.FILE)
+
+
+@pytest.mark.slow
+def test_an_edited_include_file_that_is_needed_no_more(nginx: ThrowAwayHost) -> None:
+    """It stays, said once; where the edit is given up it goes, and is not said to stay."""
+    host = nginx
+    prepare(host, None, "well-known")
+    before = host.snapshot()
+    settled(host, "--answers", ways.ANSWERS)
+    host.output(["sed", "-i", "$a # mine", GUEST])
+    elsewhere = ("--set", "names.base_domain=elsewhere")
+    assert host.tool("plan", *elsewhere).stdout.count(f"  {GUEST}: ") == 2
+    given_up = host.tool("plan", *elsewhere, "--overwrite-edits").stdout
+    assert f"  {GUEST}: was edited by hand; your edit stays" not in given_up
+    settled(host, *elsewhere)
+    assert host.read(GUEST).endswith("# mine\n")
+    assert host.read(sites.FILE) == sites.SITE
+    settled(host, "--set", "names.base_domain=existing")
+    assert host.read(GUEST).endswith("# mine\n")
+    settled(host, *elsewhere, "--overwrite-edits")
+    assert not host.exists(GUEST)
+    with unharmed(host):
+        roll_back(host)
+    assert host.read(GUEST).endswith("# mine\n")
+    uninstall(host, "--discard-edits")
+    assert left(before, host) == STAYS | {f"{STATE}/edited"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("back", ["uninstall", "rollback"])
+def test_from_a_site_that_hosts_us_to_taking_it_over(nginx: ThrowAwayHost, back: str) -> None:
+    """Its line and its link go in one reload; then it is there again, byte for byte."""
+    host = nginx
+    prepare(host, None, "well-known", sites.SITE.replace(" www.example.com", ""))
+    before, pages, neighbours = host.snapshot(), sites.pages(host), ways.neighbour_answers(host)
+    settled(host, "--answers", ways.ANSWERS)
+    ours = ("--set", "names.base_domain=ours", "--set", "proxy.take_over=true")
+    applied = host.tool("apply", *ours, "--yes")
+    assert applied.returncode == 0, applied.stdout + applied.stderr
+    assert host.tool("plan", "--exit-code").returncode == 0
+    if back == "uninstall":
+        uninstall(host)
+        assert left(before, host) == STAYS
+    else:
+        roll_back(host, "0001")
+        assert ways.untouched(before, host) == {}
+    assert (sites.pages(host), ways.neighbour_answers(host)) == (pages, neighbours)
