@@ -209,10 +209,12 @@ class Run:
     def _prepare(self) -> None:
         self.say("preparing", "copying what is there and reserving space")
         places: dict[str, str] = {}
+        replaced: set[str] = set()
         for step in self._steps():
             self.bench.check()
             before = step.operation.prepare(self.bench, step.number)
             self._refuse_twice(before, places)
+            self._refuse_below(before, replaced)
             self.journal.append(Record("prepared", step.name, before))
             step.operation.stage(self.bench, before)
         for number, change in enumerate(self.plan.changes):
@@ -234,6 +236,16 @@ class Run:
                 where=path,
                 next="Make a directory of its own in the place of the link, then plan again",
             )
+
+    @staticmethod
+    def _refuse_below(before: Json, replaced: set[str]) -> None:
+        """Refuse a path below one where an earlier step puts a link: from then on it would lead elsewhere."""
+        path = Path(str(before.get("path", "")))
+        above = next((each for each in path.parents if place(each) in replaced), None)
+        if above is not None:
+            raise RefusedPlan(f"is below {above}, which this plan replaces", where=str(path), next="Make a new plan")
+        if "after" in before:
+            replaced.add(place(path))
 
     def _act(self, number: int, change: Change) -> None:
         prepared = self.progress.prepared
