@@ -44,11 +44,8 @@ def state_of(path: Path) -> PathState:
     """Return what stands at a path; links are not followed."""
     try:
         status = path.lstat()
-    except OSError as error:
-        # A directory on the way that is missing, no directory, or a link that leads to itself.
-        if error.errno in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}:
-            return ABSENT
-        raise
+    except (FileNotFoundError, NotADirectoryError):
+        return ABSENT
     mode, uid, gid = stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid
     if stat.S_ISLNK(status.st_mode):
         return PathState("link", uid=uid, gid=gid, target=str(path.readlink()))

@@ -208,6 +208,17 @@ def test_a_link_on_the_way_of_another_step_is_not_replaced(tmp_path: Path) -> No
     assert tree(etc) == before
 
 
+def test_a_path_below_a_link_of_the_same_plan_is_refused(tmp_path: Path) -> None:
+    """Once the link is there the path is another one: the file would be lost on the way back."""
+    etc = old_host(tmp_path)
+    before = tree(etc)
+    file = WriteFile(etc / "link/ours", Text("ours"), 0o644, os.geteuid(), os.getegid(), "")
+    made = Plan((), (Change("ours", (MakeLink(etc / "link", ".", ""), file)),), (), (), ())
+    outcome = run(made, tmp_path).apply()
+    assert outcome.result == "taken-back"
+    assert tree(etc) == before
+
+
 def test_names_that_are_not_utf8_are_kept_in_the_journal(tmp_path: Path) -> None:
     """A path and a link's target may be any bytes; they come back from the journal as they are."""
     etc = old_host(tmp_path)

@@ -8,10 +8,16 @@ from contextlib import contextmanager
 import pytest
 
 from tests.lab import sites, ways
+from tests.lab.booted import BootedHost
 from tests.lab.hosts import LabHost, ThrowAwayHost
+from tests.lab.running import require_programs
 from tests.lab.services import Authority, make_certificate
+from tests.lab.snapshots import differences
 from tests.lab.test_confirming import APPLY, NOT_DONE
 from tests.lab.test_existing import GENERATED, prepare
+from tests.lab.test_faults import ENGINE, engine, register
+from tests.lab.test_reruns import files
+from tests.lab.test_ufw import rules
 from tests.lab.test_uninstall import apply, left, uninstall
 
 STATE = "/var/lib/palpo-installer"
@@ -278,12 +284,12 @@ def test_a_run_of_another_version(nginx: ThrowAwayHost, which: str) -> None:
     host.output(["sed", "-i", "$a # mine", TLS, GUEST])
     with unharmed(host):
         again = host.tool("apply", "--yes", "--set", "homeserver.max_upload_size=40MiB")
-    print(again.returncode, again.stdout, again.stderr)
+    assert again.returncode == 0, again.stdout + again.stderr
     assert "# mine" in host.read(TLS)
     moved = host.tool("apply", "--yes", "--set", "names.base_domain=elsewhere")
-    print(moved.returncode, moved.stdout, moved.stderr)
+    assert moved.returncode == 0, moved.stdout + moved.stderr
+    assert host.read(GUEST).endswith("# mine\n")
     host.write(plan, text, 0o600)
-    print(host.tool("history").stdout)
     with unharmed(host):
         uninstall(host, "--discard-edits")
     assert host.read(sites.FILE) == sites.SITE
@@ -401,3 +407,99 @@ def test_from_a_site_that_hosts_us_to_taking_it_over(nginx: ThrowAwayHost, back:
         roll_back(host, "0001")
         assert ways.untouched(before, host) == {}
     assert (sites.pages(host), ways.neighbour_answers(host)) == (pages, neighbours)
+
+
+@pytest.mark.slow
+def test_ufw_from_well_known_to_srv_and_back(nginx: ThrowAwayHost) -> None:
+    """Beside an existing site: each run opens what it needs, and closes what it needs no more; so does the way back."""
+    host = nginx
+    guard(host)
+    prepare(host, None, "well-known")
+    host.write(ways.ANSWERS, host.read(ways.ANSWERS) + '[host]\nfirewall = "open"\n', 0o600)
+    before, filtered = host.snapshot(), rules(host)
+    settled(host, "--answers", ways.ANSWERS)
+    settled(host, *SRV)
+    assert "8448" in rules(host)
+    opened = rules(host)
+    settled(host, "--set", "federation.delegation=well-known")
+    assert "8448" not in rules(host)
+    with unharmed(host):
+        roll_back(host)
+    assert rules(host) == opened
+    with unharmed(host):
+        uninstall(host)
+    assert rules(host) == filtered
+    assert left(before, host) == STAYS
+
+
+@pytest.mark.slow
+def test_killed_with_a_site_a_firewall_and_an_edit_in_one_plan(nginx: ThrowAwayHost) -> None:
+    """SIGKILL of the apply, and then of the uninstall: as before each, and the site's pages unchanged."""
+    host = nginx
+    guard(host)
+    prepare(host, None, "well-known")
+    first, filtered = host.snapshot(), rules(host)
+    settled(host, "--answers", ways.ANSWERS)
+    host.output(["sed", "-i", "$a # mine", TLS, GUEST])
+    answers = host.read("/etc/palpo-installer/answers.toml").replace('delegation = "well-known"', 'delegation = "srv"')
+    host.write(ways.ANSWERS, answers + 'firewall = "open"\n', 0o600)
+    before, site, every = (host.snapshot(), rules(host)), sites.pages(host), 4
+    identity, records = register(host)
+    planned = host.read(f"{STATE}/runs/{identity}/plan.json")
+    assert all(part in planned for part in ("AllowUfwPort", "unedited", GUEST))
+    for place in range(2, records, every):
+        identity, _ = register(host)
+        assert engine(host, "kill", identity, str(place)) not in {0, 1, 5}, place
+        recovered = host.tool("recover")
+        assert recovered.returncode == 0, (place, recovered.stdout)
+        assert (ways.untouched(before[0], host), rules(host)) == ({}, before[1]), place
+    assert sites.pages(host) == site
+    settled(host, "--answers", ways.ANSWERS)
+    host.output(["sed", "-i", "/# mine/d", TLS, GUEST])
+    settled(host, "--overwrite-edits", "--set", "homeserver.max_upload_size=20MiB")
+    installed = host.snapshot(without=(STATE,)), rules(host)
+    removing = [host.python, ENGINE, "register-removal"]
+    records = int(host.output([*removing[:-1], "count", host.output(removing).strip()]))
+    for place in range(2, records, every):
+        identity = host.output(removing).strip()
+        assert engine(host, "kill", identity, str(place)) not in {0, 1, 5}, place
+        recovered = host.tool("recover")
+        assert recovered.returncode == 0, (place, recovered.stdout)
+        assert differences(installed[0], host.snapshot(without=(STATE,))) == {}, place
+        assert rules(host) == installed[1]
+    assert sites.pages(host) == site
+    with unharmed(host):
+        uninstall(host)
+    assert left(first, host) == STAYS
+    assert rules(host) == filtered
+
+
+def guard(host: ThrowAwayHost) -> None:
+    """Let ufw take nothing in but 22, 80 and 443."""
+    require_programs("ufw")
+    host.output(["ufw", "allow", "22,80,443/tcp"])
+    host.output(["ufw", "--force", "enable"])
+
+
+@pytest.mark.slow
+@pytest.mark.booted
+@pytest.mark.parametrize("back", ["uninstall", "rollback"])
+def test_the_timer_is_gone_with_brought_certificates_and_stays_gone(booted: BootedHost, back: str) -> None:
+    """From self-signed to files and back to nothing: no unit of ours is left, and systemd is content."""
+    host = booted
+    ways.prepare(host, None, "well-known")
+    for name in ("example.com", "matrix.example.com"):
+        make_certificate(host, f"/root/{name}.pem", f"/root/{name}.key", f"DNS:{name}")
+    before = host.snapshot()
+    apply(host, "--answers", ways.ANSWERS)
+    brought = {"certificates.method": "files", **files("example.com"), **files("matrix.example.com")}
+    apply(host, *(word for key, value in brought.items() for word in ("--set", f"{key}={value}")))
+    assert host.run(["systemctl", "cat", "palpo-installer-renew.timer"]).returncode != 0
+    if back == "uninstall":
+        uninstall(host)
+        assert left(before, host) == STAYS
+    else:
+        roll_back(host, "0001")
+        assert ways.untouched(before, host) == {}
+    assert host.run(["systemctl", "cat", "palpo-installer-renew.timer"]).returncode != 0
+    assert host.output(["systemctl", "is-system-running"]).strip() == "running"
