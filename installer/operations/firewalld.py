@@ -59,6 +59,10 @@ class OpenFirewalldPort(SettingOperation):
         return ("firewall-cmd", *permanent, f"--zone={self.zone}")
 
     @property
+    def _offline(self) -> tuple[str, ...]:
+        return ("firewall-offline-cmd", f"--zone={self.zone}")
+
+    @property
     def _subject(self) -> str:
         when = "after a reload" if self.when == "permanent" else "now"
         return f"firewalld, zone {self.zone}, port {self.port}/tcp, {when}"
@@ -72,6 +76,11 @@ class OpenFirewalldPort(SettingOperation):
     def way_back(self, before: Json) -> str:
         """Return the command that takes it back."""
         return " ".join((*self._running, f"--remove-port={self.port}/tcp"))
+
+    def withdrawing(self, before: Json) -> tuple[tuple[str, ...], ...]:
+        """Return what closes it, by the running firewalld or in its files."""
+        words = (self._running, self._offline) if self.when == "permanent" else (self._running,)
+        return tuple((*each, f"--remove-port={self.port}/tcp") for each in words)
 
     def prepare(self, bench: Workbench, number: int) -> Json:
         """Read whether it is open already, and which files of the zone there are."""
@@ -128,7 +137,7 @@ class OpenFirewalldPort(SettingOperation):
     def _words(self, host: Host) -> tuple[str, ...]:
         """Return how firewalld is asked; before it runs, as at boot, what it will read is asked."""
         if self.when == "permanent" and not runs(processes.read(host)):
-            return ("firewall-offline-cmd", f"--zone={self.zone}")
+            return self._offline
         return self._running
 
     def _is_open(self, host: Host) -> bool:

@@ -90,7 +90,8 @@ class RemoveDirectory(Operation):
     """Removes a directory that an earlier run made, unless something lies in it by then.
 
     As long as the run can be taken back, removed files have a second name in it; so one that was not empty goes at
-    the end of the run. Taken back it is not empty again, and stays.
+    the end of the run. Taken back it is not empty again, and stays. An empty one has a dot name until then, so that
+    going back needs no space, and brings back all that can be said of it.
     """
 
     path: Path
@@ -104,7 +105,8 @@ class RemoveDirectory(Operation):
         now = state_of(self.path)
         used = now.kind == "directory" and any(self.path.iterdir())
         state = {"kind": now.kind, "mode": now.mode, "uid": now.uid, "gid": now.gid}
-        return {"path": str(self.path), "used": used, **state}
+        kept = str(self.path.parent / f".palpo-installer-{bench.run}-{number}.old")
+        return {"path": str(self.path), "used": used, "kept": kept, **state}
 
     def observe(self, bench: Workbench, before: Json) -> State:
         """Return whether it is gone."""
@@ -114,22 +116,37 @@ class RemoveDirectory(Operation):
         return State.AFTER if kind == "absent" else State.OTHER
 
     def act(self, bench: Workbench, before: Json) -> Json:
-        """Remove it, if it is empty already."""
-        self._remove()
+        """Give it a dot name, if it is empty already."""
+        if self._is_empty():
+            self.path.rename(str(before["kept"]))
+            fsync_directory(self.path.parent)
         return {"path": str(self.path), "kind": state_of(self.path).kind}
 
-    def _remove(self) -> None:
-        if state_of(self.path).kind == "directory" and not any(self.path.iterdir()):
+    def _is_empty(self) -> bool:
+        return state_of(self.path).kind == "directory" and not any(self.path.iterdir())
+
+    def restage(self, bench: Workbench, before: Json) -> None:
+        """Make it again under its dot name, where it is gone for good."""
+        kept = Path(str(before["kept"]))
+        if self.observe(bench, before) is State.AFTER and state_of(kept).kind == "absent":
+            half = kept.with_name(f"{kept.name}.half")
+            half.mkdir(exist_ok=True)
+            os.chown(half, int(str(before["uid"])), int(str(before["gid"])))
+            half.chmod(int(str(before["mode"])))
+            half.rename(kept)
+
+    def finish(self, bench: Workbench, before: Json) -> None:
+        """Remove it for good: what has a dot name, and what is empty now and was not before."""
+        kept = Path(str(before["kept"]))
+        for path in (kept, kept.with_name(f"{kept.name}.half")):
+            if state_of(path).kind == "directory":
+                path.rmdir()
+        if before["used"] and self._is_empty():
             self.path.rmdir()
             fsync_directory(self.path.parent)
 
-    def finish(self, bench: Workbench, before: Json) -> None:
-        """Remove it, if it is empty now and was not before."""
-        if before["used"]:
-            self._remove()
-
     def undo(self, bench: Workbench, before: Json) -> None:
-        """Make it again as it was.
+        """Let it have its name again.
 
         Raises:
             NotPutBack: something else stands there now.
@@ -138,7 +155,6 @@ class RemoveDirectory(Operation):
         if state is State.OTHER:
             raise NotPutBack("was made by somebody else meanwhile and is left as it is", where=str(self.path))
         if state is State.AFTER:
-            self.path.mkdir()
-            os.chown(self.path, int(str(before["uid"])), int(str(before["gid"])))
-            self.path.chmod(int(str(before["mode"])))
+            self.restage(bench, before)
+            Path(str(before["kept"])).rename(self.path)
             fsync_directory(self.path.parent)

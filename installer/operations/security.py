@@ -9,7 +9,8 @@ from palpo_installer.errors import HostError, NotPutBack
 from palpo_installer.host import Host
 from palpo_installer.operations.base import Description, Json, Operation, State, Workbench
 from palpo_installer.operations.firewalld import OpenFirewalldPort
-from palpo_installer.operations.selinux import LabelPort, SetBoolean
+from palpo_installer.operations.selinux import REBUILD, LabelPort, SetBoolean
+from palpo_installer.operations.settings import wait_for_end
 from palpo_installer.operations.ufw import AllowUfwPort
 from palpo_installer.serialization import tag
 
@@ -61,13 +62,18 @@ class Withdraw(Operation):
         return {"path": self.before["path"], "kind": "withdrawn"}
 
     def undo(self, bench: Workbench, before: Json) -> None:
-        """Make the setting again.
+        """Make the setting again, also where only a part of it is gone.
 
         Raises:
             NotPutBack: it cannot be made.
         """
-        if self.observe(bench, before) is State.AFTER:
-            try:
+        if before["state"] != State.AFTER:
+            return
+        for command in self.setting.withdrawing(self.before):
+            wait_for_end(bench, command, REBUILD)
+        try:
+            # A setting of several parts counts as there as long as one of them is.
+            if self.setting.state(bench.host, self.before) is not State.OTHER:
                 self.setting.act(bench, self.before)
-            except HostError as error:
-                raise NotPutBack(error.what, where=error.where, next=error.next) from error
+        except HostError as error:
+            raise NotPutBack(error.what, where=error.where, next=error.next) from error

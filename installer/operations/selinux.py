@@ -43,6 +43,11 @@ class SetBoolean(SettingOperation):
         """Return the command that takes it back."""
         return f"setsebool -P {self.name}=off"
 
+    def withdrawing(self, before: Json) -> tuple[tuple[str, ...], ...]:
+        """Return what switches off its lasting value, and what sets the present one."""
+        was = converter.structure(before, BooleanBefore)
+        return ("setsebool", "-P", f"{self.name}=off"), ("setsebool", f"{self.name}={was.now}")
+
     def prepare(self, bench: Workbench, number: int) -> Json:
         """Read its values."""
         now, lasting = self._values(bench.host)
@@ -72,12 +77,11 @@ class SetBoolean(SettingOperation):
         wait_for_end(bench, self.command, REBUILD)
         was = converter.structure(before, BooleanBefore)
         now, lasting = self._switched(bench.host, before)
+        command, present = self.withdrawing(before)
         if lasting:
-            command = ("setsebool", "-P", f"{self.name}=off")
             take_back(bench, command, lambda: not self._switched(bench.host, before)[1], REBUILD)
             now = was.now not in {"", self._values(bench.host)[0]}
         if now:
-            present = ("setsebool", f"{self.name}={was.now}")
             take_back(bench, present, lambda: self._values(bench.host)[0] == was.now, REBUILD)
 
     def _values(self, host: Host) -> tuple[str, str]:
@@ -138,6 +142,10 @@ class LabelPort(SettingOperation):
     def way_back(self, before: Json) -> str:
         """Return the command that takes it back."""
         return " ".join(self._former(converter.structure(before, LabelBefore).local))
+
+    def withdrawing(self, before: Json) -> tuple[tuple[str, ...], ...]:
+        """Return what gives it back the former type."""
+        return (self._former(converter.structure(before, LabelBefore).local),)
 
     def _former(self, local: str) -> tuple[str, ...]:
         verb = ("--modify", "-t", local) if local else ("--delete",)

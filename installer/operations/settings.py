@@ -27,6 +27,10 @@ class SettingOperation(Operation):
         """Return the command that takes it back, for showing it."""
         raise NotImplementedError
 
+    def withdrawing(self, before: Json) -> tuple[tuple[str, ...], ...]:
+        """Return the commands that ``undo`` may start; each goes on when the engine that started it is killed."""
+        raise NotImplementedError
+
     def observe(self, bench: Workbench, before: Json) -> State:
         """Return in which state the setting is."""
         return self.state(bench.host, before)

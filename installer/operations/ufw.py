@@ -68,6 +68,13 @@ class AllowUfwPort(SettingOperation):
         """Return the command that takes it back."""
         return f"ufw delete allow {self.port}/tcp"
 
+    def withdrawing(self, before: Json) -> tuple[tuple[str, ...], ...]:
+        """Return what deletes the rule, for each family."""
+        return tuple(("ufw", "delete", *self._rule(family)) for family in FAMILIES)
+
+    def _rule(self, family: Family) -> tuple[str, ...]:
+        return ("allow", "proto", "tcp", "from", family.everywhere, "to", "any", "port", str(self.port))
+
     def prepare(self, bench: Workbench, number: int) -> Json:
         """Read whether there is such a rule."""
         ipv4, ipv6 = (self._kept(bench.host, family) for family in FAMILIES)
@@ -84,6 +91,11 @@ class AllowUfwPort(SettingOperation):
         Raises:
             HostError: it is not there afterwards.
         """
+        for family in FAMILIES:
+            if self._in_force(bench.host, family) and not self._kept(bench.host, family):
+                # ufw could not write its file, as on a full disk: it would make the rule a second time.
+                delete = (family.program, "--delete", family.chain, *self._match)
+                bench.host.run(Command(delete, timeout=LIMIT))
         carry_out(bench, self.command, lambda: self._kept(bench.host, FAMILIES[0]), LIMIT)
         return {"path": f"ufw, port {self.port}/tcp", "kind": "setting"}
 
@@ -95,7 +107,7 @@ class AllowUfwPort(SettingOperation):
         """
         wait_for_end(bench, self.command, LIMIT)
         for family in self._added(bench.host, before):
-            rule = ("allow", "proto", "tcp", "from", family.everywhere, "to", "any", "port", str(self.port))
+            rule = self._rule(family)
             if not self._kept(bench.host, family):
                 # In force and not in the file: a deletion was cut off, and ufw deletes only what it knows.
                 bench.host.run(Command(("ufw", *rule), timeout=LIMIT))
@@ -124,10 +136,15 @@ class AllowUfwPort(SettingOperation):
             is not None
         )
 
+    @property
+    def _match(self) -> tuple[str, ...]:
+        """The rule as the kernel's program shows it."""
+        return ("-p", "tcp", "-m", "tcp", "--dport", str(self.port), "-j", "ACCEPT")
+
     def _in_force(self, host: Host, family: Family) -> bool:
         """Return whether the kernel has the rule; where the chain is not there, as at boot, it has not."""
         said = consult(host, family.program, "-S", family.chain)
-        rule = f"-A {family.chain} -p tcp -m tcp --dport {self.port} -j ACCEPT"
+        rule = " ".join(("-A", family.chain, *self._match))
         return said is not None and said.status == 0 and rule in said.stdout.splitlines()
 
 

@@ -1,5 +1,8 @@
 """In which plan each kind of operation and each kind of activation is attacked. A new kind needs a row here.
 
+Where the program of a kind is not there on the attacked host, ``ELSEWHERE`` names the test that kills it on the host
+where it is.
+
 A row makes the changes of a plan out of a scene: the real plan of the host's answers, taken apart. What is attacked is
 the first operation, or the first activation, of its kind. At or after it comes an activation of nginx, which takes up
 a further port: that is where nginx itself is attacked.
@@ -13,31 +16,49 @@ from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 from palpo_installer.answers import CertificateFiles
-from palpo_installer.certificates.timer import ActivateTimer
+from palpo_installer.certificates.timer import ActivateTimer, StopTimer
+from palpo_installer.certificates.timer import Before as FormerTimer
 from palpo_installer.changes import AnyActivation, AnyOperation, Change, Plan
 from palpo_installer.homeserver.activation import RestartPalpo
 from palpo_installer.operations.certificates import IssueSelfSigned, OrderCertificate, ProbeChallenge
 from palpo_installer.operations.files import MakeDirectory, MakeLink, RemoveFile, WriteFile
+from palpo_installer.operations.firewalld import OpenFirewalldPort
+from palpo_installer.operations.lines import AddedLine, EditLines
 from palpo_installer.operations.palpo import ConfigurePalpo
 from palpo_installer.operations.paths import state_of
+from palpo_installer.operations.removing import KeepCopy, PutBack, RemoveDirectory
+from palpo_installer.operations.security import Withdraw
+from palpo_installer.operations.selinux import LabelPort, SetBoolean
+from palpo_installer.operations.ufw import AllowUfwPort
 from palpo_installer.proxies.base import Expectation
 from palpo_installer.proxies.nginx.activation import ActivateNginx
+from palpo_installer.proxies.nginx.withdrawal import WithdrawNginx
 from palpo_installer.secret import Text
 from palpo_installer.site import MARKER_HEADER
 
-FURTHER_PORT = 8449
-FURTHER_MARKER = "the further port"
-FURTHER = f"""\
-server {{
-    listen 198.18.0.10:{FURTHER_PORT};
-    add_header {MARKER_HEADER} "{FURTHER_MARKER}" always;
+SITE = f"""\
+server {{{{
+    listen 198.18.0.10:{{}};
+    add_header {MARKER_HEADER} "{{}}" always;
     return 204;
-}}
+}}}}
 """
-SHOWN = Expectation("198.18.0.10", FURTHER_PORT, False, "further.example.org", FURTHER_MARKER, None, False)
+FURTHER_PORT, FORMER_PORT = 8449, 8450
+FURTHER, FORMER = SITE.format(FURTHER_PORT, "the further port"), SITE.format(FORMER_PORT, "the former port")
+"""A site that comes, and one that nginx serves already, and that a withdrawal takes away."""
+
+SHOWN = Expectation("198.18.0.10", FURTHER_PORT, False, "further.example.org", "the further port", None, False)
+GONE = Expectation("198.18.0.10", FORMER_PORT, False, "former.example.org", "", None, False)
+FORMER_SITE = Path("/etc/nginx/conf.d/former.conf")
+NEIGHBOUR = Path("/etc/nginx/sites-available/neighbour")
 UNUSED = Path("/etc/nginx/conf.d/unused.conf")
+EARLIER = Path("/var/lib/palpo-installer/earlier/unused.conf")
+EMPTY = Path("/etc/nginx/empty.d")
+RENEWAL = Path("/etc/cron.d/renewal")
 PALPO = Path("/etc/palpo/palpo.toml")
 FILES = {
+    EARLIER: b"# is needed again\n",
+    RENEWAL: b"17 3 * * * root true\n",
     UNUSED: b"# was needed once\r\n# caf\xe9, without a newline",
     PALPO: b'# mine\r\nserver_name = "example.com"\r\nunknown = "kept"',
 }
@@ -101,6 +122,61 @@ def _self_signed(scene: Scene) -> tuple[Change, ...]:
     return (scene.nginx(IssueSelfSigned("matrix.example.com", files)),)
 
 
+def _put_back(scene: Scene) -> tuple[Change, ...]:
+    original = replace(state_of(EARLIER), mode=0o604, uid=1, gid=60)
+    return (scene.nginx(PutBack(UNUSED, EARLIER, original, state_of(UNUSED).sha256)),)
+
+
+def _keep_copy(scene: Scene) -> tuple[Change, ...]:
+    place = Path("/var/lib/palpo-installer/edited")
+    copy = KeepCopy(place / "etc-nginx-conf.d-unused.conf", UNUSED, state_of(UNUSED).sha256)
+    return (scene.nginx(MakeDirectory(place, 0o700), copy),)
+
+
+def _edit_lines(scene: Scene) -> tuple[Change, ...]:
+    """A line in the neighbour's own site, which leads to a file of ours."""
+    place = Path("/etc/nginx/palpo.d")
+    file = WriteFile(place / "location.conf", Text("location = /ours { return 204; }\n"), 0o644, 0, 0, "")
+    lines = NEIGHBOUR.read_text().splitlines()
+    number = next(number for number, line in enumerate(lines, 1) if "server_name" in line)
+    ours = AddedLine(f"    include {file.path};  # palpo-installer", number + 1)
+    named = Path("/etc/nginx/sites-enabled/neighbour")
+    edit = EditLines(NEIGHBOUR, named, (ours,), (), state_of(NEIGHBOUR).sha256)
+    return (scene.nginx(MakeDirectory(place, 0o755), file, edit),)
+
+
+def _withdraw_nginx(scene: Scene) -> tuple[Change, ...]:
+    """A site goes, while another one comes that somebody else has put there."""
+    found = scene.plain.activation
+    assert isinstance(found, ActivateNginx)
+    activation = WithdrawNginx(
+        service=found.service,
+        error_log=found.error_log,
+        expectations=(GONE,),
+        alone=((GONE.address, GONE.port),),
+        neighbours=tuple(each for each in found.neighbours if each.port != FORMER_PORT),
+        own=(FORMER_SITE,),
+        stop=False,
+        disable=False,
+        patience=found.patience,
+        limit=found.limit,
+    )
+    operations = (RemoveFile(FORMER_SITE, state_of(FORMER_SITE).sha256), further_port())
+    return (Change("nginx without the former port", operations, activation),)
+
+
+def _stop_timer(scene: Scene) -> tuple[Change, ...]:
+    found = scene.change(ActivateTimer).activation
+    assert isinstance(found, ActivateTimer)
+    stop = StopTimer(found.scheduler, FormerTimer(enabled=False, active=False, directories=()), found.timer)
+    return Change("no renewal", (RemoveFile(RENEWAL, state_of(RENEWAL).sha256),), stop), scene.nginx()
+
+
+def _withdraw(scene: Scene) -> tuple[Change, ...]:
+    before = {"path": f"ufw, port {FORMER_PORT}/tcp", "ipv4": "no", "ipv6": "no"}
+    return (scene.nginx(Withdraw(AllowUfwPort(FORMER_PORT), before, "0001")),)
+
+
 ROWS: Mapping[Kind, Callable[[Scene], tuple[Change, ...]]] = {
     WriteFile: lambda scene: (scene.nginx(),),
     MakeLink: lambda scene: (scene.nginx(),),
@@ -113,7 +189,24 @@ ROWS: Mapping[Kind, Callable[[Scene], tuple[Change, ...]]] = {
     ActivateNginx: lambda scene: (scene.nginx(),),
     RestartPalpo: lambda scene: (scene.change(RestartPalpo), scene.nginx()),
     ActivateTimer: lambda scene: (scene.change(ActivateTimer), scene.nginx()),
+    PutBack: _put_back,
+    KeepCopy: _keep_copy,
+    RemoveDirectory: lambda scene: (scene.nginx(RemoveDirectory(EMPTY)),),
+    EditLines: _edit_lines,
+    AllowUfwPort: lambda scene: (scene.nginx(AllowUfwPort(FURTHER_PORT)),),
+    Withdraw: _withdraw,
+    WithdrawNginx: _withdraw_nginx,
+    StopTimer: _stop_timer,
 }
+ELSEWHERE: Mapping[Kind, str] = {
+    SetBoolean: "test_selinux_store.test_a_kill_anywhere_leaves_the_store_as_it_was",
+    LabelPort: "test_selinux_store.test_a_kill_anywhere_leaves_the_store_as_it_was",
+    OpenFirewalldPort: "test_firewalld.test_a_kill_anywhere_leaves_the_zone_as_it_was",
+}
+"""Kinds whose programs need a booted host of their own, and the test that kills them there, after every record."""
+
+STORED_BY_PROGRAMS = frozenset({AllowUfwPort, Withdraw})
+"""What a program keeps in files of its own: on a full disk it can take nothing back, and the run must say so."""
 
 
 def kinds() -> tuple[Kind, ...]:

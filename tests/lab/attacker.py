@@ -8,6 +8,7 @@ then rolled back, and the host is as before.
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
 import shutil
@@ -32,9 +33,20 @@ from palpo_installer.operations.base import State
 from palpo_installer.plan import make
 from palpo_installer.session import Session, begin, given, inputs_of
 from tests.lab import load
-from tests.lab.attacked_kinds import FILES, ROWS, Kind, Scene, attacked_step, kinds, last_activation
-from tests.lab.attacks import ATTACKS, KILLED, Attack, Judge, Moment, Run, kill_nginx, named
-from tests.lab.snapshots import BELOW, SCAN, WITHOUT, differences, parse
+from tests.lab.attacked_kinds import (
+    EMPTY,
+    FILES,
+    ROWS,
+    STORED_BY_PROGRAMS,
+    Kind,
+    Scene,
+    attacked_step,
+    kinds,
+    last_activation,
+)
+from tests.lab.attacks import ATTACKS, KILLED, NOT_PUT_BACK, Attack, Judge, Moment, Run, is_full, kill_nginx, named
+from tests.lab.services import RULES
+from tests.lab.snapshots import BELOW, SCAN, WITHOUT, Snapshot, differences, parse
 from tests.system_calls import watch
 
 STATE = "/var/lib/palpo-installer"
@@ -73,6 +85,14 @@ class Result:
     wrong: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Seen:
+    """The state of the host; ``lines`` are the open sockets, the neighbour's answers, the packet filter's rules."""
+
+    files: Snapshot
+    lines: tuple[list[str], ...]
+
+
 class Attacker:
     """A host on which runs are attacked."""
 
@@ -81,6 +101,7 @@ class Attacker:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
             path.chmod(0o640)
+        EMPTY.mkdir(mode=0o750, exist_ok=True)
         self.host = Host()
         self.session: Session = begin(self.host, given(self.host, Path(answers), ()))
         self.scene = Scene(make(inputs_of(self.session)))
@@ -88,12 +109,13 @@ class Attacker:
         Path("/etc/palpo-installer").mkdir(mode=0o700, exist_ok=True)
         self.before = self.seen()
 
-    def seen(self) -> dict[str, object]:
-        """Return the state of the host: files, open sockets, what a neighbour and the port 80 answer."""
+    def seen(self) -> Seen:
+        """Return the state of the host now."""
         scan = [sys.executable, "-I", "-c", SCAN, *BELOW, "--", *WITHOUT, *KEPT]
         files = subprocess.run(scan, check=True, capture_output=True, text=True).stdout
         sockets = sorted({f"{socket.address}:{socket.port}" for socket in self.host.listening()})
-        return {"files": parse(files), "sockets": sockets, "answers": load.answers()}
+        rules = subprocess.run(["sh", "-c", RULES], check=True, capture_output=True, text=True).stdout.splitlines()
+        return Seen(parse(files), (sockets, load.answers(), rules))
 
     def attack(self, kind: Kind, name: str, attack: Attack) -> Result:
         """Attack a run of the plan for a kind, recover where it was killed, and compare."""
@@ -106,7 +128,8 @@ class Attacker:
         with run.ends:
             code = watch(partial(self.carry_on, identity, kind if attack.raises else None), judge)
         wrong = [] if run.struck else ["the attack never came"]
-        if code not in attack.ends:
+        starved = kind in STORED_BY_PROGRAMS and attack.afterwards is is_full
+        if code not in (attack.ends | NOT_PUT_BACK if starved else attack.ends):
             wrong.append(f"the engine ended with {code}: {last_words(directory)}")
         if any(other != 7 for other in run.answers):
             wrong.append(f"another run ended with {run.answers}, not 7")
@@ -162,13 +185,10 @@ class Attacker:
         elif result not in {"taken-back", "never began"}:
             wrong.append(f"the run is {result}: {past_run(self.host.layout.runs / identity).problems}")
         now = self.seen()
-        for path, pair in differences(self.before["files"], now["files"]).items():  # type: ignore[arg-type]
+        for path, pair in differences(self.before.files, now.files).items():
             wrong.append(f"{path}: {pair}")
-        wrong += [
-            f"{what}: {self.before[what]}, now {now[what]}"
-            for what in ("sockets", "answers")
-            if now[what] != self.before[what]
-        ]
+        for then, since in zip(self.before.lines, now.lines, strict=True):
+            wrong += difflib.unified_diff(then, since, "before", "now", n=0, lineterm="")
         return "complete" if result == "applied" else "before"
 
     def incomplete(self, plan: Plan, identity: str) -> list[str]:

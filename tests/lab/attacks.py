@@ -267,6 +267,7 @@ class Attack:
 
 
 KILLED, TAKEN_BACK, DONE = frozenset({-signal.SIGKILL}), frozenset({1}), frozenset({0})
+NOT_PUT_BACK = frozenset({5})
 RELOAD, TEST = ("-s", "reload"), ("-t",)
 
 
@@ -289,7 +290,7 @@ ATTACKS: Mapping[str, Attack] = {
     "EROFS": Attack(acting(0), fail(errno.EROFS), TAKEN_BACK, during_the_act(errno.EROFS)),
     "a full disk from here on": Attack(staging, nothing, TAKEN_BACK, is_full),
     "a full disk once it is done": Attack(recording, fail(errno.ENOSPC), TAKEN_BACK, is_full),
-    "a read-only disk once it is done": Attack(recording, fail(errno.EROFS), frozenset({5}), is_read_only),
+    "a read-only disk once it is done": Attack(recording, fail(errno.EROFS), NOT_PUT_BACK, is_read_only),
     "a time-out": Attack(starting(*TEST), stop_the_program, TAKEN_BACK),
     "a reload that says 0 and keeps the old": Attack(starting(*RELOAD), take_the_port, TAKEN_BACK),
     # What an earlier change of the run made nginx serve, it serves until its master goes on.
@@ -297,7 +298,7 @@ ATTACKS: Mapping[str, Attack] = {
     "a reload that hangs": Attack(starting(*RELOAD), stop_the_program, TAKEN_BACK),
     "a reload that is done and hangs": Attack(starting(*RELOAD), reload_and_stop_the_program, TAKEN_BACK),
     "nginx dies": Attack(starting(*RELOAD), end_nginx, TAKEN_BACK, deadly=True),
-    "nginx's master dies": Attack(starting(*RELOAD), end_the_master, frozenset({5}), deadly=True),
+    "nginx's master dies": Attack(starting(*RELOAD), end_the_master, NOT_PUT_BACK, deadly=True),
     "SIGHUP": Attack(acting(0), send(signal.SIGHUP), DONE),
     "a second run": Attack(acting(0), start_another, DONE),
 }

@@ -29,6 +29,9 @@ server {{
     location / {{ return 200 "the neighbour, over TLS\\n"; }}
 }}
 """
+RULES = "for family in ip ip6; do ${family}tables-save | sed '/^#/d; s/ *\\[[0-9:]*\\]//'; done"
+"""Prints every rule of the packet filter, without times and counters."""
+
 PEBBLE = "/run/pebble"
 DIRECTORY = "https://127.0.0.1:14000/dir"
 MANAGEMENT = "https://127.0.0.1:15000"
@@ -78,6 +81,14 @@ def start_nginx(host: LabHost) -> None:
     configure_nginx(host)
     host.output(["nginx"])
     host.until_listening(443)
+
+
+def start_ufw(host: LabHost, *ports: int) -> None:
+    """Let ufw guard a host and let in these ports."""
+    require_programs("ufw", "iptables", "ip6tables")
+    for port in ports:
+        host.output(["ufw", "allow", f"{port}/tcp"])
+    host.output(["ufw", "--force", "enable"])
 
 
 def start_pebble(host: LabHost, *, validity: int = 90 * 24 * 3600, binary: str = "pebble") -> Authority:

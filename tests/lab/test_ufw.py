@@ -10,24 +10,20 @@ from palpo_installer.operations.ufw import AllowUfwPort
 from tests.lab import services, setting_runs, ways
 from tests.lab.hosts import ThrowAwayHost
 from tests.lab.outsider import Outsider
-from tests.lab.running import require_programs
 
 OPEN, FILTERED = ("open", "open"), ("filtered", "filtered")
-RULES = "for family in ip ip6; do ${family}tables-save | sed '/^#/d; s/ *\\[[0-9:]*\\]//'; done"
 
 
 def rules(host: ThrowAwayHost) -> str:
     """Return every rule of the packet filter, without times and counters."""
-    return host.output(["sh", "-c", RULES])
+    return host.output(["sh", "-c", services.RULES])
 
 
 @pytest.fixture
 def guarded(host: ThrowAwayHost) -> ThrowAwayHost:
     """A host with nginx, whose ufw lets in 22, and with a rule of somebody else's beside it."""
-    require_programs("ufw", "iptables", "ip6tables")
     services.start_nginx(host)
-    host.output(["ufw", "allow", "22/tcp"])
-    host.output(["ufw", "--force", "enable"])
+    services.start_ufw(host, 22)
     host.output(["iptables", "-I", "INPUT", "-s", "203.0.113.9", "-j", "DROP"])
     return host
 
