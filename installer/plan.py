@@ -13,6 +13,7 @@ from palpo_installer.planning.edits import deleted, edits
 from palpo_installer.planning.homeserver import former_listener, homeserver, key_edits
 from palpo_installer.planning.inputs import Inputs, look
 from palpo_installer.planning.leftovers import leftovers
+from palpo_installer.planning.obstacles import obstacles
 from palpo_installer.planning.ports import refuse_taken_ports
 from palpo_installer.planning.renaming import former_name, lost
 from palpo_installer.planning.rendered import rendered
@@ -41,7 +42,7 @@ def make(inputs: Inputs) -> Plan:
     palpo, palpo_left, palpo_findings = homeserver(inputs)
     schedule, schedule_left, schedule_findings = timer(inputs)
     answered, answered_left = saved_answers(inputs)
-    obstacles, certificate_findings = serving.obstacles()
+    hindrances, certificate_findings = obstacles(serving)
     guards = security.guarding(inputs, serving.needs)
     tls = (*guards.closing.changes, *secure, *guards.secure.changes, *guards.releasing.changes)
     # Palpo first where it moves: then nobody is without an answer for longer than its restart takes.
@@ -76,7 +77,7 @@ def make(inputs: Inputs) -> Plan:
             *guards.findings,
             *elsewhere(inputs),
         ),
-        obstacles=(*obstacles, *guards.obstacles),
+        obstacles=(*hindrances, *guards.obstacles),
         rests_on=(*serving.nginx.files, *_read_by_us(inputs)),
         ours=dict(inputs.ours),
         edits=(*edits(inputs, wanted), *key_edits(inputs)),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -28,6 +27,7 @@ from palpo_installer.facts import Facts
 from palpo_installer.host import Host
 from palpo_installer.proxies.nginx.blocks import compiled
 from palpo_installer.proxies.nginx.copies import MAIN, Written, addresses, load
+from palpo_installer.proxies.nginx.sockets import is_address
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost", "0.0.0.0", "::")  # noqa: S104
 DEFAULT_PORT = 8008
@@ -119,7 +119,7 @@ def _addresses_of(facts: Facts) -> frozenset[tuple[str, int]]:
 def _resolved(host: Host, sites: Iterable[MatrixSite], note: Note) -> Iterator[tuple[str, tuple[str, ...]]]:
     names = dict.fromkeys(peer.host for site in sites for each in site.passages for peer in each.peers)
     for name in names:
-        if _is_address(name) or name.startswith("unix:"):
+        if is_address(name) or name.startswith("unix:"):
             continue
         found = addresses(host, name)
         if found:
@@ -171,11 +171,3 @@ def _not_understood(sites: Iterable[MatrixSite]) -> Iterator[Unread]:
             if each.modifier in {"~", "~*"} and compiled(each.path) is None:
                 place = each.directive
                 yield Unread(f"{place.file}:{place.line}", "the pattern of this location is not understood here")
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True

@@ -9,10 +9,8 @@ from pathlib import Path
 
 from palpo_installer.answers import CertificateFiles, Method
 from palpo_installer.certificates import authority, store
-from palpo_installer.certificates.directory import Directory, fetch
-from palpo_installer.certificates.preflight import preflight
 from palpo_installer.changes import AnyOperation, Change, Unchanged
-from palpo_installer.errors import HostError, RefusedPlan
+from palpo_installer.errors import RefusedPlan
 from palpo_installer.gates import markers
 from palpo_installer.operations.certificates import IssueSelfSigned, OrderCertificate, ProbeChallenge
 from palpo_installer.operations.files import RemoveFile
@@ -290,32 +288,6 @@ class Serving:
     def remaining(self, changed: Sequence[Change]) -> ActivateNginx:
         """Return how nginx takes up that some of its files are gone; ``changed`` is what was done to the TLS ports."""
         return self._activation(self.rendering.secure, enable=False) if changed else self.renewal()
-
-    def obstacles(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Return what forbids the orders, and what else there is to know about them."""
-        orders = [order for order in self.due if isinstance(order, OrderCertificate)]
-        if not orders:
-            return (), ()
-        try:
-            directory = self._directory()
-        except HostError as error:
-            return (str(error),), ()
-        names = {name.name: name for name in self.inputs.facts.names}
-        account = store.account(self.inputs.host, self.inputs.layout, directory.url)
-        found = [
-            finding
-            for order in orders
-            if order.name in names
-            for finding in preflight(names[order.name], self.inputs.facts.system, directory, account)
-        ]
-        blocking = tuple(f"{finding.text}. {finding.next}" for finding in found if finding.blocking)
-        other = tuple(f"{finding.text}. {finding.next}" for finding in found if not finding.blocking)
-        terms = directory.terms_of_service
-        return blocking, (*other, *([f"You agreed to the terms of service at {terms}"] if terms else []))
-
-    def _directory(self) -> Directory:
-        certificates = self.inputs.answers.certificates
-        return fetch(certificates.directory, certificates.ca_file, certificates.proxy)
 
 
 def reused(serving: Serving) -> tuple[Unchanged, ...]:

@@ -20,6 +20,7 @@ from palpo_installer.facts.names import Name
 from palpo_installer.operations.certificates import IssueSelfSigned, OrderCertificate, ProbeChallenge
 from palpo_installer.operations.files import MakeDirectory, MakeLink, WriteFile
 from palpo_installer.planning.inputs import EDITED, Inputs
+from palpo_installer.planning.obstacles import obstacles
 from palpo_installer.planning.serving import Serving, reused
 from tests.facts.made import certificate
 from tests.lab.pebble import web_certificate
@@ -122,7 +123,7 @@ def test_trying_out_needs_no_ca(tmp_path: Path) -> None:
     """The local authority issues, nothing is probed, and nobody is asked."""
     part = serving(inputs_on(tmp_path))
     assert [type(change.operations[0]) for change in part.orders()] == [IssueSelfSigned, IssueSelfSigned]
-    assert part.obstacles() == ((), ())
+    assert obstacles(part) == ((), ())
 
 
 @pytest.mark.parametrize(("days", "why"), [(0, "it expired"), (10**4, "and not for matrix.example.com")])
@@ -152,14 +153,14 @@ def test_names_that_lead_here_are_no_obstacle(tmp_path: Path, ca: Mapping[str, o
     """The terms that were agreed to are told."""
     allowed = (f"0 issue {CA}",)
     part = with_names(inputs_on(tmp_path, ca), *(named(name, caa=allowed) for name in NAMES))
-    assert part.obstacles() == ((), ("You agreed to the terms of service at https://ca.example/terms",))
+    assert obstacles(part) == ((), ("You agreed to the terms of service at https://ca.example/terms",))
 
 
 def test_what_dns_forbids_is_an_obstacle(tmp_path: Path, ca: Mapping[str, object]) -> None:
     """A name without an address, and CAA records for another CA, each with what to do."""
     nowhere = Name("matrix.example.com", (), "", (), (), (), "")
     part = with_names(inputs_on(tmp_path, ca), nowhere, named("example.com", caa=("0 issue other.example",)))
-    (first, second), _ = part.obstacles()
+    (first, second), _ = obstacles(part)
     assert first.startswith("matrix.example.com has no address in DNS. Add an A record")
     assert "the CAA records of example.com forbid the order: they allow other.example only" in second
 
@@ -169,13 +170,13 @@ def test_only_the_names_that_are_ordered_count(tmp_path: Path, ca: Mapping[str, 
     inputs = inputs_on(tmp_path, ca)
     place(inputs, "example.com")
     nowhere = Name("example.com", (), "", (), (), (), "")
-    blocking, _ = with_names(inputs, nowhere, named("matrix.example.com")).obstacles()
+    blocking, _ = obstacles(with_names(inputs, nowhere, named("matrix.example.com")))
     assert blocking == ()
 
 
 def test_an_address_elsewhere_is_told_and_keeps_nobody_back(tmp_path: Path, ca: Mapping[str, object]) -> None:
     """Behind address translation that is right, so only the CA can tell."""
-    blocking, other = with_names(inputs_on(tmp_path, ca), named(NAMES[0], "93.184.216.34")).obstacles()
+    blocking, other = obstacles(with_names(inputs_on(tmp_path, ca), named(NAMES[0], "93.184.216.34")))
     assert blocking == ()
     assert "93.184.216.34, which no interface of this host has" in other[0]
 
@@ -191,7 +192,7 @@ def test_records_bound_to_an_account_are_held_against_ours(
     registration.parent.mkdir(parents=True)
     registration.write_text('{"body": {}, "uri": "https://ca.example/acct/one"}')
     bound = (f"0 issue {CA}; accounturi=https://ca.example/acct/{account}",)
-    blocking, other = with_names(inputs, named("example.com", caa=bound)).obstacles()
+    blocking, other = obstacles(with_names(inputs, named("example.com", caa=bound)))
     assert bool(blocking) is blocked
     assert not [finding for finding in other if "account" in finding]
 
@@ -199,7 +200,7 @@ def test_records_bound_to_an_account_are_held_against_ours(
 def test_a_ca_that_does_not_answer_is_an_obstacle(tmp_path: Path, ca: Mapping[str, object]) -> None:
     """The sentence says why and what to check; the plan itself can still be looked at."""
     url = "https://127.0.0.1:1/directory"
-    blocking, _ = serving(inputs_on(tmp_path, {**ca, "certificates.directory": url})).obstacles()
+    blocking, _ = obstacles(serving(inputs_on(tmp_path, {**ca, "certificates.directory": url})))
     assert len(blocking) == 1
     assert blocking[0].startswith(f"{url}: the CA cannot be reached: the connection is refused")
 

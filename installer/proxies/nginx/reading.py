@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import re
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from pathlib import Path
 from palpo_installer.proxies.nginx.build import Build
 from palpo_installer.proxies.nginx.configuration import IncludeDirectory, Listen, Problem, ServerBlock
 from palpo_installer.proxies.nginx.deciding import locations, rules
+from palpo_installer.proxies.nginx.sockets import is_address
 from palpo_installer.proxies.nginx.tree import Directive
 
 MAGIC = frozenset("*?[")
@@ -120,7 +120,7 @@ def _addresses(name: str, resolve: Resolve) -> tuple[str, ...]:
         return ("0.0.0.0",)  # noqa: S104
     if name.startswith("["):
         return (name.strip("[]"),)
-    return (name,) if _is_address(name) else resolve(name) or (name,)
+    return (name,) if is_address(name) else resolve(name) or (name,)
 
 
 def without_address(said: Configuration) -> tuple[Problem, ...]:
@@ -129,16 +129,8 @@ def without_address(said: Configuration) -> tuple[Problem, ...]:
     return tuple(
         Problem(listen.file, listen.line, f"the name {listen.address} has no address")
         for listen in found
-        if not listen.address.startswith("unix:") and not _is_address(listen.address)
+        if not listen.address.startswith("unix:") and not is_address(listen.address)
     )
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 def address_and_ports(text: str) -> tuple[str, range]:

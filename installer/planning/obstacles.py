@@ -1,0 +1,39 @@
+"""What is known to forbid an order, before a plan is applied that makes it."""
+
+from __future__ import annotations
+
+from palpo_installer.certificates import store
+from palpo_installer.certificates.directory import Directory, fetch
+from palpo_installer.certificates.preflight import preflight
+from palpo_installer.errors import HostError
+from palpo_installer.operations.certificates import OrderCertificate
+from palpo_installer.planning.inputs import Inputs
+from palpo_installer.planning.serving import Serving
+
+
+def obstacles(serving: Serving) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return what forbids the orders of a plan, and what else there is to know about them."""
+    inputs, orders = serving.inputs, [order for order in serving.due if isinstance(order, OrderCertificate)]
+    if not orders:
+        return (), ()
+    try:
+        directory = _directory(inputs)
+    except HostError as error:
+        return (str(error),), ()
+    names = {name.name: name for name in inputs.facts.names}
+    account = store.account(inputs.host, inputs.layout, directory.url)
+    found = [
+        finding
+        for order in orders
+        if order.name in names
+        for finding in preflight(names[order.name], inputs.facts.system, directory, account)
+    ]
+    blocking = tuple(f"{finding.text}. {finding.next}" for finding in found if finding.blocking)
+    other = tuple(f"{finding.text}. {finding.next}" for finding in found if not finding.blocking)
+    terms = directory.terms_of_service
+    return blocking, (*other, *([f"You agreed to the terms of service at {terms}"] if terms else []))
+
+
+def _directory(inputs: Inputs) -> Directory:
+    certificates = inputs.answers.certificates
+    return fetch(certificates.directory, certificates.ca_file, certificates.proxy)
