@@ -279,3 +279,20 @@ def test_a_directory_goes_when_what_was_in_it_is_gone_for_good(etc: Path, tmp_pa
     path.write_text("x")
     run(taken_back=False)
     assert not path.parent.exists()
+
+
+def test_a_removed_directory_comes_back_itself_or_with_its_mode(etc: Path, tmp_path: Path) -> None:
+    """Undone in its run it is the same one, without any space; later it is whole before it has its name."""
+    bench, path = workbench(tmp_path), etc / "empty"
+    operation, inode = RemoveDirectory(path), path.stat().st_ino
+    before = operation.prepare(bench, 7)
+    operation.act(bench, before)
+    assert not path.exists()
+    operation.undo(bench, before)
+    assert path.stat().st_ino == inode
+    operation.act(bench, before)
+    operation.finish(bench, before)
+    # What a kill leaves of the first attempt.
+    (etc / ".palpo-installer-0001-7.old.half").mkdir(mode=0o755)
+    operation.undo(bench, before)
+    assert (state_of(path).mode, [each.name for each in etc.glob(".palpo*")]) == (0o750, [])

@@ -10,6 +10,7 @@ import pytest
 from palpo_installer.errors import HostError, NotPutBack
 from palpo_installer.facts.selinux import BOOLEANS
 from palpo_installer.operations.base import State, Workbench
+from palpo_installer.operations.security import Withdraw
 from palpo_installer.operations.selinux import SetBoolean
 from tests.benches import workbench
 from tests.scripted import ScriptedHost
@@ -119,3 +120,18 @@ def test_an_exit_code_is_no_proof(tmp_path: Path) -> None:
     host.keep("on")
     with pytest.raises(NotPutBack, match="Try this command yourself"):
         RELAY.undo(bench, before)
+
+
+@pytest.mark.parametrize("half", [("on", "off"), ("off", "on"), ("off", "off"), ("on", "on")])
+def test_a_withdrawal_is_taken_back_whole(tmp_path: Path, half: tuple[str, str]) -> None:
+    """Both values are on again, wherever a kill cut the withdrawal off."""
+    host = Policy(tmp_path, "off", "off")
+    bench = bench_of(host)
+    found = RELAY.prepare(bench, 0)
+    RELAY.act(bench, found)
+    withdraw = Withdraw(RELAY, {key: str(value) for key, value in found.items()}, "0001")
+    before = withdraw.prepare(bench, 0)
+    host.now = half[0]
+    host.keep(half[1])
+    withdraw.undo(bench, before)
+    assert host.values == ("on", "on")
