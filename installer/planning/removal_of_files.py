@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import replace
 from itertools import chain, count
@@ -67,9 +68,11 @@ def is_edited(subject: Touched, now: PathState) -> bool:
     A file that every run wrote as a whole has an edit that came between two runs only where the newest run took it
     over; with an original that is put back it is lost in any case, since that is older.
     """
-    newest = subject.newest.operation
-    merged = isinstance(newest, WriteFile) and newest.unedited is not None
-    return not subject.is_as_left(now) or merged or (subject.edited_between and subject.original.kind != "absent")
+    newest, own = subject.newest.operation, subject.left
+    if isinstance(newest, WriteFile) and newest.unedited is not None:
+        # Without what it took over; a person may have taken the edit out again.
+        own = replace(own, sha256=hashlib.sha256(newest.unedited.shown.encode()).hexdigest())
+    return not same(now, own) or (subject.edited_between and subject.original.kind != "absent")
 
 
 def put_back(subject: Touched, now: PathState) -> AnyOperation:

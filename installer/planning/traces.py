@@ -78,13 +78,9 @@ class Touched:
     edited_between: bool
     newest: Trace
 
-    def is_as_left(self, now: PathState) -> bool:
-        """Return whether a state is the one that was left; a file's label comes from the system's policy."""
-        return same(now, self.left)
-
 
 def same(one: PathState, other: PathState) -> bool:
-    """Return whether two states are equal but for extended attributes."""
+    """Return whether two states are equal but for extended attributes: a label comes from the system's policy."""
     return replace(one, attributes=()) == replace(other, attributes=())
 
 

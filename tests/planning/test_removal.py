@@ -11,11 +11,12 @@ import pytest
 
 from palpo_installer.changes import AnyActivation, AnyOperation, Change, Plan
 from palpo_installer.errors import RefusedPlan
-from palpo_installer.operations.files import MakeLink, RemoveFile
+from palpo_installer.operations.files import MakeLink, RemoveFile, WriteFile
 from palpo_installer.operations.paths import state_of
 from palpo_installer.operations.removing import PutBack
 from palpo_installer.planning.inputs import Inputs
 from palpo_installer.planning.removal import ACTIVATIONS, WAYS, removal
+from palpo_installer.secret import Text
 from palpo_installer.serialization import dump, load
 from palpo_installer.session import scene_of
 from tests.planning.made import carry_out, inputs_on
@@ -120,6 +121,19 @@ def test_an_edited_file_stops_it_unless_the_edit_is_given_up(inputs: Inputs) -> 
     assert not path.exists()
     assert (kept / "etc-ours").read_text() == "mine\n"
     assert (state_of(kept).mode, state_of(kept / "etc-ours").mode) == (0o700, 0o600)
+
+
+def test_an_edit_that_a_run_took_over_stops_it_until_it_is_taken_out_again(inputs: Inputs) -> None:
+    """The newest file has somebody's lines in it; without them it is ours alone, whoever took them out."""
+    path = inputs.layout.root / "etc/ours"
+    plan = write(path, "ours\nmine\n")
+    (operation,) = plan.changes[0].operations
+    assert isinstance(operation, WriteFile)
+    merged = Change("merged", (replace(operation, unedited=Text("ours\n")),))
+    applied(inputs, replace(plan, changes=(merged,)))
+    assert str(path) in removal(scene(inputs)).obstacles[0]
+    path.write_text("ours\n")
+    assert removal(scene(inputs)).obstacles == ()
 
 
 def test_a_copy_of_an_earlier_edit_is_not_written_over(inputs: Inputs) -> None:
