@@ -198,6 +198,8 @@ ROWS: Mapping[Kind, Callable[[Scene], tuple[Change, ...]]] = {
     WithdrawNginx: _withdraw_nginx,
     StopTimer: _stop_timer,
 }
+"""Who runs the timers of the attacked host is cron; test_boot and test_uninstall have them with systemd."""
+
 ELSEWHERE: Mapping[Kind, str] = {
     SetBoolean: "test_selinux_store.test_a_kill_anywhere_leaves_the_store_as_it_was",
     LabelPort: "test_selinux_store.test_a_kill_anywhere_leaves_the_store_as_it_was",
