@@ -330,7 +330,6 @@ def test_a_saved_plan_with_an_edit_and_a_choice(nginx: ThrowAwayHost) -> None:
     assert ways.untouched(before, host) == {}
 
 
-@pytest.mark.slow
 def test_a_line_that_moved_with_the_sites_file(nginx: ThrowAwayHost) -> None:
     """The owner renames the file: a plan finds the line there, and an uninstall takes it out there."""
     host = nginx
