@@ -220,7 +220,11 @@ def _has_site(situation: Situation) -> bool:
 
 def _sites_now(situation: Situation) -> str:
     """Return which sites are meant, by name, file and line."""
-    return f"There is {', '.join(f'{names} ({place})' for place, names in _sites(situation).items())}."
+    places: dict[str, list[str]] = {}
+    for place, names in _sites(situation).items():
+        places.setdefault(names, []).append(place)
+    told = (f"{names} at {' and '.join(there)}" for names, there in places.items())
+    return f"In the way: {', '.join(told)}."
 
 
 NAMES = (
@@ -311,8 +315,8 @@ NAMES = (
     Question(
         key="proxy.take_over",
         text="Whether the proxy's site for one of these names may be switched off",
-        help="Ours takes its place in the same moment, and a rollback brings it back. Without that no plan can be "
-        "made, as for a file that serves other names too. The answer is for this time only and is not kept.",
+        help="Ours takes its place in the same moment, and a rollback brings it back; without that no plan can be "
+        "made. A file that serves other names too is refused. The answer counts for this time only.",
         kind=Kind.FLAG,
         read=readers.flag,
         default=lambda _: False,

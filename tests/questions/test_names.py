@@ -51,4 +51,4 @@ def test_only_a_site_in_the_way_is_asked_about(name: str, port: int, delegation:
 def test_the_site_in_the_way_is_named() -> None:
     """By name, file and line: who consents must know to what."""
     now = QUESTION.now(situation("matrix.example.com", 443))
-    assert now == "There is matrix.example.com (/etc/nginx/sites-enabled/site:1)."
+    assert now == "In the way: matrix.example.com at /etc/nginx/sites-enabled/site:1."
