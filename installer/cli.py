@@ -51,6 +51,13 @@ class Commands(click.Group):
         command: click.Command = getattr(module, cmd_name)
         return command
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write what each command does in a whole sentence; click alone would cut it off."""
+        found = ((name, self.get_command(ctx, name)) for name in self.list_commands(ctx))
+        rows = [(name, each.get_short_help_str(limit=300)) for name, each in found if each and not each.hidden]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
 
 @click.group(
     cls=Commands,
@@ -58,7 +65,13 @@ class Commands(click.Group):
     invoke_without_command=True,
 )
 @click.version_option(__version__, prog_name="palpo-installer")
-@click.option("--root", type=click.Path(path_type=Path), default=Path("/"), metavar="DIR", help="A host's copy.")
+@click.option(
+    "--root",
+    type=click.Path(path_type=Path),
+    default=Path("/"),
+    metavar="DIR",
+    help="Work on the copy of a host's files below DIR.",
+)
 @click.option("--plain", is_flag=True, help="Plain prompts and lines instead of the full screen.")
 @answers_options
 @click.pass_context

@@ -92,7 +92,10 @@ def read(path: Path) -> SavedPlan:
     """
     try:
         saved = load(path.read_text(), SavedPlan)
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        what = f"the plan cannot be read: {error.strerror}"
+        raise AnswersError(what, where=str(path), next="Make one with: palpo-installer plan --output FILE") from error
+    except ValueError as error:
         raise AnswersError(
             "is no plan that this version saved", where=str(path), next="Make it again with: plan --output"
         ) from error

@@ -13,6 +13,7 @@ from palpo_installer.answers_file import assignments, load
 from palpo_installer.choices import AS_USUAL, Choices
 from palpo_installer.engine.history import in_force, ours, runs, settled, written
 from palpo_installer.engine.recorded import traces
+from palpo_installer.errors import AnswersError
 from palpo_installer.facts import Facts, gather
 from palpo_installer.facts import names as dns
 from palpo_installer.host import Host
@@ -88,6 +89,12 @@ def begin(host: Host, raw: Mapping[str, object]) -> Session:
     Raises:
         AnswersError: an answer is missing, unknown or not usable.
     """
+    if not raw:
+        raise AnswersError(
+            "there are no answers: no run was completed on this host",
+            where=str(host.layout.answers),
+            next="Give them with --answers FILE or --set KEY=VALUE, or answer the questions of: palpo-installer",
+        )
     names = [str(raw[key]) for key in ("names.server_name", "names.client_host") if key in raw]
     facts = gather(host, tuple(dict.fromkeys(names)))
     resolved = resolve(raw, facts, host.layout)

@@ -35,7 +35,7 @@ class Edits(Step[frozenset[str] | None]):
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "take", "Make the review again"),
-        Binding("escape,b", "dismiss(None)", "Back", key_display="Esc"),
+        Binding("escape,b", "dismiss(None)", "Back"),
         Binding("up", "app.focus_previous", "Edit before", show=False),
         Binding("down", "app.focus_next", "Next edit", show=False),
     ]

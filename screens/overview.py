@@ -13,13 +13,9 @@ from palpo_installer.engine.history import PastRun
 from palpo_installer.facts import Facts
 from palpo_installer.layout import Layout
 from palpo_installer.questions.question import Choice
-from palpo_installer.questions.resolution import BY_KEY
 from palpo_installer.screens.answering import who_answers
 
 SUDO = "sudo palpo-installer"
-
-TAKING_OVER = "proxy.take_over"
-"""The answer by which a site that is there is switched off, in versions that have it."""
 
 
 @dataclass(frozen=True)
@@ -79,8 +75,7 @@ def _matrix(facts: Facts, audited: Audit | None) -> Iterator[str]:
             yield f"  {words} {told.value}  {told.place}"
     yield f"  audit: {summary(audited)}"
     yield "  What was found is offered as answers; nothing of it is changed before you say so."
-    if TAKING_OVER in BY_KEY:
-        yield "  Its site can be switched off in the review, with the answer to who serves the client host."
+    yield "  If its site is to make room for ours, say so where delegation is asked for; else it stays."
 
 
 def _lines(facts: Facts, past: Past, layout: Layout) -> Iterator[str]:

@@ -17,7 +17,7 @@ class Reading(Step[None]):
 
     HELP = "PageUp and PageDown scroll; Escape goes back.\n"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,b,enter", "dismiss(None)", "Back", key_display="Esc"),
+        Binding("escape,b,enter", "dismiss(None)", "Back"),
     ]
 
     def __init__(self, text: str, step: str = "Found") -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from palpo_installer import review
@@ -16,6 +17,7 @@ from palpo_installer.planning.removal import removal
 from palpo_installer.screens import following
 from palpo_installer.screens.apply import Apply, Ended
 from palpo_installer.screens.following import Show, Watched
+from palpo_installer.screens.frame import Sure
 from palpo_installer.screens.progress import planned
 from palpo_installer.screens.reading import Reading
 from palpo_installer.screens.review import Review
@@ -27,7 +29,9 @@ if TYPE_CHECKING:
     from palpo_installer.screens.app import Wizard
 
 LOOKING = "Looking at the host, and at what the runs in force left"
-EDITED = "Something must be put right first; the review says what. Edits are given up by: uninstall --discard-edits"
+OBSTACLES = "Something must be put right first; the review says what."
+EDITED = f"{OBSTACLES} e gives up what was edited by hand; copies are kept."
+DISCARD = "Give up what was edited by hand in files of ours? As they are now the files are kept in {}."
 
 
 class Removal(Review):
@@ -35,7 +39,7 @@ class Removal(Review):
 
     HELP = (
         "This is everything that will be taken back, in order, and what stays. Nothing has been changed yet.\n"
-        "a takes it back, b goes back.\n"
+        "a takes it back, b goes back. e, where files of ours were edited by hand, gives these edits up.\n"
     )
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -45,29 +49,38 @@ class Removal(Review):
         return super().check_action(action, parameters)
 
 
-def look(host: Host) -> tuple[Plan, str]:
-    """Return the plan of the removal and its review.
+def look(host: Host, kept_edits: Path | None) -> tuple[Plan, str]:
+    """Return the plan of the removal and its review; ``kept_edits`` is where edits that are given up go.
 
     Raises:
         InstallerError: it cannot be made.
     """
     Engine(host).finish_uninstall()
-    plan = removal(scene_of(host, None))
+    plan = removal(scene_of(host, kept_edits))
     return plan, review.in_words(plan, host)
 
 
 async def uninstall(app: Wizard) -> str:
     """Show the review, and take everything back when the person says so; return what comes next."""
-    made = await app.ask(Waiting("Review", LOOKING, partial(look, app.host)))
-    if isinstance(made, InstallerError):
-        await app.ask(Reading(f"It cannot be uninstalled now\n  {made}", "Review"))
-    if made is None or isinstance(made, InstallerError):
-        return "start"
-    plan, text = made
-    decision = await app.ask(Removal(text, hindrance=EDITED if plan.obstacles else ""))
-    if decision.kind != "apply":
-        return "start" if decision.kind == "back" else "leave"
-    return await _carry_out(app, plan)
+    kept_edits: Path | None = None
+    while True:
+        made = await app.ask(Waiting("Review", LOOKING, partial(look, app.host, kept_edits)))
+        if isinstance(made, InstallerError):
+            await app.ask(Reading(f"It cannot be uninstalled now\n  {made}", "Review"))
+        if made is None or isinstance(made, InstallerError):
+            return "start"
+        plan, text = made
+        edited = bool(plan.obstacles) and kept_edits is None
+        hindrance = (EDITED if edited else OBSTACLES) if plan.obstacles else ""
+        decision = await app.ask(Removal(text, hindrance=hindrance, edited=edited))
+        match decision.kind:
+            case "apply":
+                return await _carry_out(app, plan)
+            case "edits":
+                place = app.host.layout.edits
+                kept_edits = place if await app.ask(Sure(DISCARD.format(place))) else None
+            case kind:
+                return "start" if kind == "back" else "leave"
 
 
 async def _carry_out(app: Wizard, plan: Plan) -> str:

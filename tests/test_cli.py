@@ -68,6 +68,7 @@ def test_help_and_version(here: Callable[..., Ended]) -> None:
     assert (helped.returncode, version.returncode) == (0, 0)
     assert "Exit codes: 0 done or nothing to do" in " ".join(helped.stdout.split())
     assert __version__ in version.stdout
+    assert "..." not in helped.stdout.partition("Commands:")[2], "what a command does is said in a whole sentence"
 
 
 @pytest.mark.parametrize("arguments", [("no-such-command",), ("plan", "--no-such-option"), ("render",)])

@@ -39,7 +39,7 @@ def review(root: Path, *lines: str, **more: str) -> str:
 
 def test_each_edit_is_asked_about_once(tmp_path: Path) -> None:
     """Enter keeps one; one that is given up is written anew in the review that follows, which asks no more."""
-    said = " ".join(review(tmp_path, "", "no", "7").split())
+    said = " ".join(review(tmp_path, "", "no", "8").split())
     assert said.count("Keep your edit of ") == 2
     assert f"{tmp_path}/etc/nginx/sites-available/zz-palpo-installer-http.conf: your edit stays" in said
     assert f"{tmp_path}/etc/nginx/sites-available/zz-palpo-installer-tls.conf: your edit is given up" in said
@@ -48,6 +48,6 @@ def test_each_edit_is_asked_about_once(tmp_path: Path) -> None:
 def test_another_server_name_is_typed_again(tmp_path: Path) -> None:
     """What is lost is said before; only the name itself agrees."""
     more = {"names_server_name": "example.net", "names_client_host": "matrix.example.net"}
-    said = " ".join(review(tmp_path, "example.net", "", "", "7", **more).split())
+    said = " ".join(review(tmp_path, "example.net", "", "", "8", **more).split())
     assert "! Lost: every account @user:example.com" in said
     assert "The server name example.com is given up for example.net." in said

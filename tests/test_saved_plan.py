@@ -137,11 +137,12 @@ def test_what_is_no_saved_plan_is_refused(tmp_path: Path, text: str) -> None:
 
 
 def test_a_missing_file_and_one_of_bytes_are_refused(tmp_path: Path) -> None:
-    """The same sentence for what is not there, a directory, and what is no text."""
+    """What cannot be read is called that, and what is no text no plan."""
     (tmp_path / "bytes").write_bytes(b"\xff\xfe\x00")
-    for path in (tmp_path / "none", tmp_path, tmp_path / "bytes"):
-        with pytest.raises(AnswersError, match="is no plan that this version saved"):
-            read(path)
+    reasons = {"none": "cannot be read: No such file", "": "cannot be read: Is a directory", "bytes": "is no plan that"}
+    for name, reason in reasons.items():
+        with pytest.raises(AnswersError, match=reason):
+            read(tmp_path / name)
 
 
 def test_another_format_is_refused(plan: Plan, tmp_path: Path) -> None:

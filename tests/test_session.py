@@ -94,6 +94,13 @@ def test_a_name_that_is_none_is_an_error_of_the_answers(host: RecordedHost, valu
     assert raised.value.where == "names.server_name"
 
 
+def test_without_any_answer_it_is_said_how_to_give_some(host: RecordedHost) -> None:
+    """Not the first question that has none: nobody has answered anything."""
+    with pytest.raises(AnswersError, match="no run was completed") as caught:
+        begin(host, {})
+    assert "--answers FILE" in caught.value.next
+
+
 def test_the_inputs_of_a_plan_know_what_is_ours(host: RecordedHost) -> None:
     """What the last complete run recorded, the secrets, and the time."""
     root = host.layout.root

@@ -43,7 +43,7 @@ class ActivateTimer(Activation):
     def describe(self, host: Host) -> Description:
         """Return how it shows itself."""
         if self.scheduler == "cron":
-            return Description("cron takes up the renewal job by itself")
+            return Description("Where cron runs, it takes up the renewal job by itself")
         return Description(f"Enable and start {self.timer}", details=(f"systemctl enable --now {self.timer}",))
 
     def prepare(self, bench: Workbench) -> Json:
@@ -172,7 +172,7 @@ class StopTimer(Activation):
     def describe(self, host: Host) -> Description:
         """Return how it shows itself."""
         if self.scheduler == "cron":
-            return Description("cron forgets the renewal job by itself")
+            return Description("Where cron runs, it forgets the renewal job by itself")
         return Description(f"Stop and disable {self.timer}", details=("certificates are not renewed any more",))
 
     def prepare(self, bench: Workbench) -> Json:

@@ -112,6 +112,7 @@ def rollback(host: Host, identity: str | None, *, discard: bool, yes: bool) -> i
         known = ", ".join(run.id for run in candidates)
         raise AnswersError("is no run that is in force", where=wanted, next=f"In force: {known}")
     if not yes and not click.confirm(f"Take back run {', '.join(reversed(affected))}?", default=False):
+        click.echo("Nothing was changed.")
         return 0
     edits = ("--discard-edits",) if discard else ()
     return perform(host, wanted, "--roll-back", *edits)

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from palpo_installer import detect as detection
-from palpo_installer.commands.options import answers_options, json_option, require_history
+from palpo_installer.commands.options import answers_options, json_option, require_history, tell_open_run
 from palpo_installer.engine import lock
 from palpo_installer.engine.history import PastRun, runs, state
 from palpo_installer.facts import gather
@@ -39,6 +39,7 @@ def detect(host: Host, names: tuple[str, ...], *, as_json: bool) -> None:
 @click.pass_obj
 def verify(host: Host, file: Path | None, settings: tuple[str, ...], authority: Path | None, *, as_json: bool) -> int:
     """Check what clients and other servers see."""
+    tell_open_run(host)
     report = look(host, begin(host, given(host, file, settings)).answers, authority)
     click.echo(dump(report) if as_json else describe(report))
     return 6 if report.failures else 0

@@ -9,7 +9,13 @@ import click
 
 from palpo_installer import review, saved_plan, site
 from palpo_installer.choices import Choices
-from palpo_installer.commands.options import answers_options, choices_options, json_option, require_history
+from palpo_installer.commands.options import (
+    answers_options,
+    choices_options,
+    json_option,
+    require_history,
+    tell_open_run,
+)
 from palpo_installer.errors import AnswersError, HostError
 from palpo_installer.host import Host
 from palpo_installer.operations.paths import PathState, write_new
@@ -38,6 +44,7 @@ def plan(
 ) -> int:
     """Show every change and difference; change nothing."""
     require_history(host, "plan")
+    tell_open_run(host)
     raw = given(host, file, settings)
     made = make(inputs_of(begin(host, raw), choices))
     click.echo(review.as_json(made, host) if as_json else review.in_words(made, host))

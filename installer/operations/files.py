@@ -195,7 +195,7 @@ class RemoveFile(PathOperation):
         """Show what goes: of a link only the link does."""
         if self.planned.startswith("link "):
             target = self.planned.removeprefix("link ")
-            return Description(f"remove the link {self.path}", details=(f"{target}, to which it leads, stays",))
+            return Description(f"remove the link {self.path}", details=(f"the link alone; it leads to {target}",))
         before, after = presentable(self.path, host.text(self.path) or "", "")
         return Description(f"remove {self.path}", unified(before, after, self.path))
 

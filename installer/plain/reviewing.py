@@ -22,7 +22,9 @@ from palpo_installer.plain.console import Console
 from palpo_installer.plan import make
 from palpo_installer.planning.renaming import lost
 from palpo_installer.questions import SECRET_KEYS
+from palpo_installer.rehearsal import rehearse
 from palpo_installer.session import Session, begin, inputs_of
+from palpo_installer.verify import describe
 
 PLAN_FILE = "palpo-plan.json"
 ENDED_BY_SIGNAL = 143
@@ -38,6 +40,7 @@ class Action(StrEnum):
     COMPARE = "Show the differences, line by line"
     READ = "Read all of it, one screen at a time"
     SAVE = "Save this plan, and leave"
+    REHEARSE = "Try the site out in a private copy of nginx on loopback; nothing is changed"
     LEAVE = "Leave; nothing is changed"
 
 
@@ -138,8 +141,17 @@ class Review:
                     self.console.copy(differences)
                 case Action.READ:
                     self.console.page(text)
+                case Action.REHEARSE if proposal:
+                    self._rehearse(proposal.session)
                 case action:
                     return action
+
+    def _rehearse(self, session: Session) -> None:
+        self.console.say("Trying the site out; nothing is changed ...")
+        try:
+            self.console.say(describe(rehearse(session.answers, session.facts.nginx, session.host.layout)))
+        except InstallerError as error:
+            self.console.say(f"! {error}")
 
     def _change(self) -> None:
         titles = [page.title for page in PAGES]
@@ -196,7 +208,7 @@ def possible(plan: Plan | None, *, root: bool, remote: bool = False) -> list[Act
         actions.append(Action.LOOK_AGAIN)
     actions.append(Action.CHANGE)
     if plan and plan.changes:
-        actions += [Action.COMPARE, Action.READ, Action.SAVE]
+        actions += [Action.COMPARE, Action.READ, Action.SAVE, Action.REHEARSE]
     return [*actions, Action.LEAVE]
 
 

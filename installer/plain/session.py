@@ -10,6 +10,7 @@ from palpo_installer.audit import report as audit_report
 from palpo_installer.audit.auditing import audit
 from palpo_installer.commands.following import join, perform, recover
 from palpo_installer.commands.inspecting import history_lines
+from palpo_installer.commands.uninstalling import PROGRAM
 from palpo_installer.engine import launch, lock
 from palpo_installer.engine.confirmation import in_time, waiting
 from palpo_installer.engine.history import PastRun, runs, standing, unfinished
@@ -169,6 +170,7 @@ class Visit:
         found = audit(self.host, facts)
         if not found.read:
             return
+        self.console.say()
         self.console.say(f"Matrix is already configured here. {audit_report.summary(found)}")
         self.console.say("What was found is offered as answers; ? says where each is from.")
         if found.traps and self.console.confirm("Read what the audit found?", default=False):
@@ -202,10 +204,16 @@ class Visit:
         """Show what is taken back and what stays; return the exit code, None where nothing was done."""
         plan = removal(scene_of(self.host, None))
         self.console.say(review.in_words(plan, self.host))
+        if plan.obstacles and self.console.confirm("Give up what was edited? Copies are kept.", default=False):
+            plan = removal(scene_of(self.host, self.host.layout.edits))
+            self.console.say(review.in_words(plan, self.host))
         if plan.obstacles or not self.console.confirm("Take all this back?", default=False):
             return None
         self.changed = AT_WORK
-        return perform(self.host, launch.register(plan, {}, self.host.layout), say=self.console.say)
+        code = perform(self.host, launch.register(plan, {}, self.host.layout), say=self.console.say)
+        if code == 0:
+            self.console.say(PROGRAM)
+        return code
 
     def _history(self) -> None:
         past = runs(self.host.layout)

@@ -90,7 +90,7 @@ ACTIVATIONS: Mapping[type, tuple[str, UpTaker]] = {
     ActivateTimer: ("no renewal of certificates any more", forgotten_timer),
     ActivateNginx: ("nginx without our files", withdrawn_nginx),
     RestartPalpo: ("Palpo's configuration", restarted),
-    NoneType: ("what no service has to take up", nobody),
+    NoneType: ("files that no service has to take up", nobody),
     StopTimer: ("", nobody),
     WithdrawNginx: ("", nobody),
 }

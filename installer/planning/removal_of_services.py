@@ -33,7 +33,7 @@ def forgotten_timer(scene: Scene, operations: tuple[AnyOperation, ...]) -> Takin
     unknown = FormerTimer(enabled=False, active=False, directories=())
     former = converter.structure(first.found, FormerTimer) if first.found else unknown
     stop = StopTimer(activation.scheduler, former, activation.timer)
-    return TakingUp(stop, ("Certificates are not renewed any more: the timer is stopped and removed.",))
+    return TakingUp(stop, ("Certificates are not renewed any more: what starts that twice a day is removed.",))
 
 
 def withdrawn_nginx(scene: Scene, operations: tuple[AnyOperation, ...]) -> TakingUp:

@@ -197,20 +197,34 @@ def _port_settled(value: object, situation: Situation) -> object:
     return value
 
 
-def _has_site(situation: Situation) -> bool:
-    """Return whether the proxy has a site of somebody else with a name and port that will be ours."""
+def _sites(situation: Situation) -> dict[str, str]:
+    """Return the names of the proxy's sites that have a name of ours on a port of ours, by file and line."""
     nginx, layout = situation.facts.nginx, situation.layout
     ours = serves_base(situation) or situation.get("names.base_domain", BaseDomain) is BaseDomain.OURS
     names = {situation.answer("names.client_host", str), *([situation.base] if ours else [])}
-    ports = {layout.http_port, layout.https_port}
+    wanted = {(name, port) for name in names for port in (layout.http_port, layout.https_port)}
     if has_own_port(situation):
-        names.add(situation.base)
-        ports.add(situation.answer("federation.port", int))
-    return any(
-        names & {name.lower() for name in block.names} and ports & {listen.port for listen in block.listens}
+        wanted.add((situation.base, situation.answer("federation.port", int)))
+    return {
+        f"{block.file}:{block.line}": " ".join(block.names)
         for block in (nginx.servers if nginx else ())
         if "palpo-installer" not in block.file.name
-    )
+        and any((name.lower(), listen.port) in wanted for name in block.names for listen in block.listens)
+    }
+
+
+def _has_site(situation: Situation) -> bool:
+    """Return whether the proxy has a site of somebody else with a name and port that will be ours."""
+    return bool(_sites(situation))
+
+
+def _sites_now(situation: Situation) -> str:
+    """Return which sites are meant, by name, file and line."""
+    places: dict[str, list[str]] = {}
+    for place, names in _sites(situation).items():
+        places.setdefault(names, []).append(place)
+    told = (f"{names} at {' and '.join(there)}" for names, there in places.items())
+    return f"In the way: {', '.join(told)}."
 
 
 NAMES = (
@@ -301,12 +315,13 @@ NAMES = (
     Question(
         key="proxy.take_over",
         text="Whether the proxy's site for one of these names may be switched off",
-        help="Ours takes its place in the same moment, and a rollback brings it back. A file that serves other names "
-        "as well is refused. The answer is for this time only and is not kept.",
+        help="Ours takes its place in the same moment, and a rollback brings it back; without that no plan can be "
+        "made. A file that serves other names too is refused. The answer counts for this time only.",
         kind=Kind.FLAG,
         read=readers.flag,
         default=lambda _: False,
         applies=_has_site,
+        now=_sites_now,
         example="true",
     ),
 )

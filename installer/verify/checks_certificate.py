@@ -49,7 +49,22 @@ def _check(view: View, contact: Contact, address: str) -> Check:
     there = view.chains.get(endpoint.name) if endpoint.ours and view.is_own(address) else None
     disk = leaf_on_disk(view.host, there) if there else None
     local = endpoint.name in view.site.certificates and view.answers.certificates.method is Method.SELF_SIGNED
-    return judge(endpoint, address, contact.leaf(address), objection, disk, now=datetime.now(UTC), local=local)
+    shown = contact.leaf(address)
+    cure = _cure(view, endpoint)
+    return judge(endpoint, address, shown, objection, disk, now=datetime.now(UTC), local=local, cure=cure)
+
+
+RENEW = "Put the certificate of {name} with its whole chain in place (`palpo-installer renew`)"
+"""What helps where the certificate is one that we order or make."""
+
+THEIRS = "Put a certificate of {name} with its whole chain in place where this site has it, and reload what serves it"
+"""What helps where somebody else keeps the certificate."""
+
+
+def _cure(view: View, endpoint: Endpoint) -> str:
+    certificates = view.answers.certificates
+    ordered = endpoint.name in view.site.certificates and certificates.method not in {Method.FILES, Method.PROXY}
+    return RENEW if ordered else THEIRS
 
 
 def leaf_on_disk(host: Host, chain: Path) -> bytes | None:
@@ -69,11 +84,13 @@ def judge(
     *,
     now: datetime,
     local: bool,
+    cure: str = RENEW,
 ) -> Check:
     """Return what the certificate ``shown`` is worth: a leaf in DER form, empty where none came.
 
     ``objection`` says why a client would not trust it, ``disk`` is the leaf that should be shown (None where that
-    is not known), and ``local`` says that the local authority issued it, which nobody else trusts.
+    is not known), and ``local`` says that the local authority issued it, which nobody else trusts. ``cure`` is what
+    to do about a certificate that nobody accepts.
     """
     subject = f"{endpoint} at {address}"
     leaf = _leaf(shown)
@@ -83,8 +100,7 @@ def judge(
             NAME,
             subject,
             f"Nobody would accept its certificate: {objection or 'it cannot be read'}.{described}",
-            f"Put the certificate of {endpoint.name} with its whole chain in place (`palpo-installer renew`), "
-            "and look whether another site of the proxy takes this name.",
+            f"{cure.format(name=endpoint.name)}, and look whether another site of the proxy takes this name.",
         )
     if disk is not None and disk != shown:
         return failed(

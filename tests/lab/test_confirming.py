@@ -54,6 +54,7 @@ def test_a_change_is_confirmed(nginx: ThrowAwayHost) -> None:
         assert refused.returncode == 7, refused.stdout + refused.stderr
         assert "run 0001 is applied and not confirmed. It takes itself back at" in refused.stderr
         assert "palpo-installer confirm" in refused.stderr
+    assert "Run 0001 waits to be confirmed. It takes itself back at" in host.tool("plan").stderr
     assert "waits to be confirmed, and takes itself back at" in host.tool("history").stdout
     assert history(host)["unconfirmed_until"]
     confirmed = host.tool("confirm")

@@ -8,11 +8,12 @@ import signal
 import psutil
 import pytest
 
-from tests.lab import ways
+from tests.lab import sites, ways
 from tests.lab.hosts import ADDRESS4, ThrowAwayHost
 from tests.lab.running import until
 from tests.lab.screen import Terminal
 from tests.lab.services import Authority
+from tests.lab.test_taking_over import SYNAPSE, enable
 
 DATABASE = "postgres://palpo:correct-horse-battery-staple@127.0.0.1/palpo"
 SECRET = "correct-horse-battery-staple"
@@ -258,6 +259,79 @@ def test_a_run_that_was_cut_off_is_offered_to_be_taken_back(nginx: ThrowAwayHost
     terminal.press("Enter")
     terminal.until("Not done: everything is as it was before.", timeout=60)
     assert ways.untouched(before, nginx) == {}
+
+
+@pytest.mark.slow
+def test_beside_sites_that_are_there_with_edits_until_the_uninstall(nginx: ThrowAwayHost) -> None:
+    """One site stays, another is switched off by a tick and kept by a key; edits are chosen; all comes back."""
+    host = nginx
+    sites.make(host)
+    enable(host, "synapse", SYNAPSE)
+    before, pages = host.snapshot(), sites.pages(host)
+    terminal = Terminal(host, *SMALL)
+    terminal.run(host.command)
+    answer_beside_sites(terminal)
+    terminal.press("c")
+    terminal.until("within 300 seconds")
+    terminal.press("a")
+    terminal.until("Keep this change?", "k Keep", timeout=60)
+    terminal.press("k")
+    terminal.until("Done: the changes are made and proven.", timeout=60)
+    assert sites.pages(host) == pages
+
+    file = "/etc/nginx/sites-available/zz-palpo-installer-tls.conf"
+    host.output(["sed", "-i", "s/client_max_body_size .*/client_max_body_size 99m;/", file])
+    terminal.press("Enter")
+    terminal.until("> Reconfigure")
+    terminal.press("Enter")
+    for step in ("[Names]", "[Federation]", "[Certificates]", "[Homeserver]"):
+        assert "Whether the proxy's site" not in terminal.until(step, "> ")
+        terminal.press("F10")
+    is_whole(terminal.until("[Review]", "your edit stays", "e Edits", "f1 Help"), SMALL[0])
+    terminal.press("e")
+    terminal.until(f"[ ] give up the edit of {file}")
+    terminal.press("Space", "Enter")
+    terminal.until("your edit is given", "press a to apply")
+    for step in ("[Homeserver]", "[Certificates]", "[Federation]", "[Names]", "[Found]"):
+        terminal.press("Escape")
+        terminal.until(step)
+
+    go(terminal, "Uninstall")
+    shown = terminal.until("[Review]", "e gives up what was", "e Edits")
+    assert "Confirm" not in shown
+    terminal.press("e")
+    terminal.until("Give up what was edited by hand")
+    terminal.press("y")
+    terminal.until("keep a copy of the edited", "press a to apply")
+    terminal.press("a")
+    terminal.until("Uninstalled: ", timeout=60)
+    assert ways.untouched(before, host) == {}
+    assert sites.pages(host) == pages
+
+
+def answer_beside_sites(terminal: Terminal) -> None:
+    """Answer every page up to the review: the website stays, the client host's site is switched off."""
+    terminal.until("Set up Palpo behind nginx")
+    terminal.press("Enter")
+    terminal.until("[Names]", "> Server name")
+    terminal.type("example.com")
+    terminal.until("(*) a site of this proxy")
+    terminal.press("F10")
+    terminal.until("[Federation]", "Whether the proxy's site")
+    terminal.press("Tab")
+    terminal.until("> Whether the proxy's site", "matrix.example.com at /etc/nginx/sites-enabled/synapse:1 and")
+    terminal.press("Space")
+    terminal.until("[x] yes")
+    terminal.press("F10")
+    terminal.until("[Certificates]", "> Where certificates come from")
+    terminal.press("Down", "Down")
+    terminal.until("(*) an authority of this host")
+    terminal.press("F10")
+    terminal.until("[Homeserver]", "> URL of Palpo's PostgreSQL database")
+    terminal.type(DATABASE)
+    terminal.until_holds(lambda shown: "File that holds the URL" not in shown, "the question that is left out")
+    terminal.press("F10")
+    terminal.until("[Review]", "press a to apply", timeout=60)
 
 
 @pytest.mark.parametrize("environment", [{"NO_COLOR": "1"}, {}], ids=["without colour", "with colour"])

@@ -42,6 +42,17 @@ def test_space_chooses_and_enter_takes_it() -> None:
     assert choose("space", "escape") == [None]
 
 
+def test_a_long_path_is_shown_whole() -> None:
+    """It goes on in the next line."""
+    path = f"/etc/nginx/{'long-' * 14}name.conf"
+
+    async def go(stage: Stage, pilot: Pilot[None]) -> None:
+        await pilot.pause()
+        assert path in "".join(text(stage).split())
+
+    show(Edits((Edit(path, Path(path), "", "", ()),)), go)
+
+
 async def to_review(wizard: Wizard, pilot: Pilot[int]) -> None:
     """Go through all pages as they are."""
     await begin(wizard, pilot)

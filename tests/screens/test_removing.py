@@ -12,6 +12,7 @@ from palpo_installer.engine.process import Engine
 from palpo_installer.plain.session import MENU, Visit
 from palpo_installer.screens.app import Wizard
 from palpo_installer.screens.choices import Menu
+from palpo_installer.screens.frame import Sure
 from palpo_installer.screens.reading import Reading
 from palpo_installer.screens.removing import Removal
 from tests.commands.invoking import as_root
@@ -64,18 +65,27 @@ def test_the_wizard_uninstalls(host: RecordedHost, tmp_path: Path) -> None:
     assert not host.layout.state.exists()
 
 
-def test_an_edited_file_cannot_be_taken_back_in_the_wizard(host: RecordedHost, tmp_path: Path) -> None:
-    """It says which, and which command gives the edit up; a does nothing, b leads back."""
+def test_an_edit_stops_it_until_it_is_given_up(host: RecordedHost, tmp_path: Path) -> None:
+    """Key a does nothing; e asks, and after a yes the review has the copy that is kept, and a takes all back."""
     (tmp_path / "file").write_text("mine")
 
     async def go(wizard: Wizard, pilot: Pilot[int]) -> None:
         await to_review(wizard, pilot)
-        assert "uninstall --discard-edits" in text(wizard)
-        await pilot.press("a", "b")
-        await until(pilot, lambda: bool(wizard.screen.query(Menu)), "the first screen")
+        assert "e gives up what was edited by hand" in " ".join(text(wizard).split())
+        await pilot.press("a", "e")
+        await until(pilot, lambda: isinstance(wizard.screen, Sure), "the question")
+        await pilot.press("n")
+        await until(pilot, lambda: isinstance(wizard.screen, Removal), "the review")
+        await pilot.press("e")
+        await until(pilot, lambda: isinstance(wizard.screen, Sure), "the question")
+        await pilot.press("y")
+        await until(pilot, lambda: "keep a copy of the edited" in " ".join(text(wizard).split()), "the other review")
+        await pilot.press("e", "a")
+        await until(pilot, lambda: isinstance(wizard.screen, Reading), "the result")
 
     drive(host, {}, go)
-    assert (tmp_path / "file").read_text() == "mine"
+    assert not (tmp_path / "file").exists()
+    assert [copy.read_text() for copy in host.layout.edits.iterdir()] == ["mine"]
 
 
 def test_the_plain_menu_uninstalls(host: RecordedHost, tmp_path: Path) -> None:
@@ -87,3 +97,14 @@ def test_the_plain_menu_uninstalls(host: RecordedHost, tmp_path: Path) -> None:
     assert "Uninstalled: " in console.said
     assert not (tmp_path / "file").exists()
     assert runs(host.layout) == ()
+
+
+def test_the_plain_menu_gives_edits_up_only_when_asked(host: RecordedHost, tmp_path: Path) -> None:
+    """Without a yes the file stays; with one it goes and a copy is kept."""
+    (tmp_path / "file").write_text("mine")
+    entry = str(next(number for number, words in enumerate(MENU, 1) if words.startswith("Uninstall")))
+    console = Typing([entry, "", entry, "y", "y"])
+    assert Visit(console, host, {})._menu() == 0
+    assert console.asked.count("Give up what was edited? Copies are kept. [no]:") == 2
+    assert not (tmp_path / "file").exists()
+    assert [copy.read_text() for copy in host.layout.edits.iterdir()] == ["mine"]

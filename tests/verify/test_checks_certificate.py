@@ -14,7 +14,7 @@ from palpo_installer.errors import HostError
 from palpo_installer.host import Host
 from palpo_installer.layout import Layout
 from palpo_installer.site import build
-from palpo_installer.verify.checks_certificate import installed_chains, judge, leaf_on_disk
+from palpo_installer.verify.checks_certificate import THEIRS, installed_chains, judge, leaf_on_disk
 from palpo_installer.verify.report import Check, Result
 from palpo_installer.verify.trust import trusting
 from palpo_installer.verify.view import Endpoint
@@ -67,6 +67,14 @@ def test_objections_name_what_is_shown(issuer: Authority) -> None:
     assert check.result is Result.FAIL
     assert "It is for other.example, from Lab Authority, until" in check.what
     assert "it cannot be read" in judged(b"garbage").what
+
+
+def test_who_keeps_a_certificate_is_told_to_put_it_right() -> None:
+    """Ours is renewed by a command of ours, which would do nothing for that of somebody else's site."""
+    assert "palpo-installer renew" in judged(b"garbage").next
+    shown = judge(HERE, "192.0.2.1", b"", "it has ended", None, now=datetime.now(UTC), local=False, cure=THEIRS)
+    assert "palpo-installer" not in shown.next
+    assert f"a certificate of {CLIENT} with its whole chain" in shown.next
 
 
 def test_local_authority_is_reported_as_such(issuer: Authority) -> None:

@@ -23,8 +23,8 @@ def refuse_taken_name(host: VirtualHost, neighbours: Neighbours) -> None:
             raise RefusedPlan(
                 f"{host.name} already has a site on port {host.port}",
                 where=f"{neighbour.file}:{neighbour.line}",
-                next="Remove the name there, let this site be switched off (proxy.take_over = true), or, for the "
-                "server name, answer that its website stays (base_domain = existing)",
+                next="Let this site be switched off for ours (proxy.take_over = true, asked with the delegation), "
+                "remove the name there, or, for the server name, keep its website (base_domain = existing)",
             )
 
 

@@ -244,6 +244,6 @@ def findings(sockets: Sequence[Listening], addresses: Sequence[str], nginx: Ngin
     without = [socket.address for socket in sockets if socket.shared and not socket.http2]
     if tls and without and nginx.version < HTTP2_DIRECTIVE:
         yield (
-            f"HTTP/2 is not offered on port {sockets[0].port} at {', '.join(without)}: "
-            "it would be switched on for the other sites there as well"
+            f"HTTP/2 is not offered on port {sockets[0].port} at {' and '.join(without)}, since it would be switched "
+            "on for the other sites there as well"
         )
