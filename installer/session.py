@@ -91,7 +91,7 @@ def begin(host: Host, raw: Mapping[str, object]) -> Session:
     """
     if not raw:
         raise AnswersError(
-            "there are no answers: no run was completed on this host",
+            "there are no answers in force on this host",
             where=str(host.layout.answers),
             next="Give them with --answers FILE or --set KEY=VALUE, or answer the questions of: palpo-installer",
         )

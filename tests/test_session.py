@@ -96,7 +96,7 @@ def test_a_name_that_is_none_is_an_error_of_the_answers(host: RecordedHost, valu
 
 def test_without_any_answer_it_is_said_how_to_give_some(host: RecordedHost) -> None:
     """Not the first question that has none: nobody has answered anything."""
-    with pytest.raises(AnswersError, match="no run was completed") as caught:
+    with pytest.raises(AnswersError, match="no answers in force") as caught:
         begin(host, {})
     assert "--answers FILE" in caught.value.next
 
