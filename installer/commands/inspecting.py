@@ -9,7 +9,8 @@ from pathlib import Path
 import click
 
 from palpo_installer import detect as detection
-from palpo_installer.commands.options import answers_options, json_option, require_history, tell_open_run
+from palpo_installer.commands.noticing import tell_open_run
+from palpo_installer.commands.options import answers_options, json_option, require_history
 from palpo_installer.engine import lock
 from palpo_installer.engine.history import PastRun, runs, state
 from palpo_installer.facts import gather

@@ -11,9 +11,6 @@ from typing import Any, TypeVar, cast
 import click
 
 from palpo_installer.choices import ALL_EDITS, Choices
-from palpo_installer.engine import lock
-from palpo_installer.engine.confirmation import in_time, waiting
-from palpo_installer.engine.history import unfinished
 from palpo_installer.errors import NeedsRoot
 from palpo_installer.host import Host
 
@@ -77,18 +74,3 @@ def require_history(host: Host, command: str) -> None:
             "the earlier runs on this host can be read by root only",
             next=f"Try: sudo palpo-installer {command}".rstrip(),
         )
-
-
-def tell_open_run(host: Host) -> None:
-    """Say on standard error that what a command shows may not stay: a run waits, is at work, or was cut off."""
-    if not host.is_root:
-        return
-    if not lock.is_free(host.layout):
-        run = waiting(host.layout)
-        until = run.unconfirmed_until if run else None
-        said = f"Run {run.id} waits to be confirmed. {in_time(until)}" if run and until else "A run is at work now."
-        click.echo(said, err=True)
-        return
-    for each in unfinished(host.layout):
-        what = "was cut off" if each.result == "interrupted" else "could not be put back wholly"
-        click.echo(f"Run {each.id} {what}. To take it back: palpo-installer recover", err=True)

@@ -9,12 +9,12 @@ import click
 
 from palpo_installer import review, saved_plan, site
 from palpo_installer.choices import Choices
+from palpo_installer.commands.noticing import tell_open_run
 from palpo_installer.commands.options import (
     answers_options,
     choices_options,
     json_option,
     require_history,
-    tell_open_run,
 )
 from palpo_installer.errors import AnswersError, HostError
 from palpo_installer.host import Host
