@@ -75,7 +75,9 @@ def is_whole(shown: str, columns: int) -> None:
     assert max(map(len, lines)) <= columns
 
 
-@pytest.mark.parametrize("size", [SMALL, WIDE], ids=["80x24", "120x40"])
+@pytest.mark.parametrize(
+    "size", [pytest.param(SMALL, id="80x24"), pytest.param(WIDE, id="120x40", marks=pytest.mark.slow)]
+)
 def test_from_the_first_frame_to_the_result_and_back(
     nginx: ThrowAwayHost, acme: Authority, size: tuple[int, int]
 ) -> None:
