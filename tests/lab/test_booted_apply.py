@@ -70,6 +70,7 @@ def test_the_whole_way_under_systemd(booted: BootedHost, booted_acme: Authority,
     assert host.output(["systemctl", "is-system-running"]).strip() == "running"
 
 
+@pytest.mark.slow
 def test_a_reload_that_hangs(booted: BootedHost) -> None:
     """An ExecReload that never returns: cut off, taken back, named; nginx serves and its unit can be used."""
     host = booted

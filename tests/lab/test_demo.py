@@ -49,7 +49,9 @@ def is_alone(machine: ThrowAwayHost) -> bool:
     return not (files or ports or "nginx" in running or "palpo_installer" in running)
 
 
-@pytest.mark.parametrize("prefix", [AS_NOBODY, ()], ids=["nobody", "root"])
+@pytest.mark.parametrize(
+    "prefix", [pytest.param(AS_NOBODY, id="nobody"), pytest.param((), id="root", marks=pytest.mark.slow)]
+)
 def test_by_itself_it_shows_everything_and_leaves_nothing(machine: ThrowAwayHost, prefix: Sequence[str]) -> None:
     """In under a minute, without root, terminal, home, network or new privileges; the host is untouched."""
     before, began = machine.snapshot(BELOW), time.monotonic()
