@@ -300,8 +300,3 @@ def refuse_edits(bench: Workbench, step: Step, before: Json) -> Json:  # noqa: A
 def discard_edits(bench: Workbench, step: Step, before: Json) -> Json:
     """Give up an edit; a copy is kept in the run's directory."""
     return step.operation.surrender(bench, before)
-
-
-def _ended(events: EventFile, text: str, code: int) -> int:
-    events.write(Event("ended", text, code=code))
-    return code

@@ -195,7 +195,9 @@ def test_our_own_locations_are_no_conflict(tmp_path: Path) -> None:
     """What the line brought is in the block from then on."""
     host = host_with(tmp_path)
     applied(host)
-    serving(host, EXISTING).sites.refuse()
+    sites = serving(host, EXISTING).sites
+    sites.refuse()
+    assert [hosting.conflicts(place) for hosting in sites.hostings for place in hosting.places] == [()]
 
 
 def test_another_owner_takes_line_and_file_away(tmp_path: Path) -> None:
