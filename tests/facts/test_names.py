@@ -5,7 +5,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import dns.exception
@@ -44,10 +44,12 @@ EXAMPLE = Name(
 
 def free_port() -> int:
     """Return a port that is free for UDP and TCP on loopback."""
-    with socket.socket(type=socket.SOCK_DGRAM) as first, socket.socket() as second:
-        first.bind((LOOPBACK, 0))
-        second.bind((LOOPBACK, first.getsockname()[1]))
-        return int(first.getsockname()[1])
+    while True:
+        with socket.socket(type=socket.SOCK_DGRAM) as first, socket.socket() as second:
+            first.bind((LOOPBACK, 0))
+            with suppress(OSError):
+                second.bind((LOOPBACK, first.getsockname()[1]))
+                return int(first.getsockname()[1])
 
 
 def asking(port: int) -> Resolver:
