@@ -18,9 +18,9 @@ from palpo_installer.operations.removing import KeepCopy, PutBack, RemoveDirecto
 from palpo_installer.operations.security import Withdraw
 from palpo_installer.operations.selinux import LabelPort, SetBoolean
 from palpo_installer.operations.ufw import AllowUfwPort
-from palpo_installer.proxies.nginx.activation import ActivateNginx
-from palpo_installer.proxies.nginx.configuration import ReadFile
-from palpo_installer.proxies.nginx.withdrawal import WithdrawNginx
+from palpo_installer.proxies.activation import ActivateProxy
+from palpo_installer.proxies.found import ReadFile
+from palpo_installer.proxies.withdrawal import WithdrawProxy
 from palpo_installer.serialization import dump, tag
 
 AnyOperation = (
@@ -42,7 +42,7 @@ AnyOperation = (
     | AllowUfwPort
     | Withdraw
 )
-AnyActivation = ActivateNginx | RestartPalpo | ActivateTimer | WithdrawNginx | StopTimer
+AnyActivation = ActivateProxy | RestartPalpo | ActivateTimer | WithdrawProxy | StopTimer
 tag(AnyOperation)
 tag(AnyActivation)
 

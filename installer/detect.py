@@ -15,8 +15,9 @@ from palpo_installer.facts.listeners import Listener
 from palpo_installer.facts.names import Name, ServiceRecord
 from palpo_installer.facts.palpo import Palpo
 from palpo_installer.facts.system import System
+from palpo_installer.proxies.found import Listen, ServerBlock
 from palpo_installer.proxies.nginx.answering import answering
-from palpo_installer.proxies.nginx.configuration import Listen, Nginx, ServerBlock
+from palpo_installer.proxies.nginx.configuration import Nginx
 
 WIDTH = 80
 PORTS = (80, 443)

@@ -19,7 +19,7 @@ from palpo_installer.planning.renaming import former_name, lost
 from palpo_installer.planning.rendered import rendered
 from palpo_installer.planning.serving import Serving, reused
 from palpo_installer.planning.upkeep import saved_answers, timer
-from palpo_installer.proxies.nginx.configuration import ReadFile
+from palpo_installer.proxies.found import ReadFile
 
 
 def make(inputs: Inputs) -> Plan:
@@ -32,11 +32,11 @@ def make(inputs: Inputs) -> Plan:
     answers = inputs.answers
     serving = Serving(inputs, site.build(answers, inputs.layout))
     serving.sites.refuse()
-    master, former = serving.nginx.pid, former_name(inputs)
+    proxy, former = serving.proxy, former_name(inputs)
     listeners, others = inputs.facts.listeners, serving.others_ports
-    refuse_taken_ports(serving.rendering, listeners, master, answers, inputs.layout, others)
+    refuse_taken_ports(serving.rendering, listeners, proxy, answers, inputs.layout, others)
     plain, plain_left = serving.plain()
-    started = bool(plain) and master is None
+    started = bool(plain) and proxy.pid is None
     guests, guests_left = serving.guests()
     secure, secure_left = serving.secure(started=started)
     palpo, palpo_left, palpo_findings = homeserver(inputs)
@@ -53,7 +53,10 @@ def make(inputs: Inputs) -> Plan:
     removed, stale = leftovers(inputs, wanted, (*made, *answered), serving.remaining(secure))
     changes = (*made, *removed, *answered)
     return Plan(
-        summary=(*(lost(former, answers.names.server_name) if former else ()), *summary(answers, inputs.layout)),
+        summary=(
+            *(lost(former, answers.names.server_name) if former else ()),
+            *summary(answers, inputs.layout, proxy.title),
+        ),
         changes=changes,
         unchanged=(
             *plain_left,
@@ -69,7 +72,7 @@ def make(inputs: Inputs) -> Plan:
         findings=(
             *serving.rendering.findings,
             *serving.sites.findings(),
-            *taking_over.findings(serving.former, serving.site, serving.nginx),
+            *taking_over.findings(serving.former, serving.site, proxy),
             *certificate_findings,
             *palpo_findings,
             *schedule_findings,
@@ -78,7 +81,7 @@ def make(inputs: Inputs) -> Plan:
             *elsewhere(inputs),
         ),
         obstacles=(*hindrances, *guards.obstacles),
-        rests_on=(*serving.nginx.files, *_read_by_us(inputs)),
+        rests_on=(*proxy.files, *_read_by_us(inputs)),
         ours=dict(inputs.ours),
         edits=(*edits(inputs, wanted), *key_edits(inputs)),
         former_name=former,
@@ -92,12 +95,12 @@ def _read_by_us(inputs: Inputs) -> Iterator[ReadFile]:
             yield ReadFile(path, state.sha256)
 
 
-def summary(answers: Answers, layout: Layout) -> Iterator[str]:
-    """Yield what will be the case afterwards, in a few sentences."""
+def summary(answers: Answers, layout: Layout, proxy: str) -> Iterator[str]:
+    """Yield what will be the case afterwards, in a few sentences; ``proxy`` is what people call it."""
     names, federation = answers.names, answers.federation
     yield f"Accounts are named @user:{names.server_name}, and that is for ever."
     client = site.origin(names.client_host, layout)
-    yield f"Clients talk to {client}, which nginx passes to Palpo at {answers.homeserver.upstream}."
+    yield f"Clients talk to {client}, which {proxy} passes to Palpo at {answers.homeserver.upstream}."
     match federation.delegation:
         case Delegation.WELL_KNOWN:
             where = f"https://{names.base}/.well-known/matrix/server"
@@ -114,7 +117,7 @@ def summary(answers: Answers, layout: Layout) -> Iterator[str]:
         case Method.SELF_SIGNED:
             yield "Certificates are made here, for trying out only: no client and no other server trusts them."
         case _:
-            yield "The certificates that you brought are used; renewing them, and reloading nginx then, is up to you."
+            yield f"The certificates that you brought are used; renew them, and reload {proxy} then, yourself."
 
 
 def elsewhere(inputs: Inputs) -> Iterator[str]:

@@ -10,7 +10,7 @@ from palpo_installer.facts import Facts
 from palpo_installer.facts.certificates import Certificate
 from palpo_installer.facts.listeners import Listener
 from palpo_installer.layout import Layout
-from palpo_installer.proxies.nginx.configuration import Listen, ServerBlock
+from palpo_installer.proxies.found import Listen, ServerBlock
 from palpo_installer.questions.names import FEDERATION_PORT
 
 NAME_WIDTH = 24

@@ -11,7 +11,8 @@ from palpo_installer.facts.certificates import Certificate
 from palpo_installer.facts.names import Name
 from palpo_installer.facts.palpo import Palpo, PalpoConfiguration
 from palpo_installer.facts.system import System
-from palpo_installer.proxies.nginx.configuration import Listen, Nginx, ServerBlock
+from palpo_installer.proxies.found import Listen, ServerBlock
+from palpo_installer.proxies.nginx.configuration import Nginx
 
 DATABASE = "postgres://palpo:hunter2@127.0.0.1:5432/palpo"
 

@@ -11,7 +11,7 @@ from palpo_installer.detect import as_json, describe
 from palpo_installer.facts import Facts, gather
 from palpo_installer.facts.names import Name, ServiceRecord
 from palpo_installer.facts.palpo import Palpo, PalpoConfiguration
-from palpo_installer.proxies.nginx.configuration import Listen, Problem
+from palpo_installer.proxies.found import Listen, Problem
 from palpo_installer.serialization import load
 from tests.facts.made import START, certificate
 from tests.recorded import HOSTS, recorded

@@ -16,7 +16,7 @@ from palpo_installer.operations.files import WriteFile
 from palpo_installer.operations.palpo import ConfigurePalpo
 from palpo_installer.plan import make
 from palpo_installer.planning.inputs import AS_IT_SHOULD_BE, EDITED, Inputs
-from palpo_installer.proxies.nginx.activation import ActivateNginx
+from palpo_installer.proxies.activation import ActivateProxy
 from palpo_installer.serialization import dump, load
 from tests.lab.pebble import free_port
 from tests.planning.made import again, carry_out, inputs_on, real_inputs, real_nginx, without_activations
@@ -120,7 +120,7 @@ def test_what_is_on_disk_and_not_served_is_taken_up(tmp_path: Path) -> None:
 def test_a_stopped_nginx_is_started_by_the_first_change_only(tmp_path: Path) -> None:
     """Port 80 starts it, and makes its unit start at boot where it does not; the TLS ports reload it."""
     activations = [change.activation for change in make(inputs_on(tmp_path)).changes]
-    starts = [(each.start, each.enable) for each in activations if isinstance(each, ActivateNginx)]
+    starts = [(each.start, each.enable) for each in activations if isinstance(each, ActivateProxy)]
     assert starts == [(True, True), (False, False)]
 
 

@@ -13,7 +13,7 @@ from palpo_installer.changes import Plan
 from palpo_installer.errors import AnswersError, HostError, RefusedPlan
 from palpo_installer.plan import make
 from palpo_installer.planning.inputs import Inputs
-from palpo_installer.proxies.nginx.configuration import ReadFile
+from palpo_installer.proxies.found import ReadFile
 from palpo_installer.saved_plan import read, save
 from tests.planning.made import again, inputs_on
 from tests.situations import DATABASE

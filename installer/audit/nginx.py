@@ -27,7 +27,7 @@ from palpo_installer.facts import Facts
 from palpo_installer.host import Host
 from palpo_installer.proxies.nginx.blocks import compiled
 from palpo_installer.proxies.nginx.copies import MAIN, Written, addresses, load
-from palpo_installer.proxies.nginx.sockets import is_address
+from palpo_installer.proxies.sockets import is_address
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost", "0.0.0.0", "::")  # noqa: S104
 DEFAULT_PORT = 8008

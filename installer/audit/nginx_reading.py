@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from palpo_installer.proxies.found import Listen
 from palpo_installer.proxies.nginx.blocks import Block, Location, Server, Target, answering, passing, target
-from palpo_installer.proxies.nginx.configuration import Listen
 from palpo_installer.proxies.nginx.tree import Directive
 
 PROBES = (

@@ -8,25 +8,25 @@ from pathlib import Path
 
 from palpo_installer.certificates import store
 from palpo_installer.facts.certificates import Certificate
+from palpo_installer.proxies.found import Proxy
 from palpo_installer.proxies.nginx.answering import By, answering
-from palpo_installer.proxies.nginx.configuration import Nginx
 
 
 def of_site(
-    nginx: Nginx, certificates: Sequence[Certificate], name: str, port: int, now: datetime
+    proxy: Proxy, certificates: Sequence[Certificate], name: str, port: int, now: datetime
 ) -> tuple[Certificate | None, str]:
     """Return the certificate that the site with a name shows on a port, and why it cannot be used, empty where it can.
 
     Args:
-        nginx: as found.
+        proxy: as found.
         certificates: those on this host, of which a site's own ones are among them.
         name: a host name.
         port: where the site answers with TLS.
         now: the time, with its zone.
     """
-    blocks = [found.block for found in answering(nginx.servers, name, port) if found.by is By.NAME]
+    blocks = [found.block for found in answering(proxy.servers, name, port) if found.by is By.NAME]
     if not blocks:
-        return None, f"no site of nginx has the name {name} on port {port}"
+        return None, f"no site of {proxy.title} has the name {name} on port {port}"
     pairs = [pair for block in blocks for pair in zip(block.certificates, block.keys, strict=False)]
     known = [
         each for each in certificates for chain, key in pairs if (each.chain, each.key) == (Path(chain), Path(key))

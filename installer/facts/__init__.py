@@ -29,6 +29,10 @@ from palpo_installer.facts.selinux import SELinux
 from palpo_installer.facts.system import System
 from palpo_installer.facts.ufw import Ufw
 from palpo_installer.host import Host
+from palpo_installer.proxies.apache.configuration import Apache
+from palpo_installer.proxies.caddy.configuration import Caddy
+from palpo_installer.proxies.found import Proxy
+from palpo_installer.proxies.haproxy.configuration import HAProxy
 from palpo_installer.proxies.nginx import discovery
 from palpo_installer.proxies.nginx.configuration import Nginx
 
@@ -39,6 +43,9 @@ class Facts:
 
     Attributes:
         nginx: None where nginx is not installed.
+        apache: None where Apache is not.
+        caddy: None where Caddy is not.
+        haproxy: None where HAProxy is not.
         unseen: what could not be read, one sentence each (without root: processes, keys, …).
         matrix: the Matrix configuration that is already there.
         selinux: what it lets the proxy do, None where it is off.
@@ -59,6 +66,18 @@ class Facts:
     firewalld: Firewalld | None = None
     ufw: Ufw | None = None
     chains: tuple[InputChain, ...] = ()
+    apache: Apache | None = None
+    caddy: Caddy | None = None
+    haproxy: HAProxy | None = None
+
+    @property
+    def proxies(self) -> tuple[Proxy, ...]:
+        """The proxies that are installed."""
+        return tuple(each for each in (self.nginx, self.apache, self.caddy, self.haproxy) if each is not None)
+
+    def proxy(self, kind: str) -> Proxy | None:
+        """Return the proxy of a kind, None where it is not installed."""
+        return next((each for each in self.proxies if each.kind == kind), None)
 
 
 def gather(host: Host, names: tuple[str, ...] = ()) -> Facts:
@@ -79,12 +98,13 @@ def gather(host: Host, names: tuple[str, ...] = ()) -> Facts:
     nginx = discovery.read(host, running, owners, note)
     palpo = palpo_search.read(host, running, boxes, listening)
     base = system.read(host, running)
+    proxies = tuple(each for each in (nginx,) if each is not None)
     return Facts(
         system=base,
         listeners=listening,
         nginx=nginx,
         palpo=palpo,
-        certificates=certificates.read(host, nginx, note),
+        certificates=certificates.read(host, proxies, note),
         names=dns.read(host, names),
         selinux=selinux.read(host, None if nginx is None else nginx.pid),
         firewalld=firewalld.read(host, running, note),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +15,7 @@ from cryptography.x509.oid import NameOID
 
 from palpo_installer.errors import HostError
 from palpo_installer.host import Host
-from palpo_installer.proxies.nginx.configuration import Nginx
+from palpo_installer.proxies.found import Proxy
 
 
 @dataclass(frozen=True)
@@ -48,14 +48,14 @@ class Certificate:
         return name.lower() in self.names or f"*.{parent.lower()}" in self.names
 
 
-def read(host: Host, nginx: Nginx | None, note: Callable[[str], None]) -> tuple[Certificate, ...]:
+def read(host: Host, proxies: Sequence[Proxy], note: Callable[[str], None]) -> tuple[Certificate, ...]:
     """Return the certificates that are there, by place; ``note`` takes a sentence for each that cannot be read.
 
     Looked at are our own lineages, the local authority's certificates, those of a certbot of the system, and
-    what nginx names.
+    what the proxies name.
     """
     found = []
-    for chain, key in dict.fromkeys((*_lineages(host, note), *_of_nginx(nginx, note))):
+    for chain, key in dict.fromkeys((*_lineages(host, note), *_of_proxies(proxies, note))):
         try:
             data = host.read(chain)
             if data is None:
@@ -91,8 +91,8 @@ def _lineages(host: Host, note: Callable[[str], None]) -> Iterator[tuple[Path, P
                 yield chain, key
 
 
-def _of_nginx(nginx: Nginx | None, note: Callable[[str], None]) -> Iterator[tuple[Path, Path]]:
-    for server in nginx.servers if nginx else ():
+def _of_proxies(proxies: Sequence[Proxy], note: Callable[[str], None]) -> Iterator[tuple[Path, Path]]:
+    for server in (server for proxy in proxies for server in proxy.servers):
         for chain, key in zip(server.certificates, server.keys, strict=False):
             if chain.startswith("/") and key.startswith("/") and "$" not in chain + key:
                 yield Path(chain), Path(key)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from palpo_installer.planning.guests import Hosting, Place, in_words
+from palpo_installer.proxies.found import Listen, ServerBlock
 from palpo_installer.proxies.nginx.answering import By
-from palpo_installer.proxies.nginx.configuration import Listen, ServerBlock
 from palpo_installer.proxies.nginx.listens import Listening
-from palpo_installer.proxies.nginx.sockets import is_tcp
+from palpo_installer.proxies.sockets import is_tcp
 
 KEPT = ("ssl", "http2", "proxy_protocol")
 """The options of a ``listen`` that every server block of a socket shares."""

@@ -12,10 +12,10 @@ from palpo_installer.operations.files import MakeLink, RemoveFile
 from palpo_installer.operations.removing import PutBack
 from palpo_installer.planning.scene import Scene
 from palpo_installer.planning.traces import Taken
-from palpo_installer.proxies.nginx.activation import ActivateNginx
-from palpo_installer.proxies.nginx.neighbours import UNKNOWN
-from palpo_installer.proxies.nginx.restoration import Before
-from palpo_installer.proxies.nginx.sockets import Socket
+from palpo_installer.proxies.activation import ActivateProxy
+from palpo_installer.proxies.neighbours import UNKNOWN
+from palpo_installer.proxies.restoration import Before
+from palpo_installer.proxies.sockets import Socket
 from palpo_installer.serialization import converter
 
 NAMELESS = frozenset({"", UNKNOWN})
@@ -30,7 +30,7 @@ class Comeback:
         activations: those of the runs that switched them off, each with what it found.
     """
 
-    activations: tuple[tuple[ActivateNginx, Before], ...]
+    activations: tuple[tuple[ActivateProxy, Before], ...]
 
     @classmethod
     def of(cls, scene: Scene, operations: Iterable[AnyOperation]) -> Comeback:
@@ -63,13 +63,13 @@ def _removed(operation: AnyOperation) -> Path | None:
     return operation.path if isinstance(operation, RemoveFile) else None
 
 
-def _found(taken: Taken) -> tuple[ActivateNginx, Before] | None:
-    if not isinstance(taken.activation, ActivateNginx):
+def _found(taken: Taken) -> tuple[ActivateProxy, Before] | None:
+    if not isinstance(taken.activation, ActivateProxy):
         return None
     return taken.activation, converter.structure(taken.found, Before)
 
 
-def _left_out(activation: ActivateNginx, socket: Socket) -> bool:
+def _left_out(activation: ActivateProxy, socket: Socket) -> bool:
     there = [each for each in activation.neighbours if (each.address, each.port) == socket]
     known = there or any((each.address, each.port) == socket for each in activation.expectations)
     return bool(known) and not any(each.host in NAMELESS for each in there)

@@ -11,15 +11,16 @@ from palpo_installer.facts.system import System
 from palpo_installer.host import Host
 from palpo_installer.operations.lines import AddedLine
 from palpo_installer.proxies.base import Expectation, Part
+from palpo_installer.proxies.editability import uneditable
+from palpo_installer.proxies.found import ServerBlock
 from palpo_installer.proxies.nginx.answering import Answering, By, answering
-from palpo_installer.proxies.nginx.configuration import Nginx, ServerBlock
+from palpo_installer.proxies.nginx.configuration import Nginx
 from palpo_installer.proxies.nginx.conflicts import Conflict, conflicts
-from palpo_installer.proxies.nginx.editability import uneditable
 from palpo_installer.proxies.nginx.guests import Leaflet
 from palpo_installer.proxies.nginx.insertion import Impossible, place, refuse_misreading
 from palpo_installer.proxies.nginx.listens import Listening, reached
-from palpo_installer.proxies.nginx.sockets import Socket, is_tcp
 from palpo_installer.proxies.nginx.tree import Directive
+from palpo_installer.proxies.sockets import Socket, is_tcp
 from palpo_installer.site import Guest
 
 

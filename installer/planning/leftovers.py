@@ -10,14 +10,14 @@ from palpo_installer.certificates.timer import ActivateTimer, Before, StopTimer
 from palpo_installer.changes import AnyActivation, Change, Unchanged
 from palpo_installer.operations.files import RemoveFile
 from palpo_installer.planning.inputs import Inputs, look
-from palpo_installer.proxies.nginx.activation import ActivateNginx
+from palpo_installer.proxies.activation import ActivateProxy
 
 UNWANTED_EDIT = "is not needed any more, but was edited by hand; your edit stays"
 WITH_AN_EDIT = "is not needed any more, but belongs to what was edited by hand"
 
 
 def leftovers(
-    inputs: Inputs, wanted: Collection[Path], changes: Sequence[Change], nginx: ActivateNginx
+    inputs: Inputs, wanted: Collection[Path], changes: Sequence[Change], proxy: ActivateProxy
 ) -> tuple[tuple[Change, ...], tuple[Unchanged, ...]]:
     """Return the changes that remove what is left over, and what of it stays.
 
@@ -28,7 +28,7 @@ def leftovers(
         inputs: what the plan is made from.
         wanted: every path that these answers ask for.
         changes: what else is done.
-        nginx: how nginx takes up what is left.
+        proxy: how the proxy takes up what is left.
     """
     handled = {str(getattr(each, "path", "")) for change in changes for each in change.operations}
     known = (Path(path) for path in sorted(inputs.written) if path not in handled)
@@ -36,10 +36,10 @@ def leftovers(
     layout = inputs.layout
     units = [path for path in left if path in {renewal.service_path(layout), renewal.timer_path(layout)}]
     cron = [path for path in left if path == renewal.cron_path(layout)]
-    # A link before what it leads to: at no moment does nginx read a name that leads nowhere.
+    # A link before what it leads to: at no moment does the proxy read a name that leads nowhere.
     served = sorted({*left} - {*units, *cron}, key=lambda path: look(path).kind != "link")
     groups: tuple[tuple[str, Sequence[Path], AnyActivation | None], ...] = (
-        ("what nginx does not need any more", served, nginx),
+        (f"what {proxy.control.title} does not need any more", served, proxy),
         ("no renewal of certificates any more", units, _stopped(inputs)),
         ("no renewal of certificates any more", cron, None),
     )

@@ -13,7 +13,7 @@ from palpo_installer.operations.files import RemoveFile
 from palpo_installer.operations.lines import AddedLine, EditLines, directive
 from palpo_installer.planning.guests import Hosting
 from palpo_installer.planning.inputs import EDITED, Inputs, look
-from palpo_installer.proxies.nginx.editability import uneditable
+from palpo_installer.proxies.editability import uneditable
 from palpo_installer.proxies.nginx.guests import included
 from palpo_installer.proxies.nginx.tree import Directive
 

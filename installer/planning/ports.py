@@ -11,6 +11,7 @@ from palpo_installer.errors import RefusedPlan
 from palpo_installer.facts.listeners import Listener
 from palpo_installer.layout import Layout
 from palpo_installer.proxies.base import Expectation, Rendering
+from palpo_installer.proxies.found import Proxy
 from palpo_installer.questions.support import is_supported
 
 PROXIES = {
@@ -43,19 +44,19 @@ class Taken:
         return f"{Address(self.holder.address, self.holder.port)} ({families}) is held by {identity(self.holder)}"
 
 
-def taken(rendering: Rendering, listeners: Sequence[Listener], nginx: int | None) -> tuple[Taken, ...]:
-    """Return every port that the proxy will need and another program holds; another nginx is another program.
+def taken(rendering: Rendering, listeners: Sequence[Listener], master: int | None) -> tuple[Taken, ...]:
+    """Return every port that the proxy will need and another program holds; one more of its kind is another program.
 
     Args:
         rendering: what the proxy will listen on.
         listeners: who listens now.
-        nginx: the master process of the proxy, None where it is stopped.
+        master: the main process of the proxy, None where it is stopped.
     """
     needed = (*rendering.plain.expectations, *rendering.secure.expectations)
     found = []
     for listener in listeners:
         # Without root the owner may be hidden; then only the run itself can tell.
-        if not listener.process or listener.pid == nginx:
+        if not listener.process or listener.pid == master:
             continue
         collisions = [expectation for expectation in needed if collides(listener, expectation)]
         if collisions:
@@ -67,7 +68,7 @@ def taken(rendering: Rendering, listeners: Sequence[Listener], nginx: int | None
 def refuse_taken_ports(
     rendering: Rendering,
     listeners: Sequence[Listener],
-    nginx: int | None,
+    proxy: Proxy,
     answers: Answers,
     layout: Layout,
     others: Collection[int] = (),
@@ -77,11 +78,11 @@ def refuse_taken_ports(
     Raises:
         RefusedPlan: one does; all of them are named, and what can be done. Nothing is stopped for us.
     """
-    found = taken(rendering, listeners, nginx)
+    found = taken(rendering, listeners, proxy.pid)
     if found:
         one = len({each.holder.port for each in found}) == 1
         raise RefusedPlan(
-            f"{'; '.join(map(str, found))}. nginx needs {'it' if one else 'them'}",
+            f"{'; '.join(map(str, found))}. {proxy.title} needs {'it' if one else 'them'}",
             where="ports" if not one else f"port {found[0].holder.port}",
             next=" ".join(offers(found, answers, layout, others)),
         )

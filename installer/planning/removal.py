@@ -28,13 +28,13 @@ from palpo_installer.planning.inputs import look, missing_directories
 from palpo_installer.planning.removal_of_files import directories, emptied, files, joined
 from palpo_installer.planning.removal_of_lines import lines
 from palpo_installer.planning.removal_of_palpo import configuration, restarted
-from palpo_installer.planning.removal_of_services import forgotten_timer, withdrawn_nginx
+from palpo_installer.planning.removal_of_services import forgotten_timer, withdrawn_proxy
 from palpo_installer.planning.removal_of_settings import host_settings
 from palpo_installer.planning.scene import Scene, TakingUp, Way
 from palpo_installer.planning.traces import Trace
-from palpo_installer.proxies.nginx.activation import ActivateNginx
-from palpo_installer.proxies.nginx.configuration import ReadFile
-from palpo_installer.proxies.nginx.withdrawal import WithdrawNginx
+from palpo_installer.proxies.activation import ActivateProxy
+from palpo_installer.proxies.found import ReadFile
+from palpo_installer.proxies.withdrawal import WithdrawProxy
 
 Planner = Callable[[tuple[Trace, ...], Scene], Way]
 """Says how what these operations left is taken back."""
@@ -65,7 +65,7 @@ def nobody(scene: Scene, operations: tuple[AnyOperation, ...]) -> TakingUp:  # n
 
 
 WAYS: Mapping[type, Planner] = {
-    # Before the files that they include: nginx never reads a line that leads nowhere.
+    # Before the files that they include: a proxy never reads a line that leads nowhere.
     EditLines: lines,
     WriteFile: files,
     MakeLink: files,
@@ -88,11 +88,11 @@ WAYS: Mapping[type, Planner] = {
 
 ACTIVATIONS: Mapping[type, tuple[str, UpTaker]] = {
     ActivateTimer: ("no renewal of certificates any more", forgotten_timer),
-    ActivateNginx: ("nginx without our files", withdrawn_nginx),
+    ActivateProxy: ("the proxy without our files", withdrawn_proxy),
     RestartPalpo: ("Palpo's configuration", restarted),
     NoneType: ("files that no service has to take up", nobody),
     StopTimer: ("", nobody),
-    WithdrawNginx: ("", nobody),
+    WithdrawProxy: ("", nobody),
 }
 """The changes of a removal, in order: by how their files were taken up, a title and how that is taken back."""
 
@@ -185,7 +185,7 @@ def _forgotten(scene: Scene) -> str:
 
 
 def _rests_on(scene: Scene, changes: Iterable[Change]) -> tuple[ReadFile, ...]:
-    """Return the files that decided: nginx's, and those that go."""
+    """Return the files that decided: the proxies', and those that go."""
     paths = [
         each.path
         for change in changes
@@ -193,5 +193,4 @@ def _rests_on(scene: Scene, changes: Iterable[Change]) -> tuple[ReadFile, ...]:
         if isinstance(each, RemoveFile | PutBack | EditLines)
     ]
     going = [ReadFile(path, look(path).sha256) for path in paths if look(path).kind == "file"]
-    nginx = scene.facts.nginx
-    return tuple(dict.fromkeys((*(nginx.files if nginx else ()), *going)))
+    return tuple(dict.fromkeys((*(file for proxy in scene.facts.proxies for file in proxy.files), *going)))

@@ -10,8 +10,8 @@ from palpo_installer.operations.lines import EditLines, directive, holds
 from palpo_installer.planning.inputs import look
 from palpo_installer.planning.scene import Scene, Way
 from palpo_installer.planning.traces import Trace
-from palpo_installer.proxies.nginx.activation import ActivateNginx
-from palpo_installer.proxies.nginx.editability import uneditable
+from palpo_installer.proxies.activation import ActivateProxy
+from palpo_installer.proxies.editability import uneditable
 from palpo_installer.proxies.nginx.guests import included
 
 
@@ -36,7 +36,7 @@ def lines(traces: tuple[Trace, ...], scene: Scene) -> Way:
             told = f"the line without effect stays, and can go: {' '.join(there)} ({reason})"
             stays.append(Unchanged(str(path), told))
         else:
-            operations.append((ActivateNginx, EditLines(path, named, (), there, now.sha256)))
+            operations.append((ActivateProxy, EditLines(path, named, (), there, now.sha256)))
     return Way(tuple(operations), stays=tuple(stays))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,16 +15,18 @@ from palpo_installer.errors import RefusedPlan
 from palpo_installer.gates import markers
 from palpo_installer.operations.certificates import IssueSelfSigned, OrderCertificate, ProbeChallenge
 from palpo_installer.operations.files import RemoveFile
+from palpo_installer.operations.lines import EditLines
 from palpo_installer.planning.inputs import AS_IT_SHOULD_BE, MARKER, Inputs, link, missing_directories, write
 from palpo_installer.planning.ports import taken
 from palpo_installer.planning.security import Needs
 from palpo_installer.planning.sites import Sites
 from palpo_installer.planning.taking_over import FormerSite, former_sites
 from palpo_installer.probe import ask
+from palpo_installer.proxies.activation import ActivateProxy, activate
+from palpo_installer.proxies.adapter import Adapter
+from palpo_installer.proxies.adapters import adapter
 from palpo_installer.proxies.base import Expectation, Part, Rendering
-from palpo_installer.proxies.nginx.activation import ActivateNginx, activate_nginx
-from palpo_installer.proxies.nginx.configuration import Nginx
-from palpo_installer.proxies.nginx.rendering import render
+from palpo_installer.proxies.found import Proxy
 from palpo_installer.secret import Text
 from palpo_installer.site import Site
 
@@ -44,24 +47,30 @@ class Serving:
     site: Site
 
     @cached_property
-    def nginx(self) -> Nginx:
+    def proxy(self) -> Proxy:
         """The proxy.
 
         Raises:
             RefusedPlan: it is not installed, or parts of its configuration cannot be read.
         """
-        nginx = self.inputs.facts.nginx
-        if nginx is None:
-            raise RefusedPlan("nginx is not installed on this host", next="Install it, e.g.: apt-get install nginx")
-        for problem in nginx.problems:
+        kind = self.inputs.answers.proxy
+        proxy = self.inputs.facts.proxy(kind)
+        if proxy is None:
+            raise RefusedPlan(f"{kind} is not installed on this host", next=f"Install it, e.g.: apt-get install {kind}")
+        for problem in proxy.problems:
             if self._is_made_anew(problem.file):
                 continue
             raise RefusedPlan(
-                f"nginx's configuration cannot be read: {problem.message}",
+                f"{proxy.title}'s configuration cannot be read: {problem.message}",
                 where=f"{problem.file}:{problem.line}",
                 next="Correct this line, then plan again",
             )
-        return nginx
+        return proxy
+
+    @cached_property
+    def adapter(self) -> Adapter:
+        """The proxy as a plan uses it."""
+        return adapter(self.proxy)
 
     def _is_made_anew(self, path: Path) -> bool:
         """Return whether a file is ours, itself or its link, and is missing or given up as somebody edited it."""
@@ -80,11 +89,11 @@ class Serving:
         """The proxy's files, and what proves them.
 
         Where another program holds the port of plain HTTP, and neither an authority has to ask there nor another
-        site of nginx needs it, it is done without.
+        site of the proxy needs it, it is done without.
         """
         inputs, given_up = self.inputs, [block for each in self.former for block in each.blocks]
-        whole = render(self.site, self.nginx, inputs.facts.system, inputs.layout, self.certificates, given_up)
-        held = taken(replace(whole, secure=NONE), inputs.facts.listeners, self.nginx.pid)
+        whole = self.adapter.render(self.site, inputs.facts.system, inputs.layout, self.certificates, given_up)
+        held = taken(replace(whole, secure=NONE), inputs.facts.listeners, self.proxy.pid)
         asked = inputs.answers.certificates.method is Method.HTTP_01
         if not held or asked or inputs.layout.http_port in self.others_ports:
             return whole
@@ -100,7 +109,7 @@ class Serving:
         """
         if not self.inputs.answers.take_over:
             return ()
-        former = former_sites(self.inputs.host, self.site, self.nginx)
+        former = former_sites(self.inputs.host, self.site, self.adapter)
         both = next((each for each in former if each.plain and each.secure), None)
         if both is not None and any(isinstance(order, OrderCertificate) for order in self.due):
             raise RefusedPlan(
@@ -123,12 +132,13 @@ class Serving:
             (*plain.files, *secure.files),
             (*plain.links, *secure.links),
             (*plain.expectations, *secure.expectations),
+            (*plain.lines, *secure.lines),
         )
 
     @cached_property
     def sites(self) -> Sites:
         """What of it is in sites of somebody else's."""
-        return Sites(self.inputs, self.site, self.nginx)
+        return Sites(self.inputs, self.site, self.proxy)
 
     @property
     def needs(self) -> Needs:
@@ -171,9 +181,9 @@ class Serving:
             return (), ()
         removals = tuple(each.removal for each in self.former if each.plain)
         operations, unchanged = self._files(self.rendering.plain, removals)
-        if not operations and self.nginx.pid is not None and self._is_live(self.rendering.plain):
+        if not operations and self.proxy.pid is not None and self._is_live(self.rendering.plain):
             return (), unchanged
-        activation = self._activation(self.rendering.plain, enable=self.nginx.unit_enabled is False)
+        activation = self._activation(self.rendering.plain, enable=self.proxy.unit_enabled is False)
         return (Change(self.rendering.plain.title, operations, activation),), unchanged
 
     def guests(self) -> tuple[tuple[Change, ...], tuple[Unchanged, ...]]:
@@ -188,7 +198,7 @@ class Serving:
         left = (*unchanged, *kept, *sites.in_place())
         if not written and not changed and all(map(self._is_live, sites.parts)):
             return (), left
-        # Also where only a person can include the file: taken back, it is not to be served on from nginx's memory.
+        # Also where only a person can include the file: taken back, it is not to be served on from the proxy's memory.
         activation = replace(self._activation(whole, enable=False), start=False)
         return (Change(whole.title, (*written, *changed), activation),), left
 
@@ -211,7 +221,7 @@ class Serving:
                 yield ProbeChallenge(asked, tuple(sorted(places)), self.inputs.layout.webroot)
 
     def secure(self, *, started: bool) -> tuple[tuple[Change, ...], tuple[Unchanged, ...]]:
-        """Return the change of the TLS ports; ``started`` says whether an earlier change starts nginx."""
+        """Return the change of the TLS ports; ``started`` says whether an earlier change starts the proxy."""
         part = self.together or self.rendering.secure
         removals = tuple(each.removal for each in self.former if self.together or not each.plain)
         operations, unchanged = self._files(part, removals)
@@ -219,9 +229,9 @@ class Serving:
             # Who answers from now on and the lines that led elsewhere change places in one reload.
             changed, kept = self.sites.operations()
             operations, unchanged = (*operations, *changed), (*unchanged, *kept)
-        if not operations and not self.due and self.nginx.pid is not None and self._is_live(part):
+        if not operations and not self.due and self.proxy.pid is not None and self._is_live(part):
             return (), unchanged
-        activation = self._activation(part, enable=self.together is not None and self.nginx.unit_enabled is False)
+        activation = self._activation(part, enable=self.together is not None and self.proxy.unit_enabled is False)
         if started:
             activation = replace(activation, start=False)
         return (Change(part.title, operations, activation),), unchanged
@@ -230,7 +240,7 @@ class Serving:
         """Return whether every TLS socket shows what is configured and the certificate that is on disk."""
         return self._is_live(self.rendering.secure)
 
-    def renewal(self) -> ActivateNginx:
+    def renewal(self) -> ActivateProxy:
         """Return how renewed certificates are taken up."""
         part = self.rendering.secure
         return self._activation(replace(part, expectations=self._on_disk(part)), enable=False)
@@ -243,9 +253,21 @@ class Serving:
             *(link(self.inputs, each.path, each.target) for each in part.links),
         ]
         operations = tuple(each for each in wanted if not isinstance(each, Unchanged))
+        lines = (
+            EditLines(
+                each.path,
+                each.named,
+                each.add,
+                each.drop,
+                hashlib.sha256(self.inputs.host.read(each.path) or b"").hexdigest(),
+            )
+            for each in part.lines
+        )
         # Debian's sites-available may be missing where somebody made sites-enabled by hand.
         directories = missing_directories(each.path for each in operations)
-        return (*directories, *operations, *removals), tuple(each for each in wanted if isinstance(each, Unchanged))
+        return (*directories, *operations, *lines, *removals), tuple(
+            each for each in wanted if isinstance(each, Unchanged)
+        )
 
     def _is_live(self, part: Part) -> bool:
         """Return whether every socket shows what the files on disk ask for."""
@@ -262,7 +284,7 @@ class Serving:
         found = MARKER.search(self.inputs.host.text(edited[0].path) or "")
         return tuple(replace(e, marker=found[0] if found else "") for e in part.expectations)
 
-    def _activation(self, part: Part, *, enable: bool) -> ActivateNginx:
+    def _activation(self, part: Part, *, enable: bool) -> ActivateProxy:
         parts = (self.rendering.plain, self.rendering.secure)
         files = [file.path for each in parts for file in each.files]
         # Their files, and not what is expected of them: renewal goes on whatever becomes of somebody else's site.
@@ -270,7 +292,9 @@ class Serving:
         own = [*files, *(link.path for each in parts for link in each.links), *self._earlier()]
         own += [each.removal.path for each in self.former]
         hosts = {guest.name for guest in self.site.guests}
-        made = activate_nginx(self.nginx, self.inputs.facts.system, part.expectations, own, hosts, enable=enable)
+        made = activate(
+            self.proxy, self.adapter.service, self.inputs.facts.system, part.expectations, own, hosts, enable=enable
+        )
         edited = (path for path in files if self.inputs.edited(path) and not self.inputs.gives_up(str(path)))
         return replace(made, edited=tuple(edited))
 
@@ -278,15 +302,15 @@ class Serving:
     def others_ports(self) -> frozenset[int]:
         """The ports that other sites of the proxy need."""
         earlier = self._earlier()
-        others = (server for server in self.nginx.servers if server.file not in earlier)
+        others = (server for server in self.proxy.servers if server.file not in earlier)
         return frozenset(listen.port for server in others for listen in server.listens)
 
     def _earlier(self) -> tuple[Path, ...]:
-        """Return what earlier runs wrote and nginx reads."""
-        return tuple(file.path for file in self.nginx.files if str(file.path) in self.inputs.written)
+        """Return what earlier runs wrote and the proxy reads."""
+        return tuple(file.path for file in self.proxy.files if str(file.path) in self.inputs.written)
 
-    def remaining(self, changed: Sequence[Change]) -> ActivateNginx:
-        """Return how nginx takes up that some of its files are gone; ``changed`` is what was done to the TLS ports."""
+    def remaining(self, changed: Sequence[Change]) -> ActivateProxy:
+        """Return how the proxy takes up that some of its files are gone; ``changed`` is what the TLS ports got."""
         return self._activation(self.rendering.secure, enable=False) if changed else self.renewal()
 
 

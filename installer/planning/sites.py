@@ -17,6 +17,7 @@ from palpo_installer.planning.guests import Hosting
 from palpo_installer.planning.inputs import Inputs
 from palpo_installer.planning.lines import Lines
 from palpo_installer.proxies.base import Part
+from palpo_installer.proxies.found import Proxy
 from palpo_installer.proxies.nginx import guests, tree
 from palpo_installer.proxies.nginx.configuration import Nginx
 from palpo_installer.proxies.nginx.placement import place
@@ -30,12 +31,24 @@ class Sites:
     Attributes:
         inputs: what the plan is made from.
         site: what must be served.
-        nginx: the proxy.
+        proxy: the proxy.
     """
 
     inputs: Inputs
     site: Site
-    nginx: Nginx
+    proxy: Proxy
+
+    @property
+    def nginx(self) -> Nginx:
+        """The proxy, which has to be nginx.
+
+        Raises:
+            RefusedPlan: it is another one.
+        """
+        if not isinstance(self.proxy, Nginx):
+            what = f"this version adds no line to a site of {self.proxy.title}"
+            raise RefusedPlan(what, next="Choose base_domain = ours or elsewhere")
+        return self.proxy
 
     @cached_property
     def top(self) -> tree.Directive:
@@ -103,6 +116,8 @@ class Sites:
 
     def operations(self) -> tuple[tuple[AnyOperation, ...], tuple[Unchanged, ...]]:
         """Return what happens to lines, and then to files that none includes any more; and what stays of those."""
+        if not isinstance(self.proxy, Nginx):
+            return (), ()
         removals, kept = self.lines.removals()
         return (*self.lines.edits(), *removals), kept
 
@@ -125,18 +140,19 @@ class Sites:
 
     def _of_site(self, name: str) -> tuple[Certificate | None, str]:
         inputs = self.inputs
-        return of_site(self.nginx, inputs.facts.certificates, name, inputs.layout.https_port, inputs.now)
+        return of_site(self.proxy, inputs.facts.certificates, name, inputs.layout.https_port, inputs.now)
 
     def findings(self) -> Iterator[str]:
         """Yield what there is to know, and what is left to do there."""
         for hosting in self.hostings:
             yield from advice.findings(hosting)
-        yield from self.lines.findings()
+        if isinstance(self.proxy, Nginx):
+            yield from self.lines.findings()
         for name in self.site.borrowed:
             yield (
                 f"Port {self.inputs.answers.federation.port} shows the certificate of the site of {name}, "
-                f"{self.borrowed(name).chain}. Whoever renews it must reload nginx afterwards, as for the site itself; "
-                "palpo-installer renew reloads nginx too where it finds a newer one"
+                f"{self.borrowed(name).chain}. Whoever renews it must reload {self.proxy.title} afterwards, as for the "
+                f"site itself; palpo-installer renew reloads {self.proxy.title} too where it finds a newer one"
             )
 
 

@@ -1,6 +1,6 @@
 """Sites that the proxy has for our names, and that are switched off for ours where the person said so.
 
-The file that nginx includes is removed, itself or its link, in the same change as our file takes its place: a name
+The file that the proxy includes is removed, itself or its link, in the same change as our file takes its place: a name
 is never without a site, and a rollback brings the file back.
 """
 
@@ -8,18 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 from palpo_installer.errors import RefusedPlan
 from palpo_installer.host import Host
 from palpo_installer.operations.files import RemoveFile
 from palpo_installer.planning.inputs import look
-from palpo_installer.proxies.nginx.configuration import Listen, Nginx, ServerBlock
-from palpo_installer.proxies.nginx.editability import written_by
-from palpo_installer.proxies.nginx.neighbours import default_server
-from palpo_installer.proxies.nginx.placement import place
-from palpo_installer.proxies.nginx.sockets import Socket, is_tcp
+from palpo_installer.proxies.adapter import Adapter
+from palpo_installer.proxies.editability import written_by
+from palpo_installer.proxies.found import Listen, Proxy, ServerBlock
+from palpo_installer.proxies.neighbours import default_server
+from palpo_installer.proxies.sockets import Socket, is_tcp
 from palpo_installer.site import Site
 
 SOCKET_OPTIONS = {
@@ -31,7 +30,7 @@ SOCKET_OPTIONS = {
 
 @dataclass(frozen=True)
 class FormerSite:
-    """A file of nginx's configuration that is switched off.
+    """A file of the proxy's configuration that is switched off.
 
     Attributes:
         removal: what does it.
@@ -46,36 +45,35 @@ class FormerSite:
     secure: bool
 
 
-def colliding(site: Site, nginx: Nginx) -> tuple[ServerBlock, ...]:
+def colliding(site: Site, adapter: Adapter) -> tuple[ServerBlock, ...]:
     """Return somebody else's server blocks that have a name of ours on a port of ours."""
-    placement = place(nginx)
     wanted = {(host.name, host.port) for host in site.virtual_hosts}
     return tuple(
         block
-        for block in nginx.servers
-        if not placement.owns(block.file)
+        for block in adapter.proxy.servers
+        if not adapter.owns(block.file)
         and any((name.lower(), listen.port) in wanted for name in block.names for listen in block.listens)
     )
 
 
-def former_sites(host: Host, site: Site, nginx: Nginx) -> tuple[FormerSite, ...]:
+def former_sites(host: Host, site: Site, adapter: Adapter) -> tuple[FormerSite, ...]:
     """Return the files that must be switched off for a site.
 
     Raises:
         RefusedPlan: one of them cannot be, or serves something else as well, with file and line.
     """
-    files = dict.fromkeys(block.file for block in colliding(site, nginx))
-    blocks = {file: tuple(block for block in nginx.servers if block.file == file) for file in files}
-    left = tuple(block for block in nginx.servers if block.file not in files)
+    files = dict.fromkeys(block.file for block in colliding(site, adapter))
+    blocks = {file: tuple(block for block in adapter.proxy.servers if block.file == file) for file in files}
+    left = tuple(block for block in adapter.proxy.servers if block.file not in files)
     names = {virtual.name for virtual in site.virtual_hosts}
     for block in (block for there in blocks.values() for block in there):
         _refuse_other_names(block, names)
         _refuse_lost_options(block, left, site)
-    return tuple(_former(host, site, nginx, file, there) for file, there in blocks.items())
+    return tuple(_former(host, site, adapter, file, there) for file, there in blocks.items())
 
 
-def _former(host: Host, site: Site, nginx: Nginx, file: Path, blocks: tuple[ServerBlock, ...]) -> FormerSite:
-    _refuse_included_by_name(nginx, file)
+def _former(host: Host, site: Site, adapter: Adapter, file: Path, blocks: tuple[ServerBlock, ...]) -> FormerSite:
+    _refuse_included_by_name(adapter, file)
     _refuse_returning(host, file)
     now = look(file)
     ports = {listen.port for block in blocks for listen in block.listens}
@@ -111,14 +109,14 @@ def _refuse_lost_options(block: ServerBlock, left: Sequence[ServerBlock], site: 
                 )
 
 
-def _refuse_included_by_name(nginx: Nginx, file: Path) -> None:
-    """Refuse a file that nginx needs: it does not load without one that is included by its name."""
-    if not any(file.parent == each.directory and fnmatchcase(file.name, each.pattern) for each in nginx.includes):
+def _refuse_included_by_name(adapter: Adapter, file: Path) -> None:
+    """Refuse a file without which the proxy does not load its configuration."""
+    if not adapter.does_without(file):
         raise RefusedPlan(
-            "a site for one of our names stands in a file that nginx cannot do without",
+            f"a site for one of our names stands in a file that {adapter.proxy.title} cannot do without",
             where=str(file),
             next="Move its server block into a file of its own in "
-            f"{nginx.includes[-1].directory}, or remove it by hand; then plan again",
+            f"{adapter.room}, or remove it by hand; then plan again",
         )
 
 
@@ -135,7 +133,7 @@ def _refuse_returning(host: Host, file: Path) -> None:
         )
 
 
-def findings(former: Sequence[FormerSite], site: Site, nginx: Nginx) -> Iterator[str]:
+def findings(former: Sequence[FormerSite], site: Site, proxy: Proxy) -> Iterator[str]:
     """Yield what a person should know about the sites that go."""
     gone = {block for each in former for block in each.blocks}
     ours = {port for port, _ in site.ports}
@@ -143,12 +141,12 @@ def findings(former: Sequence[FormerSite], site: Site, nginx: Nginx) -> Iterator
         names = ", ".join(dict.fromkeys(name for block in each.blocks for name in block.names))
         yield f"{each.removal.path} is switched off: this installation answers for {names} instead"
         ports = dict.fromkeys(listen.port for block in each.blocks for listen in block.listens if listen.port)
-        closing = [str(port) for port in ports if port not in ours and not _others(nginx, gone, port)]
+        closing = [str(port) for port in ports if port not in ours and not _others(proxy, gone, port)]
         if closing:
             yield f"Nothing answers on port {', '.join(closing)} any more: only {each.removal.path} did"
     for socket in dict.fromkeys(_socket(listen) for block in gone for listen in block.listens if listen.port in ours):
-        before = default_server(nginx.servers, socket)
-        left = tuple(block for block in nginx.servers if block not in gone and socket in map(_socket, block.listens))
+        before = default_server(proxy.servers, socket)
+        left = tuple(block for block in proxy.servers if block not in gone and socket in map(_socket, block.listens))
         if before in gone:
             after = f"{left[0].file}:{left[0].line}" if left else "this installation"
             yield (
@@ -157,8 +155,8 @@ def findings(former: Sequence[FormerSite], site: Site, nginx: Nginx) -> Iterator
             )
 
 
-def _others(nginx: Nginx, gone: set[ServerBlock], port: int) -> bool:
-    return any(listen.port == port for block in nginx.servers if block not in gone for listen in block.listens)
+def _others(proxy: Proxy, gone: set[ServerBlock], port: int) -> bool:
+    return any(listen.port == port for block in proxy.servers if block not in gone for listen in block.listens)
 
 
 def _socket(listen: Listen) -> Socket:

@@ -1,9 +1,11 @@
-"""What a proxy adapter makes of a site: files, and what every bound address must then show."""
+"""What a proxy adapter makes of a site: files, lines, and what every bound address must then show."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+
+from palpo_installer.operations.lines import AddedLine
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,23 @@ class Link:
 
     path: Path
     target: str
+
+
+@dataclass(frozen=True)
+class Lines:
+    """What is missing of ours in a file that is and stays somebody else's, or stands there and must go.
+
+    Attributes:
+        path: the file itself, behind every link.
+        named: how the configuration names it; the same where no link leads to it.
+        add: the lines to add, in the order in which they come to stand.
+        drop: the directives of the lines to take out, as they stand there without indentation and comment.
+    """
+
+    path: Path
+    named: Path
+    add: tuple[AddedLine, ...]
+    drop: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -54,12 +73,15 @@ class Part:
         title: e.g. ``plain HTTP on port 80``.
         files: with their links.
         expectations: what proves it.
+        lines: in files of somebody else's, where the proxy reads no directory of files; empty where all is as it
+            should be.
     """
 
     title: str
     files: tuple[File, ...]
     links: tuple[Link, ...]
     expectations: tuple[Expectation, ...]
+    lines: tuple[Lines, ...] = ()
 
 
 @dataclass(frozen=True)

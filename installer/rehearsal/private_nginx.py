@@ -17,8 +17,9 @@ from palpo_installer.answers import CertificateFiles
 from palpo_installer.errors import HostError
 from palpo_installer.host import SEARCH_PATH
 from palpo_installer.proxies.base import File, Rendering
+from palpo_installer.proxies.control import Verdict
 from palpo_installer.proxies.nginx.configuration import IncludeDirectory, Nginx
-from palpo_installer.proxies.nginx.diagnosis import Verdict, verdict
+from palpo_installer.proxies.nginx.diagnosis import verdict
 from palpo_installer.proxies.nginx.locations import bare, quoted
 
 LOOPBACK = ("127.0.0.1", "::1")

@@ -22,8 +22,8 @@ from palpo_installer.layout import Layout
 from palpo_installer.naming import is_literal
 from palpo_installer.probe import Answer, ask
 from palpo_installer.proxies.base import Rendering
+from palpo_installer.proxies.control import Verdict
 from palpo_installer.proxies.nginx.configuration import Nginx
-from palpo_installer.proxies.nginx.diagnosis import Verdict
 from palpo_installer.proxies.nginx.guests import Leaflet, leaflet
 from palpo_installer.rehearsal.doors import Doors, MadeUpNames, PrivateTrust
 from palpo_installer.rehearsal.lines import Lines, first_line

@@ -24,7 +24,7 @@ from palpo_installer.host import Host
 from palpo_installer.layout import Layout
 from palpo_installer.operations.base import Json, Workbench
 from palpo_installer.operations.files import WriteFile
-from palpo_installer.proxies.nginx.configuration import ReadFile
+from palpo_installer.proxies.found import ReadFile
 from palpo_installer.secret import Secret, SecretReference, Text
 from tests.engine.runs import events, last_words, registered, writing
 

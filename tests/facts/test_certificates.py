@@ -8,7 +8,8 @@ import pytest
 from palpo_installer.facts.certificates import Certificate, parse, read
 from palpo_installer.host import Host
 from palpo_installer.layout import Layout
-from palpo_installer.proxies.nginx.configuration import Nginx, ServerBlock
+from palpo_installer.proxies.found import ServerBlock
+from palpo_installer.proxies.nginx.configuration import Nginx
 from tests.facts.made import START, certificate
 from tests.recorded import RecordedHost, Recording
 
@@ -20,13 +21,13 @@ def nginx(*pairs: tuple[str, str]) -> Nginx:
     names = tuple(zip(*pairs, strict=True)) or ((), ())
     site = ServerBlock((), (), names[0], Path("/etc/nginx/nginx.conf"), 7, names[1])
     main = Path("/etc/nginx/nginx.conf")
-    return Nginx(Path("/n"), (1, 22, 1), (), main, (), (site,), (), (), (), "", "", "", None, "", None)
+    return Nginx(Path("/n"), (1, 22, 1), main, (), (site,), (), (), "", "", "", None, "", None, (), ())
 
 
 def look(host: Host, server: Nginx | None = None) -> tuple[tuple[Certificate, ...], list[str]]:
     """Return the certificates and the sentences about what could not be read."""
     notes: list[str] = []
-    return read(host, server, notes.append), notes
+    return read(host, (server,) if server else (), notes.append), notes
 
 
 def test_a_certificate_says_names_issuer_and_validity() -> None:

@@ -30,9 +30,9 @@ from palpo_installer.operations.removing import KeepCopy, PutBack, RemoveDirecto
 from palpo_installer.operations.security import Withdraw
 from palpo_installer.operations.selinux import LabelPort, SetBoolean
 from palpo_installer.operations.ufw import AllowUfwPort
+from palpo_installer.proxies.activation import ActivateProxy
 from palpo_installer.proxies.base import Expectation
-from palpo_installer.proxies.nginx.activation import ActivateNginx
-from palpo_installer.proxies.nginx.withdrawal import WithdrawNginx
+from palpo_installer.proxies.withdrawal import WithdrawProxy
 from palpo_installer.secret import Text
 from palpo_installer.site import MARKER_HEADER
 
@@ -85,12 +85,12 @@ class Scene:
     @property
     def plain(self) -> Change:
         """The change of port 80, with little patience."""
-        return replace(self.change(ActivateNginx), activation=self._reload)
+        return replace(self.change(ActivateProxy), activation=self._reload)
 
     @property
-    def _reload(self) -> ActivateNginx:
-        found = self.change(ActivateNginx).activation
-        assert isinstance(found, ActivateNginx)
+    def _reload(self) -> ActivateProxy:
+        found = self.change(ActivateProxy).activation
+        assert isinstance(found, ActivateProxy)
         return replace(found, patience=4.0, limit=3.0)
 
     def nginx(self, *operations: AnyOperation) -> Change:
@@ -148,8 +148,9 @@ def _edit_lines(scene: Scene) -> tuple[Change, ...]:
 def _withdraw_nginx(scene: Scene) -> tuple[Change, ...]:
     """A site goes, while another one comes that somebody else has put there."""
     found = scene.plain.activation
-    assert isinstance(found, ActivateNginx)
-    activation = WithdrawNginx(
+    assert isinstance(found, ActivateProxy)
+    activation = WithdrawProxy(
+        proxy=found.proxy,
         service=found.service,
         error_log=found.error_log,
         expectations=(GONE,),
@@ -186,7 +187,7 @@ ROWS: Mapping[Kind, Callable[[Scene], tuple[Change, ...]]] = {
     ProbeChallenge: _with_an_order,
     OrderCertificate: _with_an_order,
     IssueSelfSigned: _self_signed,
-    ActivateNginx: lambda scene: (scene.nginx(),),
+    ActivateProxy: lambda scene: (scene.nginx(),),
     RestartPalpo: lambda scene: (scene.change(RestartPalpo), scene.nginx()),
     ActivateTimer: lambda scene: (scene.change(ActivateTimer), scene.nginx()),
     PutBack: _put_back,
@@ -195,7 +196,7 @@ ROWS: Mapping[Kind, Callable[[Scene], tuple[Change, ...]]] = {
     EditLines: _edit_lines,
     AllowUfwPort: lambda scene: (scene.nginx(AllowUfwPort(FURTHER_PORT)),),
     Withdraw: _withdraw,
-    WithdrawNginx: _withdraw_nginx,
+    WithdrawProxy: _withdraw_nginx,
     StopTimer: _stop_timer,
 }
 """Who runs the timers of the attacked host is cron; test_boot and test_uninstall have them with systemd."""

@@ -15,9 +15,11 @@ import psutil
 
 from palpo_installer.facts.system import System
 from palpo_installer.probe import Answer, Question, ask
+from palpo_installer.proxies.activation import ActivateProxy, activate
 from palpo_installer.proxies.base import Expectation
-from palpo_installer.proxies.nginx.activation import ActivateNginx, activate_nginx
-from palpo_installer.proxies.nginx.configuration import Listen, Nginx, ServerBlock
+from palpo_installer.proxies.found import Listen, ServerBlock
+from palpo_installer.proxies.nginx.configuration import Nginx
+from palpo_installer.proxies.nginx.process import service_of
 from palpo_installer.site import MARKER_HEADER, MARKER_PATH
 from tests.lab.running import until
 
@@ -115,11 +117,13 @@ class PrivateNginx:
         """Remove our file."""
         self.ours.unlink()
 
-    def activation(self, marker: str, *ports: int, start: bool = False) -> ActivateNginx:
+    def activation(self, marker: str, *ports: int, start: bool = False) -> ActivateProxy:
         """Return the activation of our file, with short limits."""
         chain = self.certificate(NAME)[0]
         expectations = [Expectation(LOOPBACK, port, True, NAME, marker, chain, False) for port in ports]
-        activation = activate_nginx(self._facts(start), SYSTEM, expectations, [self.ours], enable=True)
+        activation = activate(
+            self._facts(start), service_of(self._facts(start)), SYSTEM, expectations, [self.ours], enable=True
+        )
         return replace(activation, patience=4.0, limit=5.0)
 
     def _facts(self, stopped: bool) -> Nginx:

@@ -102,7 +102,7 @@ def test_every_attack_on_a_kind(attacked: ThrowAwayHost, tell: Tell, kind: str) 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["RemoveFile", "ConfigurePalpo", "ProbeChallenge", "EditLines", "WithdrawNginx"])
+@pytest.mark.parametrize("kind", ["RemoveFile", "ConfigurePalpo", "ProbeChallenge", "EditLines", "WithdrawProxy"])
 def test_killed_at_every_call(attacked: ThrowAwayHost, tell: Tell, kind: str) -> None:
     """SIGKILL at each single system call by which a run changes something, from the first to the last record."""
     (whole,) = attack(attacked, [(kind, "SIGHUP")])

@@ -13,7 +13,7 @@ import pytest
 
 from palpo_installer.errors import GateFailed, NotPutBack
 from palpo_installer.operations.base import Json, Workbench
-from palpo_installer.proxies.nginx.activation import ActivateNginx
+from palpo_installer.proxies.activation import ActivateProxy
 from palpo_installer.serialization import dump, load
 from tests.benches import Reports, workbench
 from tests.facts.made import certificate
@@ -51,9 +51,9 @@ def bench(tmp_path: Path, said: Reports) -> Workbench:
     return workbench(tmp_path / "host", reports=said)
 
 
-def prepared(activation: ActivateNginx, bench: Workbench) -> Json:
+def prepared(activation: ActivateProxy, bench: Workbench) -> Json:
     """Return what prepare records, as a killed engine would find it: through JSON."""
-    again = load(dump(activation), ActivateNginx)
+    again = load(dump(activation), ActivateProxy)
     assert again == activation
     recorded: Json = json.loads(json.dumps(again.prepare(bench)))
     return recorded

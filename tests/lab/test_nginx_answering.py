@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from palpo_installer.facts import Facts
+from palpo_installer.proxies.found import ServerBlock
 from palpo_installer.proxies.nginx.answering import answering
-from palpo_installer.proxies.nginx.configuration import ServerBlock
 from palpo_installer.serialization import load
 from tests.lab.hosts import ADDRESS4, ADDRESS6, ThrowAwayHost
 from tests.lab.running import require_programs

@@ -14,8 +14,8 @@ import pytest
 from palpo_installer.host import Host
 from palpo_installer.operations.lines import edited
 from palpo_installer.probe import Answer, Question, ask
+from palpo_installer.proxies.found import ServerBlock
 from palpo_installer.proxies.nginx.build import Build
-from palpo_installer.proxies.nginx.configuration import ServerBlock
 from palpo_installer.proxies.nginx.conflicts import Conflict, conflicts, guarded
 from palpo_installer.proxies.nginx.insertion import Insertion, line_of, place
 from palpo_installer.proxies.nginx.reading import parse

@@ -6,7 +6,7 @@ LOOK = (
     "import sys\n"
     "from pathlib import Path\n"
     "from palpo_installer.host import Host\n"
-    "from palpo_installer.proxies.nginx.editability import uneditable\n"
+    "from palpo_installer.proxies.editability import uneditable\n"
     "print(uneditable(Host(), Path(sys.argv[1])))\n"
 )
 

@@ -16,7 +16,7 @@ from palpo_installer.operations.files import MakeLink, RemoveFile, WriteFile
 from palpo_installer.plan import make
 from palpo_installer.planning.inputs import Inputs
 from palpo_installer.planning.leftovers import UNWANTED_EDIT, WITH_AN_EDIT
-from palpo_installer.proxies.nginx.activation import ActivateNginx
+from palpo_installer.proxies.activation import ActivateProxy
 from palpo_installer.secret import Text
 from tests.planning.made import again, carry_out, inputs_on, without_activations
 
@@ -78,4 +78,4 @@ def test_a_file_of_nginx_goes_after_its_link_and_nginx_is_told(inputs: Inputs) -
     written = {**inputs.written, str(available): former, str(enabled): MakeLink(enabled, str(available), "")}
     (change, _) = removing(make(replace(again(inputs), answers=inputs.answers, ours=ours, written=written)))
     assert [getattr(each, "path", None) for each in change.operations] == [enabled, available]
-    assert isinstance(change.activation, ActivateNginx)
+    assert isinstance(change.activation, ActivateProxy)

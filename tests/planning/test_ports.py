@@ -16,7 +16,7 @@ from palpo_installer.planning.ports import collides, refuse_taken_ports, taken
 from palpo_installer.proxies.base import Expectation, Part, Rendering
 from palpo_installer.questions import resolve
 from tests.planning.made import inputs_on
-from tests.situations import FEWEST, facts
+from tests.situations import FEWEST, facts, nginx_with
 
 NGINX = 612
 
@@ -44,7 +44,7 @@ def refuse(listeners: Sequence[Listener], **more: str) -> None:
     """Refuse what somebody holds, for answers with these changes."""
     raw = {**FEWEST, **{key.replace("_", ".", 1): value for key, value in more.items()}}
     answers = resolve(raw, facts(), Layout()).answers
-    refuse_taken_ports(RENDERING, listeners, NGINX, answers, Layout())
+    refuse_taken_ports(RENDERING, listeners, replace(nginx_with(), pid=NGINX), answers, Layout())
 
 
 @pytest.mark.parametrize(

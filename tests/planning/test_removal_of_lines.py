@@ -12,7 +12,7 @@ from palpo_installer.planning.inputs import Inputs
 from palpo_installer.planning.removal_of_lines import lines
 from palpo_installer.planning.scene import Scene
 from palpo_installer.planning.traces import Traces
-from palpo_installer.proxies.nginx.configuration import ReadFile
+from palpo_installer.proxies.found import ReadFile
 from tests.planning.made import inputs_on
 
 GUEST = Path("/etc/nginx/palpo-installer/example.com-443.conf")

@@ -10,7 +10,7 @@ import pytest
 
 from palpo_installer.answers import BaseDomain, Delegation
 from palpo_installer.layout import Layout
-from palpo_installer.proxies.nginx.configuration import Listen
+from palpo_installer.proxies.found import Listen
 from palpo_installer.questions import Situation, question_for
 from tests.situations import facts, nginx_with
 

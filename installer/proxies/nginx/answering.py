@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from palpo_installer.proxies.nginx.configuration import Listen, ServerBlock
+from palpo_installer.proxies.found import Listen, ServerBlock
 from palpo_installer.proxies.nginx.patterns import compiled
-from palpo_installer.proxies.nginx.sockets import Socket, is_tcp
+from palpo_installer.proxies.sockets import Socket, is_tcp
 
 
 class By(StrEnum):

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from palpo_installer.proxies.nginx.configuration import Listen, ServerBlock
+from palpo_installer.proxies.found import Listen, ServerBlock
 from palpo_installer.proxies.nginx.tree import Directive
 
 RESTRICTING = ("deny", "auth_basic", "auth_request", "internal")

@@ -4,94 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
-
-@dataclass(frozen=True)
-class Listen:
-    """One ``listen`` directive.
-
-    Attributes:
-        address: normalised: ``0.0.0.0``, ``::``, an IP address without brackets, or ``unix:/path``.
-        port: 80 where the directive gives none; 0 for a unix socket.
-        options: the words after the address, e.g. ``ssl``, ``http2``, ``default_server``, ``proxy_protocol``.
-        file: where it stands.
-        line: in that file, from 1.
-    """
-
-    address: str
-    port: int
-    options: tuple[str, ...]
-    file: Path
-    line: int
-
-
-@dataclass(frozen=True)
-class Location:
-    """One ``location`` directly in a server block.
-
-    Attributes:
-        modifier: ``=``, ``^~``, ``~``, ``~*``, ``@`` or empty.
-        path: the path, regular expression or name, without quotes.
-        file: where it stands.
-        line: in that file, from 1.
-    """
-
-    modifier: str
-    path: str
-    file: Path
-    line: int
-
-
-@dataclass(frozen=True)
-class Rule:
-    """A directive that decides over requests before, or in spite of, the locations of a server block.
-
-    Attributes:
-        name: e.g. ``return``, ``if``, ``deny``.
-        arguments: without quotes; those of ``if`` without its parentheses.
-        file: where it stands.
-        line: in that file, from 1.
-        block: what stands in an ``if``.
-    """
-
-    name: str
-    arguments: tuple[str, ...]
-    file: Path
-    line: int
-    block: tuple[Rule, ...] = ()
-
-    @property
-    def where(self) -> str:
-        """File and line."""
-        return f"{self.file}:{self.line}"
-
-    def __str__(self) -> str:
-        return " ".join((self.name, *self.arguments))
-
-
-@dataclass(frozen=True)
-class ServerBlock:
-    """One ``server`` block in ``http``.
-
-    Attributes:
-        names: its ``server_name`` values as written; empty means it answers only as a default.
-        listens: its ``listen`` directives; where it has none, nginx's default, with the block's own line.
-        certificates: the files of its ``ssl_certificate`` directives (its own or inherited).
-        file: where it begins.
-        line: in that file, from 1.
-        keys: the files of the ``ssl_certificate_key`` directives, in the order of ``certificates``.
-        locations: those directly in it, in reading order.
-        rules: what decides over its requests beside them, in reading order; what it inherits from ``http`` first.
-    """
-
-    names: tuple[str, ...]
-    listens: tuple[Listen, ...]
-    certificates: tuple[str, ...]
-    file: Path
-    line: int
-    keys: tuple[str, ...] = ()
-    locations: tuple[Location, ...] = ()
-    rules: tuple[Rule, ...] = ()
+from palpo_installer.proxies.found import Proxy
 
 
 @dataclass(frozen=True)
@@ -112,56 +27,16 @@ class IncludeDirectory:
 
 
 @dataclass(frozen=True)
-class ReadFile:
-    """A file that the facts were read from; ``sha256`` of its bytes."""
-
-    path: Path
-    sha256: str
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Something in the configuration that keeps it from being read."""
-
-    file: Path
-    line: int
-    message: str
-
-
-@dataclass(frozen=True)
-class Nginx:
-    """nginx as found.
+class Nginx(Proxy):
+    """nginx as found; its ``servers`` are the ``server`` blocks of ``http``, its ``streams`` those of ``stream``.
 
     Attributes:
-        binary: the program.
-        version: e.g. ``(1, 22, 1)``.
         modules: the ``--with-…`` words of its build options, e.g. ``http_v2_module``.
-        configuration: the main file.
-        files: every file of the configuration, in reading order.
-        servers: the ``server`` blocks of ``http``, in reading order.
-        streams: the ``listen`` directives of ``stream`` blocks.
         includes: the directories ``http`` includes, in order; our files go into the last one.
-        problems: why parts of it could not be read.
-        user: the account its workers run as.
-        error_log: the file of ``error_log``, empty where it is syslog, stderr or off.
-        pid_file: the file of ``pid``.
-        pid: of the running master process, None when nginx is stopped.
-        unit: the systemd unit it runs under, or would be started by; empty for none.
-        unit_enabled: whether that unit starts at boot; None where there is no unit.
     """
 
-    binary: Path
-    version: tuple[int, int, int]
+    kind: ClassVar[str] = "nginx"
+    title: ClassVar[str] = "nginx"
+
     modules: tuple[str, ...]
-    configuration: Path
-    files: tuple[ReadFile, ...]
-    servers: tuple[ServerBlock, ...]
-    streams: tuple[Listen, ...]
     includes: tuple[IncludeDirectory, ...]
-    problems: tuple[Problem, ...]
-    user: str
-    error_log: str
-    pid_file: str
-    pid: int | None
-    unit: str
-    unit_enabled: bool | None

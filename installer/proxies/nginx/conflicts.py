@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from palpo_installer.proxies.nginx.configuration import Location, Rule, ServerBlock
+from palpo_installer.proxies.found import Location, Rule, ServerBlock
 from palpo_installer.proxies.nginx.deciding import FOREIGN
 from palpo_installer.proxies.nginx.rewriting import Effect, effects, request
 from palpo_installer.site import (

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from palpo_installer.host import Host
 from palpo_installer.processes import consult
+from palpo_installer.proxies.found import Problem
 from palpo_installer.proxies.nginx import reading, tree
 from palpo_installer.proxies.nginx.blocks import Server, servers
 from palpo_installer.proxies.nginx.build import Build
-from palpo_installer.proxies.nginx.configuration import Problem
 from palpo_installer.proxies.nginx.tree import Directive
 
 MAIN = "/etc/nginx/nginx.conf"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from palpo_installer.proxies.nginx.configuration import Location, Rule
+from palpo_installer.proxies.found import Location, Rule
 from palpo_installer.proxies.nginx.rewriting import VARIABLE
 from palpo_installer.proxies.nginx.tree import Directive
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+import time
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from palpo_installer.facts import denials
 from palpo_installer.host import Command, Host
+from palpo_installer.proxies.control import Mark, Verdict
 from palpo_installer.services import QUICK, Service
 
 EMERGENCY = re.compile(r"\[emerg\] (?:\d+#\d+: )?(?P<message>.+)")
@@ -19,33 +20,6 @@ BIND = re.compile(r"bind\(\) to (?P<address>\S+):(?P<port>\d+) failed \(\d+: (?P
 GAVE_UP = "still could not bind()"
 TAIL = 256 * 1024
 """Bytes of new error log that are looked at, at most."""
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What ``nginx -t`` says.
-
-    Attributes:
-        loads: whether the configuration loads.
-        error: why not, in nginx's words.
-        file: where, None where nginx names no place.
-        line: in that file.
-        warnings: in order, a repeated one as often as it came.
-    """
-
-    loads: bool
-    error: str
-    file: Path | None
-    line: int
-    warnings: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Mark:
-    """A place in a log: the file's number and how long it was; both 0 where there was none."""
-
-    inode: int
-    size: int
 
 
 def dry_run(service: Service, limit: float) -> Command:
@@ -96,7 +70,8 @@ def new_conflicts(before: Sequence[str] | None, after: Sequence[str], names: Col
 def mark(host: Host, log: Path | None) -> Mark:
     """Return the present end of an error log."""
     status = host.status(log.resolve()) if log else None
-    return Mark(status.st_ino, status.st_size) if status else Mark(0, 0)
+    now = time.time()
+    return Mark(status.st_ino, status.st_size, now) if status else Mark(0, 0, now)
 
 
 def emergencies(host: Host, log: Path | None, since: Mark) -> tuple[str, ...]:

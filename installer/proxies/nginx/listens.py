@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from palpo_installer.errors import RefusedPlan
 from palpo_installer.facts.system import System
 from palpo_installer.layout import Layout
-from palpo_installer.proxies.nginx.configuration import Listen, Nginx, ServerBlock
+from palpo_installer.proxies.found import Listen, ServerBlock
+from palpo_installer.proxies.nginx.configuration import Nginx
 from palpo_installer.proxies.nginx.placement import Placement
-from palpo_installer.proxies.nginx.sockets import family, is_address, is_tcp
+from palpo_installer.proxies.sockets import family, is_address, is_tcp
 from palpo_installer.site import VirtualHost
 
 WILDCARDS = {4: "0.0.0.0", 6: "::"}  # noqa: S104

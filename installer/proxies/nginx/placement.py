@@ -8,7 +8,8 @@ from pathlib import Path
 
 from palpo_installer.errors import RefusedPlan
 from palpo_installer.proxies.base import File, Link
-from palpo_installer.proxies.nginx.configuration import IncludeDirectory, Nginx, ServerBlock
+from palpo_installer.proxies.found import ServerBlock
+from palpo_installer.proxies.nginx.configuration import IncludeDirectory, Nginx
 
 PLAIN = "zz-palpo-installer-http"
 SECURE = "zz-palpo-installer-tls"

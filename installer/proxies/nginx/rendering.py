@@ -13,8 +13,9 @@ from palpo_installer.facts.system import System
 from palpo_installer.layout import Layout
 from palpo_installer.proxies import templates
 from palpo_installer.proxies.base import Expectation, Part, Rendering
+from palpo_installer.proxies.found import ServerBlock
 from palpo_installer.proxies.nginx import locations
-from palpo_installer.proxies.nginx.configuration import Nginx, ServerBlock
+from palpo_installer.proxies.nginx.configuration import Nginx
 from palpo_installer.proxies.nginx.listens import (
     HTTP2_DIRECTIVE,
     Listening,
@@ -25,7 +26,7 @@ from palpo_installer.proxies.nginx.listens import (
 )
 from palpo_installer.proxies.nginx.names import refuse_taken_name, server_name
 from palpo_installer.proxies.nginx.placement import PLAIN, SECURE, Placement, place
-from palpo_installer.proxies.nginx.sockets import family
+from palpo_installer.proxies.sockets import family
 from palpo_installer.site import (
     AWAY,
     CHALLENGE_PATH,

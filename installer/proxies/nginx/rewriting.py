@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from palpo_installer.proxies.nginx.configuration import Rule
+from palpo_installer.proxies.found import Rule
 from palpo_installer.proxies.nginx.patterns import compiled
 
 VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")

@@ -14,7 +14,7 @@ from crossplane.analyzer import DIRECTIVES, NGX_CONF_BLOCK
 
 from palpo_installer.errors import HostError
 from palpo_installer.host import Host
-from palpo_installer.proxies.nginx.configuration import Problem, ReadFile
+from palpo_installer.proxies.found import Problem, ReadFile
 
 READ = frozenset(
     {"listen", "server_name", "ssl_certificate", "ssl_certificate_key", "include", "user", "pid", "error_log"}

@@ -10,16 +10,17 @@ import pytest
 from palpo_installer.errors import GateFailed, NotPutBack
 from palpo_installer.gates.markers import Former
 from palpo_installer.host import Host
+from palpo_installer.proxies.activation import ActivateProxy
 from palpo_installer.proxies.base import Expectation
-from palpo_installer.proxies.nginx.activation import ActivateNginx
-from palpo_installer.proxies.nginx.restoration import FRESH, Before
+from palpo_installer.proxies.restoration import FRESH, Before
 from palpo_installer.serialization import converter, dump, load
 from palpo_installer.services import Service
 from tests.benches import Reports, workbench
 from tests.scripted import ScriptedHost
 
 SERVICE = Service("nginx", "systemd", unit="nginx.service", argv=("/usr/sbin/nginx", "-c", "/etc/nginx/nginx.conf"))
-ACTIVATION = ActivateNginx(
+ACTIVATION = ActivateProxy(
+    proxy="nginx",
     service=SERVICE,
     error_log=None,
     expectations=(),
@@ -64,7 +65,7 @@ def test_it_shows_its_commands_with_their_limits() -> None:
 
 def test_it_goes_through_json() -> None:
     """The plan and its run may be two processes."""
-    assert load(dump(ACTIVATION), ActivateNginx) == ACTIVATION
+    assert load(dump(ACTIVATION), ActivateProxy) == ACTIVATION
 
 
 def test_a_stopped_nginx_is_not_tested_beforehand(tmp_path: Path) -> None:

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from palpo_installer.proxies.found import ServerBlock
 from palpo_installer.proxies.nginx.answering import By, answering
-from palpo_installer.proxies.nginx.configuration import ServerBlock
 from tests.proxies.nginx.sites import block
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from palpo_installer.proxies.nginx.configuration import Location, Rule, ServerBlock
+from palpo_installer.proxies.found import Location, Rule, ServerBlock
 from palpo_installer.proxies.nginx.conflicts import Conflict, conflicts
 from palpo_installer.proxies.nginx.rewriting import effects, request
 from palpo_installer.site import Challenge, Closed, FixedJson, Guest, Marker, Match, Scope

@@ -3,8 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from palpo_installer.host import Host
+from palpo_installer.proxies.found import Location, Rule, ServerBlock
 from palpo_installer.proxies.nginx.build import Build
-from palpo_installer.proxies.nginx.configuration import Location, Rule, ServerBlock
 from palpo_installer.proxies.nginx.reading import parse
 from palpo_installer.proxies.nginx.tree import load
 from palpo_installer.serialization import dump

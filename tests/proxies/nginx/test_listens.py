@@ -10,7 +10,8 @@ import pytest
 
 from palpo_installer.errors import RefusedPlan
 from palpo_installer.layout import Layout
-from palpo_installer.proxies.nginx.configuration import Nginx, ServerBlock
+from palpo_installer.proxies.found import ServerBlock
+from palpo_installer.proxies.nginx.configuration import Nginx
 from palpo_installer.proxies.nginx.listens import Neighbours, listenings, reached
 from tests.proxies.nginx.sites import HOST, NEIGHBOUR, block, direct, listen, nginx, rendered
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from palpo_installer.facts.system import System
 from palpo_installer.gates.neighbours import Neighbour
 from palpo_installer.proxies.base import Expectation
-from palpo_installer.proxies.nginx.configuration import ServerBlock
-from palpo_installer.proxies.nginx.sockets import Socket
+from palpo_installer.proxies.found import ServerBlock
+from palpo_installer.proxies.sockets import Socket
 
 MADE_UP = "palpo-installer-probe"
 UNKNOWN = f"{MADE_UP}.invalid"

@@ -11,15 +11,16 @@ from palpo_installer.errors import GateFailed
 from palpo_installer.gates.markers import Former
 from palpo_installer.host import Host
 from palpo_installer.proxies.base import Expectation
-from palpo_installer.proxies.nginx.restoration import Before
-from palpo_installer.proxies.nginx.withdrawal import WithdrawNginx
+from palpo_installer.proxies.restoration import Before
+from palpo_installer.proxies.withdrawal import WithdrawProxy
 from palpo_installer.serialization import converter, dump, load
 from tests.benches import workbench
 from tests.gates.servers import serving
 from tests.proxies.nginx.test_activation import RUNNING, SERVICE, STOPPED, host_that_says, verbs
 
 CLOSED = Expectation("127.0.0.1", 1, False, "example.com", "", None, False)
-WITHDRAWAL = WithdrawNginx(
+WITHDRAWAL = WithdrawProxy(
+    proxy="nginx",
     service=SERVICE,
     error_log=None,
     expectations=(CLOSED,),
@@ -47,7 +48,7 @@ def test_it_shows_what_is_closed_and_goes_through_json() -> None:
     assert "systemctl reload nginx.service (at most 30 seconds)" in shown.details
     assert "closed afterwards, as no other site uses it: port 1" in shown.details
     assert replace(WITHDRAWAL, stop=True, disable=True).describe(Host()).title == "Stop nginx"
-    assert load(dump(WITHDRAWAL), WithdrawNginx) == WITHDRAWAL
+    assert load(dump(WITHDRAWAL), WithdrawProxy) == WITHDRAWAL
 
 
 def test_a_running_nginx_is_tested_and_reloaded(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""How nginx goes on without our files, or stops again, and the proof that nothing of ours is served any more."""
+"""How a proxy goes on without our files, or stops again, and the proof that nothing of ours is served any more."""
 
 from __future__ import annotations
 
@@ -13,29 +13,32 @@ from palpo_installer.gates.neighbours import Neighbour, differences, in_short
 from palpo_installer.host import Host
 from palpo_installer.operations.base import Activation, Description, Json, Workbench
 from palpo_installer.proxies.base import Expectation
-from palpo_installer.proxies.nginx import diagnosis, process
-from palpo_installer.proxies.nginx.restoration import Before, Restoration, look
+from palpo_installer.proxies.control import Control
+from palpo_installer.proxies.controls import control
+from palpo_installer.proxies.restoration import Before, Restoration, look
 from palpo_installer.serialization import converter
 from palpo_installer.services import Service
 
 
 @dataclass(frozen=True)
-class WithdrawNginx(Activation):
-    """Lets nginx take up its configuration without our files, or stops it where it was stopped before them.
+class WithdrawProxy(Activation):
+    """Lets a proxy take up its configuration without our files, or stops it where it was stopped before them.
 
     Attributes:
-        service: nginx, as the facts saw it.
+        proxy: its kind.
+        service: the proxy, as the facts saw it.
         error_log: the file of its error log, None where it has none.
         expectations: every socket and name that the runs in force ever served.
-        alone: the addresses and ports of these that no other site of nginx has: they are to be closed.
+        alone: the addresses and ports of these that no other site of the proxy has: they are to be closed.
         neighbours: what must be answered as before.
         own: our files, for telling our errors from others'.
-        stop: whether nginx is stopped.
+        stop: whether the proxy is stopped.
         disable: whether its unit is kept from starting at boot.
         patience: seconds for our answers to go.
         limit: seconds for each command.
     """
 
+    proxy: str
     service: Service
     error_log: Path | None
     expectations: tuple[Expectation, ...]
@@ -47,16 +50,22 @@ class WithdrawNginx(Activation):
     patience: float = 15.0
     limit: float = 30.0
 
+    @property
+    def control(self) -> Control:
+        """How the proxy is controlled."""
+        return control(self.proxy)
+
     def describe(self, host: Host) -> Description:
         """Return how it shows itself."""
-        test, reload = diagnosis.dry_run(self.service, self.limit), services.reload_command(self.service, self.limit)
+        proxy = self.control
+        test, reload = proxy.dry_run(self.service, self.limit), proxy.reload(self.service, self.limit)
         commands = [] if self.stop else [test, reload]
         if self.disable:
             commands.append(services.disable_command(self.service.unit))
         sockets = {(e.address, e.port) for e in self.expectations}
         ports = ", ".join(sorted({str(port) for _, port in self.alone}, key=int))
         return Description(
-            title="Stop nginx" if self.stop else "Reload nginx",
+            title=f"{'Stop' if self.stop else 'Reload'} {proxy.title}",
             details=(
                 *(f"{command} (at most {command.timeout:g} seconds)" for command in commands),
                 f"proven by the marker, which must be gone from {len(sockets)} addresses and ports",
@@ -67,7 +76,7 @@ class WithdrawNginx(Activation):
 
     def prepare(self, bench: Workbench) -> Json:
         """Record what is served and what runs now; writes nothing."""
-        return look(self.service, self.expectations, self.neighbours, self.limit, bench)
+        return look(self.control, self.service, self.expectations, self.neighbours, self.limit, bench)
 
     def activate(self, bench: Workbench, before: Json) -> None:
         """Test and reload, or stop; then prove that nothing of ours is left, and that the neighbours are as before.
@@ -89,24 +98,24 @@ class WithdrawNginx(Activation):
         if different:
             raise GateFailed(
                 f"other sites answer differently: {in_short(different)}",
-                next="If their files were changed meanwhile, reload nginx first; then try again",
+                next=f"If their files were changed meanwhile, reload {self.control.title} first; then try again",
             )
 
     def _take_up(self, bench: Workbench, record: Before) -> None:
-        host, service = bench.host, record.service
+        host, service, title = bench.host, record.service, self.control.title
         if self.stop:
-            bench.report("stopping nginx, which was stopped before the first run")
+            bench.report(f"stopping {title}, which was stopped before the first run")
             services.stop(host, service)
             return
-        bench.report("testing nginx's configuration without our files")
-        verdict = diagnosis.examine(host, service, self.limit)
+        bench.report(f"testing {title}'s configuration without our files")
+        verdict = self.control.examine(host, service, self.limit)
         if not verdict.loads:
             raise GateFailed(
-                f"nginx's configuration does not load without our files: {verdict.error}",
+                f"{title}'s configuration does not load without our files: {verdict.error}",
                 where=f"{verdict.file}:{verdict.line}" if verdict.file else "",
-                next="nginx was left as it was. Correct this line, then try again",
+                next=f"{title} was left as it was. Correct this line, then try again",
             )
-        services.carry_out(host, service, services.reload_command(service, self.limit))
+        services.carry_out(host, service, self.control.reload(service, self.limit))
 
     def _prove(self, bench: Workbench, record: Before) -> None:
         """Wait until nothing of ours is served; a failure tells its cause before its symptom."""
@@ -115,7 +124,7 @@ class WithdrawNginx(Activation):
         try:
             markers.prove_gone(self.expectations, self._closed(record), until, bench)
         except GateFailed as unproven:
-            cause = process.trouble(bench.host, record.service) if record.running and not self.stop else ""
+            cause = self.control.trouble(bench.host, record.service) if record.running and not self.stop else ""
             what = f"{cause} ({unproven.what})" if cause else unproven.what
             raise GateFailed(what, where=unproven.where, next=unproven.next) from unproven
 
@@ -127,7 +136,7 @@ class WithdrawNginx(Activation):
         return tuple(place in self.alone and (place in ours or was) for place, was in zip(places, closed, strict=True))
 
     def restore(self, bench: Workbench, before: Json) -> None:
-        """After our files are back: let nginx serve them again, and prove it.
+        """After our files are back: let the proxy serve them again, and prove it.
 
         Raises:
             NotPutBack: the old answers do not come back, with the cause where it can be named.
@@ -139,4 +148,4 @@ class WithdrawNginx(Activation):
                 services.carry_out(bench.host, service, services.enable_command(service.unit))
         except HostError as error:
             raise NotPutBack(error.what, where=error.where, next=error.next) from error
-        Restoration(record, self.expectations, self.neighbours, self.patience, self.limit).carry_out(bench)
+        Restoration(self.proxy, record, self.expectations, self.neighbours, self.patience, self.limit).carry_out(bench)

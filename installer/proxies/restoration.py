@@ -1,4 +1,4 @@
-"""The way back: nginx takes up the files as they were before a change, or stops again."""
+"""The way back: a proxy takes up the files as they were before a change, or stops again."""
 
 from __future__ import annotations
 
@@ -23,12 +23,13 @@ from palpo_installer.gates.neighbours import (
 from palpo_installer.host import Host
 from palpo_installer.operations.base import Json, Workbench
 from palpo_installer.proxies.base import Expectation
-from palpo_installer.proxies.nginx import diagnosis, process
+from palpo_installer.proxies.control import Control
+from palpo_installer.proxies.controls import control
 from palpo_installer.serialization import converter
 from palpo_installer.services import Service
 
 FRESH = 6 * 3600.0
-"""Seconds after which others may have come to rely on an nginx that the run started."""
+"""Seconds after which others may have come to rely on a proxy that the run started."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +37,12 @@ class Before:
     """What is served and what runs before a change.
 
     Attributes:
-        service: nginx with the manager that it really runs under.
+        service: the proxy with the manager that it really runs under.
         running: whether it runs.
         failed: whether its unit failed.
         enabled: whether its unit starts at boot; None where no unit can say.
         pid_file: whether the file for its process number is there.
-        warnings: what ``nginx -t`` warns of; None where nginx is stopped, since the test would write files.
+        warnings: what its own test warns of; None where it is stopped, since the test may write files.
         sockets: what the change's own sockets answer, in the order of its expectations.
         neighbours: what the neighbours answer, in their order.
         at: when all this was seen, in seconds since 1970.
@@ -61,6 +62,7 @@ class Before:
 
 
 def look(
+    proxy: Control,
     configured: Service,
     expectations: Sequence[Expectation],
     neighbours: Sequence[Neighbour],
@@ -69,7 +71,7 @@ def look(
 ) -> Json:
     """Return, as the journal keeps it, what is served and what runs now; writes nothing."""
     host = bench.host
-    service = process.as_running(host, configured)
+    service = proxy.as_running(host, configured)
     running = services.is_active(host, service)
     bench.report(f"asking other sites ({len(neighbours)} requests), for the comparison afterwards")
     before = Before(
@@ -78,7 +80,7 @@ def look(
         failed=services.has_failed(host, service),
         enabled=services.is_enabled(host, service),
         pid_file=service.pid_file is not None and host.status(service.pid_file) is not None,
-        warnings=diagnosis.examine(host, service, limit).warnings if running else None,
+        warnings=proxy.examine(host, service, limit).warnings if running else None,
         sockets=markers.record(expectations, bench),
         neighbours=observe(neighbours, bench),
         at=time.time(),
@@ -89,16 +91,17 @@ def look(
 
 @dataclass(frozen=True)
 class Restoration:
-    """Brings nginx back to the files on disk, which are the earlier ones again, and proves the old answers.
+    """Brings a proxy back to the files on disk, which are the earlier ones again, and proves the old answers.
 
-    A running nginx is always reloaded, since an earlier reload may still be under way in its master. Where the
-    configuration does not load because of somebody else's error, nginx is left alone: that is no failure as long as
+    A running proxy is always reloaded, since an earlier reload may still be under way in its main process. Where the
+    configuration does not load because of somebody else's error, the proxy is left alone: that is no failure as long as
     it still serves what it served before. A wish to stop is not heard.
 
-    In a rollback a neighbour may have been changed meanwhile, and is compared with itself only. An nginx that was
+    In a rollback a neighbour may have been changed meanwhile, and is compared with itself only. A proxy that was
     stopped goes on in a rollback long after the run, since other sites may live on it by now.
 
     Attributes:
+        proxy: its kind.
         before: what is to come back.
         expectations: what the change showed.
         neighbours: what must be answered as before.
@@ -106,11 +109,17 @@ class Restoration:
         limit: seconds for each command.
     """
 
+    proxy: str
     before: Before
     expectations: tuple[Expectation, ...]
     neighbours: tuple[Neighbour, ...]
     patience: float
     limit: float
+
+    @property
+    def control(self) -> Control:
+        """How the proxy is controlled."""
+        return control(self.proxy)
 
     def carry_out(self, interruptible: Workbench) -> None:
         """Do it; right also where the change never became live, and a second time.
@@ -120,7 +129,7 @@ class Restoration:
         """
         bench = uninterrupted(interruptible)
         sockets, neighbours = self._wanted(bench)
-        trouble = ""
+        trouble, title = "", self.control.title
         try:
             if self._stays(bench.host):
                 trouble = self._take_up(bench)
@@ -128,10 +137,11 @@ class Restoration:
                 self._stop(bench)
             self._prove(bench, sockets, neighbours)
         except (GateFailed, HostError) as error:
-            what = f"{trouble}. nginx was left alone and goes on with the change: {error}" if trouble else str(error)
-            raise NotPutBack(what, where="nginx", next="The files are back; correct this, then reload nginx") from error
+            what = f"{trouble}. {title} was left alone and goes on with the change: {error}" if trouble else str(error)
+            cure = f"The files are back; correct this, then reload {title}"
+            raise NotPutBack(what, where=title, next=cure) from error
         if trouble:
-            bench.report(f"{trouble}; what nginx serves is what it served before")
+            bench.report(f"{trouble}; what {title} serves is what it served before")
 
     def _wanted(self, bench: Workbench) -> tuple[Sequence[markers.Former], Sequence[Observation]]:
         """Return what the sockets and the neighbours shall answer."""
@@ -144,19 +154,19 @@ class Restoration:
         return [socket.by_marker for socket in self.before.sockets], neighbours
 
     def _stays(self, host: Host) -> bool:
-        """Whether nginx shall run afterwards."""
+        """Whether the proxy shall run afterwards."""
         old = self.before.late and time.time() - self.before.at > FRESH
         return self.before.running or (old and services.is_active(host, self.before.service))
 
     def _stop(self, bench: Workbench) -> None:
         host, service = bench.host, self.before.service
-        bench.report("stopping nginx, which was stopped before")
+        bench.report(f"stopping {self.control.title}, which was stopped before")
         if services.is_active(host, service):
             services.stop(host, service)
         if services.has_failed(host, service) and not self.before.failed:
             services.forget_failure(host, service.unit)
         if not self.before.pid_file:
-            process.remove_empty_pid_file(host, service)
+            self.control.clear(host, service)
         self._disable(host)
 
     def _disable(self, host: Host) -> None:
@@ -165,27 +175,27 @@ class Restoration:
             services.carry_out(host, service, services.disable_command(service.unit))
 
     def _take_up(self, bench: Workbench) -> str:
-        """Let nginx take up the files on disk; return why it could not be told to, empty if it could."""
-        host, service = bench.host, self.before.service
+        """Let the proxy take up the files on disk; return why it could not be told to, empty if it could."""
+        host, service, title = bench.host, self.before.service, self.control.title
         if self.before.running:
             self._disable(host)
         try:
-            verdict = diagnosis.examine(host, service, self.limit)
+            verdict = self.control.examine(host, service, self.limit)
         except HostError as error:
-            return f"nginx's configuration cannot be tested ({error})"
+            return f"{title}'s configuration cannot be tested ({error})"
         if not verdict.loads:
             place = f"{verdict.file}:{verdict.line}: " if verdict.file else ""
             return f"the earlier configuration does not load any more, with our files back: {place}{verdict.error}"
         if not services.is_active(host, service):
-            bench.report("starting nginx, which was running before")
-            services.carry_out(host, service, services.start_command(service, self.limit))
+            bench.report(f"starting {title}, which was running before")
+            services.carry_out(host, service, self.control.start(service, self.limit))
             return ""
-        bench.report("reloading nginx with the files as they were")
+        bench.report(f"reloading {title} with the files as they were")
         try:
-            services.carry_out(host, service, services.reload_command(service, self.limit))
+            services.carry_out(host, service, self.control.reload(service, self.limit))
         except HostError as error:
-            process.hang_up(host, service)
-            return f"nginx could not be reloaded in the usual way ({error})"
+            self.control.hang_up(host, service)
+            return f"{title} could not be reloaded in the usual way ({error})"
         return ""
 
     def _prove(self, bench: Workbench, sockets: Sequence[markers.Former], neighbours: Sequence[Observation]) -> None:
@@ -207,7 +217,7 @@ class Restoration:
 
     def _opened_by_others(self, host: Host) -> Callable[[str, int], bool]:
         """Return what says whether another program listens at an address: that it is open is not ours to end."""
-        own = process.family(host, self.before.service)
+        own = self.control.family(host, self.before.service)
         found = {(socket.address, socket.port) for socket in host.listening() if socket.pid and socket.pid not in own}
         everywhere = ("0.0.0.0", "::")  # noqa: S104
         return lambda address, port: any((each, port) in found for each in (address, *everywhere))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 
-from palpo_installer.proxies.nginx.configuration import Listen
+from palpo_installer.proxies.found import Listen
 
 Socket = tuple[str, int]
 """An address and a port, as bound."""

@@ -1,7 +1,7 @@
-"""How nginx takes up a change, and the proof that it did.
+"""How a proxy takes up a change, and the proof that it did.
 
-``nginx -t`` and a reload can both succeed while nginx goes on with its old configuration: a port that another
-program holds is only found out by the master process, after the reload returned. See nginx, "Controlling nginx".
+A test of the configuration and a reload can both succeed while the proxy goes on with its old configuration: a port
+that another program holds is only found out by its main process, after the reload returned.
 """
 
 from __future__ import annotations
@@ -19,31 +19,34 @@ from palpo_installer.gates.neighbours import Neighbour, differences, in_short, o
 from palpo_installer.host import Host
 from palpo_installer.operations.base import Activation, Description, Json, Workbench
 from palpo_installer.proxies.base import Expectation
-from palpo_installer.proxies.nginx import diagnosis, process
-from palpo_installer.proxies.nginx.configuration import Nginx
-from palpo_installer.proxies.nginx.neighbours import neighbours
-from palpo_installer.proxies.nginx.restoration import Before, Restoration, look
+from palpo_installer.proxies.control import Control
+from palpo_installer.proxies.controls import control
+from palpo_installer.proxies.found import Proxy
+from palpo_installer.proxies.neighbours import neighbours
+from palpo_installer.proxies.restoration import Before, Restoration, look
 from palpo_installer.serialization import converter
 from palpo_installer.services import Service
 
 
 @dataclass(frozen=True)
-class ActivateNginx(Activation):
-    """Tests nginx's configuration, reloads or starts nginx, and proves what it serves.
+class ActivateProxy(Activation):
+    """Tests a proxy's configuration, reloads or starts the proxy, and proves what it serves.
 
     Attributes:
-        service: nginx, as the facts saw it.
+        proxy: its kind.
+        service: the proxy, as the facts saw it.
         error_log: the file of its error log, None where it has none.
         expectations: what the change must show.
         neighbours: what must be answered as before.
         own: our files, for telling our errors from others'.
-        start: whether nginx is stopped and the plan starts it.
+        start: whether the proxy is stopped and the plan starts it.
         enable: whether the plan makes its unit start at boot.
         patience: seconds for the right answers to come; nginx alone tries a taken port for 2.5.
         limit: seconds for each command.
         edited: those of our files that have somebody's edit in them.
     """
 
+    proxy: str
     service: Service
     error_log: Path | None
     expectations: tuple[Expectation, ...]
@@ -55,15 +58,21 @@ class ActivateNginx(Activation):
     limit: float = 30.0
     edited: tuple[Path, ...] = ()
 
+    @property
+    def control(self) -> Control:
+        """How the proxy is controlled."""
+        return control(self.proxy)
+
     def describe(self, host: Host) -> Description:
         """Return how it shows itself."""
-        take_up = services.start_command if self.start else services.reload_command
-        commands = [diagnosis.dry_run(self.service, self.limit), take_up(self.service, self.limit)]
+        proxy = self.control
+        take_up = proxy.start if self.start else proxy.reload
+        commands = [proxy.dry_run(self.service, self.limit), take_up(self.service, self.limit)]
         if self.enable and self.service.unit:
             commands.append(services.enable_command(self.service.unit))
         sockets = {(e.address, e.port) for e in self.expectations}
         return Description(
-            title="Start nginx" if self.start else "Reload nginx",
+            title=f"{'Start' if self.start else 'Reload'} {proxy.title}",
             details=(
                 *(f"{command} (at most {command.timeout:g} seconds)" for command in commands),
                 f"proven by the marker and the certificate on {len(sockets)} addresses and ports",
@@ -73,13 +82,13 @@ class ActivateNginx(Activation):
 
     def prepare(self, bench: Workbench) -> Json:
         """Record what is served and what runs now; writes nothing."""
-        return look(self.service, self.expectations, self.neighbours, self.limit, bench)
+        return look(self.control, self.service, self.expectations, self.neighbours, self.limit, bench)
 
     def activate(self, bench: Workbench, before: Json) -> None:
         """Test, reload or start, then prove marker, certificate and neighbours.
 
         Raises:
-            GateFailed: nginx does not answer as promised, with the cause where it can be named.
+            GateFailed: the proxy does not answer as promised, with the cause where it can be named.
             Interrupted: the run was asked to stop.
         """
         record = converter.structure(before, Before)
@@ -93,49 +102,51 @@ class ActivateNginx(Activation):
             raise GateFailed(error.what, where=error.where, next=error.next) from error
 
     def _test(self, bench: Workbench, record: Before) -> None:
-        bench.report("testing nginx's configuration")
-        verdict = diagnosis.examine(bench.host, record.service, self.limit)
+        title = self.control.title
+        bench.report(f"testing {title}'s configuration")
+        verdict = self.control.examine(bench.host, record.service, self.limit)
         if not verdict.loads:
             whose = "our own file" if verdict.file in self.own else "a file that is not ours"
             if verdict.file is not None and verdict.file.resolve() in {path.resolve() for path in self.edited}:
                 whose = "our own file with your edit in it, which may be why"
             raise GateFailed(
-                f"nginx's configuration does not load: {verdict.error}" + (f", in {whose}" if verdict.file else ""),
+                f"{title}'s configuration does not load: {verdict.error}" + (f", in {whose}" if verdict.file else ""),
                 where=f"{verdict.file}:{verdict.line}" if verdict.file else "",
-                next="nginx was left as it was. Correct this line, then try again",
+                next=f"{title} was left as it was. Correct this line, then try again",
             )
         names = {e.name for e in self.expectations}
-        conflicts = diagnosis.new_conflicts(record.warnings, verdict.warnings, names)
+        conflicts = self.control.conflicts(record.warnings, verdict.warnings, names)
         if conflicts:
             rivals = sorted({neighbour.site for neighbour in self.neighbours if neighbour.host in names})
             raise GateFailed(
-                f"another site of nginx has the same name: {'; '.join((*conflicts, *rivals))}",
-                next="nginx was left as it was. Remove the name from one of the two, then try again",
+                f"another site of {title} has the same name: {'; '.join((*conflicts, *rivals))}",
+                next=f"{title} was left as it was. Remove the name from one of the two, then try again",
             )
 
     def _take_up(self, bench: Workbench, record: Before) -> None:
         """Reload or start, and prove; a failure tells its cause before its symptom."""
-        host, service, since = bench.host, record.service, time.time()
-        log = diagnosis.mark(host, self.error_log)
+        host, service, proxy = bench.host, record.service, self.control
+        log = proxy.mark(host, self.error_log)
         running = services.is_active(host, service)
         if not running and not self.start:
-            raise GateFailed("nginx is not running, and the plan was made for a running one", next="Plan again")
-        command = (services.reload_command if running else services.start_command)(service, self.limit)
+            raise GateFailed(
+                f"{proxy.title} is not running, and the plan was made for a running one", next="Plan again"
+            )
+        if running and (hazard := proxy.hazard(host, service, {(e.address, e.port) for e in self.expectations})):
+            raise GateFailed(hazard, next=f"{proxy.title} was left as it was. Put this right, then try again")
+        command = (proxy.reload if running else proxy.start)(service, self.limit)
         bench.report(f"{command}, then asking every address and port")
 
         def check() -> None:
             bench.check()
-            if any(diagnosis.GAVE_UP in message for message in diagnosis.emergencies(host, self.error_log, log)):
-                raise GateFailed("nginx keeps its old configuration")
+            if proxy.gave_up(host, self.error_log, log):
+                raise GateFailed(f"{proxy.title} keeps its old configuration")
 
         try:
             services.carry_out(host, service, command)
             markers.prove(self.expectations, time.monotonic() + self.patience, replace(bench, check=check))
         except (GateFailed, HostError) as unproven:
-            messages = diagnosis.emergencies(host, self.error_log, log)
-            if not messages and service.manager == "systemd":
-                messages = diagnosis.journal_emergencies(host, service.unit, since)
-            cause = diagnosis.explain(host, messages) or process.trouble(host, service)
+            cause = proxy.cause(host, service, self.error_log, log)
             what = f"{cause} ({unproven.what})" if cause else unproven.what
             raise GateFailed(what, where=unproven.where, next=f"{unproven.next}{self._doubt}") from unproven
 
@@ -151,7 +162,7 @@ class ActivateNginx(Activation):
         if different:
             raise GateFailed(
                 f"other sites answer differently: {in_short(different)}",
-                next="If their files were changed meanwhile, reload nginx first; then try again",
+                next=f"If their files were changed meanwhile, reload {self.control.title} first; then try again",
             )
 
     def refresh(self, bench: Workbench, before: Json) -> Json:
@@ -166,34 +177,37 @@ class ActivateNginx(Activation):
             NotPutBack: the old answers do not come back, with the cause where it can be named.
         """
         record = converter.structure(before, Before)
-        Restoration(record, self.expectations, self.neighbours, self.patience, self.limit).carry_out(bench)
+        Restoration(self.proxy, record, self.expectations, self.neighbours, self.patience, self.limit).carry_out(bench)
 
 
-def activate_nginx(
-    nginx: Nginx,
+def activate(
+    proxy: Proxy,
+    service: Service,
     system: System,
     expectations: Sequence[Expectation],
     own: Sequence[Path],
     hosts: Collection[str] = (),
     *,
     enable: bool,
-) -> ActivateNginx:
-    """Return the activation of a change to an nginx as the facts saw it.
+) -> ActivateProxy:
+    """Return the activation of a change to a proxy as the facts saw it.
 
     Args:
-        nginx: as found.
+        proxy: as found.
+        service: the same as a service.
         system: for the addresses of this host.
         expectations: what the change must show.
         own: all our files in its configuration, old and new.
         hosts: the names whose sites take a line of ours.
         enable: whether its unit shall start at boot.
     """
-    return ActivateNginx(
-        service=process.service_of(nginx),
-        error_log=Path(nginx.error_log) if nginx.error_log else None,
+    return ActivateProxy(
+        proxy=proxy.kind,
+        service=service,
+        error_log=Path(proxy.error_log) if proxy.error_log else None,
         expectations=tuple(expectations),
-        neighbours=neighbours(nginx.servers, system, expectations, own, hosts),
+        neighbours=neighbours(proxy.servers, system, expectations, own, hosts),
         own=tuple(own),
-        start=nginx.pid is None,
+        start=proxy.pid is None,
         enable=enable,
     )

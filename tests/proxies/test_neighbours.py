@@ -7,8 +7,8 @@ import pytest
 from palpo_installer.facts.system import System
 from palpo_installer.gates.neighbours import Neighbour
 from palpo_installer.proxies.base import Expectation
-from palpo_installer.proxies.nginx.configuration import Listen, ServerBlock
-from palpo_installer.proxies.nginx.neighbours import UNKNOWN, default_server, examples, neighbours, served
+from palpo_installer.proxies.found import Listen, ServerBlock
+from palpo_installer.proxies.neighbours import UNKNOWN, default_server, examples, neighbours, served
 
 THEIRS = Path("/etc/nginx/sites-enabled/shop")
 OURS = Path("/etc/nginx/sites-enabled/zz-palpo")

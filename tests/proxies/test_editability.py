@@ -8,7 +8,7 @@ import pytest
 
 from palpo_installer.host import Host
 from palpo_installer.layout import Layout
-from palpo_installer.proxies.nginx.editability import uneditable, written_by
+from palpo_installer.proxies.editability import uneditable, written_by
 from tests.lab.running import require_root
 from tests.proxies.nginx.corpus import SHAPES
 

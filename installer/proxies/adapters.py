@@ -1,0 +1,22 @@
+"""The proxies of a host as a plan uses them."""
+
+from __future__ import annotations
+
+from palpo_installer.errors import RefusedPlan
+from palpo_installer.proxies.adapter import Adapter
+from palpo_installer.proxies.found import Proxy
+from palpo_installer.proxies.nginx.adapter import NginxAdapter
+from palpo_installer.proxies.nginx.configuration import Nginx
+
+
+def adapter(proxy: Proxy) -> Adapter:
+    """Return how a plan uses a proxy.
+
+    Raises:
+        RefusedPlan: this version cannot set it up.
+    """
+    match proxy:
+        case Nginx():
+            return NginxAdapter(proxy)
+        case _:
+            raise RefusedPlan(f"this version cannot set up {proxy.title}", next="Choose another proxy")

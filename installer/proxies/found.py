@@ -1,0 +1,154 @@
+"""What proxies are on this host, and what their configurations say, with file and line: alike for all of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+
+@dataclass(frozen=True)
+class Listen:
+    """One socket that something answers on, in the words of nginx: a ``listen`` directive.
+
+    The readers of other proxies say the same in these words, ``ssl`` for TLS above all.
+
+    Attributes:
+        address: normalised: ``0.0.0.0``, ``::``, an IP address without brackets, or ``unix:/path``.
+        port: 80 where the directive gives none; 0 for a unix socket.
+        options: the words after the address, e.g. ``ssl``, ``http2``, ``default_server``, ``proxy_protocol``.
+        file: where it stands.
+        line: in that file, from 1.
+    """
+
+    address: str
+    port: int
+    options: tuple[str, ...]
+    file: Path
+    line: int
+
+
+@dataclass(frozen=True)
+class Location:
+    """One ``location`` directly in a server block.
+
+    Attributes:
+        modifier: ``=``, ``^~``, ``~``, ``~*``, ``@`` or empty.
+        path: the path, regular expression or name, without quotes.
+        file: where it stands.
+        line: in that file, from 1.
+    """
+
+    modifier: str
+    path: str
+    file: Path
+    line: int
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A directive that decides over requests before, or in spite of, the locations of a server block.
+
+    Attributes:
+        name: e.g. ``return``, ``if``, ``deny``.
+        arguments: without quotes; those of ``if`` without its parentheses.
+        file: where it stands.
+        line: in that file, from 1.
+        block: what stands in an ``if``.
+    """
+
+    name: str
+    arguments: tuple[str, ...]
+    file: Path
+    line: int
+    block: tuple[Rule, ...] = ()
+
+    @property
+    def where(self) -> str:
+        """File and line."""
+        return f"{self.file}:{self.line}"
+
+    def __str__(self) -> str:
+        return " ".join((self.name, *self.arguments))
+
+
+@dataclass(frozen=True)
+class ServerBlock:
+    """What answers for some names on some sockets: a ``server`` block of nginx, and what is its like elsewhere.
+
+    Attributes:
+        names: its ``server_name`` values as written; empty means it answers only as a default.
+        listens: its ``listen`` directives; where it has none, nginx's default, with the block's own line.
+        certificates: the files of its ``ssl_certificate`` directives (its own or inherited).
+        file: where it begins.
+        line: in that file, from 1.
+        keys: the files of the ``ssl_certificate_key`` directives, in the order of ``certificates``.
+        locations: those directly in it, in reading order.
+        rules: what decides over its requests beside them, in reading order; what it inherits from ``http`` first.
+    """
+
+    names: tuple[str, ...]
+    listens: tuple[Listen, ...]
+    certificates: tuple[str, ...]
+    file: Path
+    line: int
+    keys: tuple[str, ...] = ()
+    locations: tuple[Location, ...] = ()
+    rules: tuple[Rule, ...] = ()
+
+
+@dataclass(frozen=True)
+class ReadFile:
+    """A file that the facts were read from; ``sha256`` of its bytes."""
+
+    path: Path
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something in the configuration that keeps it from being read."""
+
+    file: Path
+    line: int
+    message: str
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """A proxy as found.
+
+    Attributes:
+        kind: its word in the answer ``proxy.kind``.
+        title: what people call it.
+        binary: the program.
+        version: e.g. ``(1, 22, 1)``.
+        configuration: the main file.
+        files: every file of the configuration, in reading order.
+        servers: what answers for names, in reading order; whatever the proxy calls it.
+        streams: the sockets whose TCP or UDP is passed on unread.
+        problems: why parts of the configuration could not be read.
+        user: the account its workers run as.
+        error_log: the file of its error log, empty where it is syslog, stderr, a journal or off.
+        pid_file: the file with the number of its main process, empty for none.
+        pid: of the running main process, None when it is stopped.
+        unit: the systemd unit it runs under, or would be started by; empty for none.
+        unit_enabled: whether that unit starts at boot; None where there is no unit.
+    """
+
+    kind: ClassVar[str]
+    title: ClassVar[str]
+
+    binary: Path
+    version: tuple[int, int, int]
+    configuration: Path
+    files: tuple[ReadFile, ...]
+    servers: tuple[ServerBlock, ...]
+    streams: tuple[Listen, ...]
+    problems: tuple[Problem, ...]
+    user: str
+    error_log: str
+    pid_file: str
+    pid: int | None
+    unit: str
+    unit_enabled: bool | None

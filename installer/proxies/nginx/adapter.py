@@ -1,0 +1,64 @@
+"""nginx as a plan uses it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from palpo_installer.answers import CertificateFiles
+from palpo_installer.facts.system import System
+from palpo_installer.layout import Layout
+from palpo_installer.proxies.base import Rendering
+from palpo_installer.proxies.found import ServerBlock
+from palpo_installer.proxies.nginx import process, rendering
+from palpo_installer.proxies.nginx.configuration import Nginx
+from palpo_installer.proxies.nginx.placement import place
+from palpo_installer.services import Service
+from palpo_installer.site import Site
+
+
+@dataclass(frozen=True)
+class NginxAdapter:
+    """nginx as found."""
+
+    proxy: Nginx
+
+    @property
+    def service(self) -> Service:
+        """Its unit, or nginx itself where it has none."""
+        return process.service_of(self.proxy)
+
+    def render(
+        self,
+        site: Site,
+        system: System,
+        layout: Layout,
+        certificates: Mapping[str, CertificateFiles],
+        taken: Collection[ServerBlock] = (),
+    ) -> Rendering:
+        """Return both files.
+
+        Raises:
+            RefusedPlan: as ``rendering.render``.
+        """
+        return rendering.render(site, self.proxy, system, layout, certificates, taken)
+
+    def owns(self, file: Path) -> bool:
+        """Return whether a file is one of our two.
+
+        Raises:
+            RefusedPlan: ``http`` includes no directory.
+        """
+        return place(self.proxy).owns(file)
+
+    def does_without(self, file: Path) -> bool:
+        """Return whether a file is included by a pattern: nginx does not load without one that has a name."""
+        included = self.proxy.includes
+        return any(file.parent == each.directory and fnmatchcase(file.name, each.pattern) for each in included)
+
+    @property
+    def room(self) -> Path:
+        """The last directory that ``http`` includes."""
+        return place(self.proxy).included.directory
