@@ -32,6 +32,7 @@ from palpo_installer.host import Host
 from palpo_installer.proxies.apache.configuration import Apache
 from palpo_installer.proxies.caddy.configuration import Caddy
 from palpo_installer.proxies.found import Proxy
+from palpo_installer.proxies.haproxy import discovery as haproxy_discovery
 from palpo_installer.proxies.haproxy.configuration import HAProxy
 from palpo_installer.proxies.nginx import discovery
 from palpo_installer.proxies.nginx.configuration import Nginx
@@ -96,13 +97,15 @@ def gather(host: Host, names: tuple[str, ...] = ()) -> Facts:
     listening = listeners.read(host, running, boxes, note)
     owners = frozenset(each.pid for each in listening if each.pid is not None)
     nginx = discovery.read(host, running, owners, note)
+    haproxy = haproxy_discovery.read(host, running, owners, note)
     palpo = palpo_search.read(host, running, boxes, listening)
     base = system.read(host, running)
-    proxies = tuple(each for each in (nginx,) if each is not None)
+    proxies = tuple(each for each in (nginx, haproxy) if each is not None)
     return Facts(
         system=base,
         listeners=listening,
         nginx=nginx,
+        haproxy=haproxy,
         palpo=palpo,
         certificates=certificates.read(host, proxies, note),
         names=dns.read(host, names),
