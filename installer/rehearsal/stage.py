@@ -24,7 +24,8 @@ from palpo_installer.probe import Answer, ask
 from palpo_installer.proxies.base import Rendering
 from palpo_installer.proxies.control import Verdict
 from palpo_installer.proxies.nginx.configuration import Nginx
-from palpo_installer.proxies.nginx.guests import Leaflet, leaflet
+from palpo_installer.proxies.nginx.guests import leaflet
+from palpo_installer.proxies.virtual_hosts import Leaflet
 from palpo_installer.rehearsal.doors import Doors, MadeUpNames, PrivateTrust
 from palpo_installer.rehearsal.lines import Lines, first_line
 from palpo_installer.rehearsal.private_nginx import PrivateNginx, Visited, has_ended, open_sockets, usable_addresses

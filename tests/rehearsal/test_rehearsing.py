@@ -17,8 +17,9 @@ from palpo_installer.answers import Answers, BaseCertificate, BaseDomain, Delega
 from palpo_installer.errors import HostError, Interrupted, RefusedPlan
 from palpo_installer.layout import Layout
 from palpo_installer.proxies.nginx.configuration import Nginx
-from palpo_installer.proxies.nginx.guests import Leaflet, leaflet
+from palpo_installer.proxies.nginx.guests import leaflet
 from palpo_installer.proxies.nginx.rendering import render
+from palpo_installer.proxies.virtual_hosts import Leaflet
 from palpo_installer.rehearsal import private_nginx, rehearse
 from palpo_installer.rehearsal.stage import staged
 from palpo_installer.site import Guest
