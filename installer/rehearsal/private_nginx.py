@@ -15,12 +15,13 @@ from pathlib import Path
 from palpo_installer.answers import Address
 from palpo_installer.proxies.base import Rendering
 from palpo_installer.proxies.control import Verdict
+from palpo_installer.proxies.nginx import guests
 from palpo_installer.proxies.nginx.configuration import IncludeDirectory, Nginx
 from palpo_installer.proxies.nginx.diagnosis import verdict
-from palpo_installer.proxies.nginx.guests import leaflet
 from palpo_installer.proxies.nginx.locations import bare, quoted
+from palpo_installer.proxies.virtual_hosts import Leaflet
 from palpo_installer.rehearsal import program
-from palpo_installer.rehearsal.private_proxy import Leaf, Surroundings, Visited
+from palpo_installer.rehearsal.private_proxy import Surroundings, Visited
 from palpo_installer.rehearsal.sockets import listening, on_one_port
 from palpo_installer.site import Guest
 
@@ -120,14 +121,13 @@ class PrivateNginx:
         """
         return on_one_port(addresses, listening)
 
-    def leaf(self, guest: Guest) -> Leaf:
+    def leaflet(self, guest: Guest) -> Leaflet:
         """Return the file that a site includes.
 
         Raises:
             RefusedPlan: a word of it cannot be written in nginx's language.
         """
-        made = leaflet(guest, self.directory / "guests", self.facts)
-        return Leaf(guest, made.file, made.marker)
+        return guests.leaflet(guest, self.directory / "guests", self.facts)
 
     def write(self, rendering: Rendering, around: Surroundings) -> None:
         """Write our files, and a main file that includes them beside the other sites."""
@@ -176,7 +176,7 @@ class PrivateNginx:
 
 def _host(site: Visited, addresses: Sequence[str]) -> str:
     """Write what a site includes, and return the site."""
-    file = site.leaf.file
+    file = site.leaflet.file
     file.path.parent.mkdir(exist_ok=True)
     file.path.write_text(file.text)
     tls = " ssl" if site.tls else ""

@@ -10,25 +10,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from palpo_installer.answers import CertificateFiles
-from palpo_installer.proxies.base import File, Rendering
+from palpo_installer.proxies.base import Rendering
 from palpo_installer.proxies.control import Verdict
 from palpo_installer.proxies.found import Proxy
+from palpo_installer.proxies.virtual_hosts import Leaflet
 from palpo_installer.site import Guest
-
-
-@dataclass(frozen=True)
-class Leaf:
-    """What goes into a site that is somebody else's.
-
-    Attributes:
-        guest: what it answers, and for whom.
-        file: where it lies, and what stands in it.
-        marker: what its own marker shows.
-    """
-
-    guest: Guest
-    file: File
-    marker: str
 
 
 @dataclass(frozen=True)
@@ -40,14 +26,14 @@ class Visited:
         port: where it answers, as it is open here.
         tls: whether with TLS.
         certificate: what it shows.
-        leaf: what it takes from us.
+        leaflet: what it takes from us.
     """
 
     name: str
     port: int
     tls: bool
     certificate: CertificateFiles
-    leaf: Leaf
+    leaflet: Leaflet
 
 
 @dataclass(frozen=True)
@@ -86,7 +72,7 @@ class PrivateProxy(Protocol):
             HostError: there is none.
         """
 
-    def leaf(self, guest: Guest) -> Leaf | None:
+    def leaflet(self, guest: Guest) -> Leaflet | None:
         """Return what goes into somebody else's site, None where nothing does by itself.
 
         Raises:

@@ -166,8 +166,8 @@ def _visited(
 ) -> Iterator[Visited]:
     """Yield the made-up sites that stand for those of the host, as far as a site takes something of ours by itself."""
     for guest in wanted.guests:
-        if (leaf := prepared.leaf(guest)) is not None:
-            yield Visited(guest.name, doors.ports[guest.port], guest.tls, files[guest.name], leaf)
+        if (leaflet := prepared.leaflet(guest)) is not None:
+            yield Visited(guest.name, doors.ports[guest.port], guest.tls, files[guest.name], leaflet)
 
 
 def _behind(answers: Answers, homeserver: Recorder, media: Recorder) -> Answers:

@@ -17,7 +17,8 @@ from palpo_installer.answers import Answers, BaseCertificate, BaseDomain, Delega
 from palpo_installer.errors import HostError, Interrupted, RefusedPlan
 from palpo_installer.layout import Layout
 from palpo_installer.proxies.nginx.configuration import Nginx
-from palpo_installer.proxies.nginx.guests import Leaflet, leaflet
+from palpo_installer.proxies.nginx.guests import leaflet
+from palpo_installer.proxies.virtual_hosts import Leaflet
 from palpo_installer.rehearsal import program, rehearse
 from palpo_installer.rehearsal.stage import as_planned, staged
 from palpo_installer.site import Guest
@@ -234,7 +235,7 @@ def test_a_fault_in_what_goes_into_a_site_is_seen(fault: str, monkeypatch: pytes
         made = leaflet(guest, directory, found)
         return replace(made, file=replace(made.file, text=made.file.text.replace(fault, "")))
 
-    monkeypatch.setattr("palpo_installer.rehearsal.private_nginx.leaflet", broken)
+    monkeypatch.setattr("palpo_installer.proxies.nginx.guests.leaflet", broken)
     report = rehearse(visiting(Delegation.SRV, BaseCertificate.ORDERED), nginx(), Layout())
     assert report.failures
     assert {check.subject for check in report.failures} <= {"example.com:80", "example.com:443"}
