@@ -13,6 +13,7 @@ from palpo_installer.facts.matrix import Matrix, Told
 from palpo_installer.facts.palpo import PalpoConfiguration
 from palpo_installer.proxies.nginx.answering import Answering, By, answering, speaks_tls
 from palpo_installer.questions import readers
+from palpo_installer.questions.proxies import is_open, proxies_now, proxy_default
 from palpo_installer.questions.question import Choice, Kind, Question, Situation
 
 FEDERATION_PORT = 8448
@@ -301,7 +302,9 @@ NAMES = (
         help="The one that answers on ports 80 and 443 now, or shall.",
         kind=Kind.CHOICE,
         read=readers.one_of(("nginx", "apache", "caddy", "haproxy", "relayd", "traefik", "kubernetes")),
-        default=lambda _: "nginx",
+        default=proxy_default,
+        now=proxies_now,
+        open=is_open,
         choices=(
             Choice("nginx", "nginx"),
             Choice("apache", "Apache HTTP Server"),
