@@ -20,35 +20,12 @@ MAP = re.compile(r"map(?:_str|_dom|_end|_beg)?\((?P<file>[^,)]+)")
 HOST_NAME = re.compile(r"\.?(?:[a-z0-9_*-]+\.)*[a-z0-9_-]+", re.IGNORECASE)
 ANYWHERE = "0.0.0.0"  # noqa: S104 - what a bind says, not what we bind to
 ON = {"ssl": "ssl", "accept-proxy": "proxy_protocol", "transparent": "transparent"}
-ONE_WORD = frozenset(
-    [
-        "accept-proxy",
-        "allow-0rtt",
-        "defer-accept",
-        "force-sslv3",
-        "force-tlsv10",
-        "force-tlsv11",
-        "force-tlsv12",
-        "force-tlsv13",
-        "generate-certificates",
-        "no-alpn",
-        "no-ca-names",
-        "no-sslv3",
-        "no-strict-sni",
-        "no-tls-tickets",
-        "no-tlsv10",
-        "no-tlsv11",
-        "no-tlsv12",
-        "no-tlsv13",
-        "prefer-client-ciphers",
-        "ssl",
-        "strict-sni",
-        "tfo",
-        "transparent",
-        "v4v6",
-        "v6only",
-    ]
+_WORDS = (
+    "accept-proxy allow-0rtt defer-accept force-sslv3 force-tlsv10 force-tlsv11 force-tlsv12 force-tlsv13 "
+    "generate-certificates no-alpn no-ca-names no-sslv3 no-strict-sni no-tls-tickets no-tlsv10 no-tlsv11 no-tlsv12 "
+    "no-tlsv13 prefer-client-ciphers ssl strict-sni tfo transparent v4v6 v6only"
 )
+ONE_WORD = frozenset(_WORDS.split())
 """Parameters of ``bind`` that take no value (manual, "Bind options")."""
 
 

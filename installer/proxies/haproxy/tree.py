@@ -11,30 +11,11 @@ from palpo_installer.host import Host
 from palpo_installer.proxies.found import Problem, ReadFile
 from palpo_installer.proxies.haproxy.configuration import Directive, Section
 
-KINDS = frozenset(
-    [
-        "acme",
-        "backend",
-        "cache",
-        "crt-store",
-        "defaults",
-        "dynamic-update",
-        "fcgi-app",
-        "frontend",
-        "global",
-        "http-errors",
-        "listen",
-        "log-forward",
-        "log-profile",
-        "mailers",
-        "peers",
-        "program",
-        "resolvers",
-        "ring",
-        "traces",
-        "userlist",
-    ]
+_WORDS = (
+    "acme backend cache crt-store defaults dynamic-update fcgi-app frontend global http-errors listen log-forward "
+    "log-profile mailers peers program resolvers ring traces userlist"
 )
+KINDS = frozenset(_WORDS.split())
 """The words that begin a section."""
 
 

@@ -124,7 +124,8 @@ def test_runtime_sockets_and_global_values() -> None:
 
 def test_a_command_line_tells_what_is_loaded() -> None:
     """An -f takes all words up to the next option, and what a reload adds does not matter."""
-    command = ["/usr/sbin/haproxy", "-sf", "7", "-x", "sockpair@5", "-Ws", "-f", "/a.cfg", "/b.d", "-f", "/c.cfg", "-p", "/run/p"]
+    given = "-sf 7 -x sockpair@5 -Ws -f /a.cfg /b.d -f /c.cfg -p /run/p"
+    command = ["/usr/sbin/haproxy", *given.split()]
     assert loaded(command) == ("/a.cfg", "/b.d", "/c.cfg")
     assert option(command, "-p") == "/run/p"
     assert is_master(command)
