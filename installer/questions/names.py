@@ -16,6 +16,7 @@ from palpo_installer.proxies.answering import Answering, By
 from palpo_installer.proxies.found import Proxy
 from palpo_installer.proxies.who_answers import answering
 from palpo_installer.questions import readers
+from palpo_installer.questions.proxies import is_open, proxies_now, proxy_default
 from palpo_installer.questions.question import Choice, Kind, Question, Situation
 
 FEDERATION_PORT = 8448
@@ -315,7 +316,9 @@ NAMES = (
         help="The one that answers on ports 80 and 443 now, or shall.",
         kind=Kind.CHOICE,
         read=readers.one_of(("nginx", "apache", "caddy", "haproxy", "relayd", "traefik", "kubernetes")),
-        default=lambda _: "nginx",
+        default=proxy_default,
+        now=proxies_now,
+        open=is_open,
         choices=(
             Choice("nginx", "nginx"),
             Choice("apache", "Apache HTTP Server"),
