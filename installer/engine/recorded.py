@@ -9,7 +9,7 @@ from palpo_installer.changes import AnyActivation, AnyOperation
 from palpo_installer.engine.history import COPIES, ORIGINALS, PastRun, effective, plan_of, runs
 from palpo_installer.engine.journal import Progress, progress, read
 from palpo_installer.engine.run import activation
-from palpo_installer.errors import RefusedPlan
+from palpo_installer.errors import HostError, RefusedPlan
 from palpo_installer.layout import Layout
 from palpo_installer.operations.base import Json
 from palpo_installer.planning.traces import Taken, Trace, Traces
@@ -66,3 +66,11 @@ def _activations(run: PastRun, done: Progress) -> Iterator[Taken]:
             yield Taken(run.id, run.began, new, cast("Json", found["new"]))
         else:
             yield Taken(run.id, run.began, change.activation, found)
+
+
+def known_traces(layout: Layout) -> Traces:
+    """Return what the runs in force did, nothing where one of them is of another version and cannot be read."""
+    try:
+        return traces(layout)
+    except (RefusedPlan, HostError):
+        return Traces()

@@ -13,18 +13,22 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import cast
 
 from palpo_installer import services
 from palpo_installer.errors import GateFailed, HostError, NotPutBack
-from palpo_installer.gates.markers import Former
+from palpo_installer.gates import markers
 from palpo_installer.host import Host
 from palpo_installer.operations.base import Activation, Description, Json, Workbench
+from palpo_installer.probe import ask
 from palpo_installer.proxies.activation import ActivateProxy
+from palpo_installer.proxies.base import Expectation
 from palpo_installer.proxies.restoration import Before
 from palpo_installer.proxies.withdrawal import WithdrawProxy
 from palpo_installer.serialization import converter
+from palpo_installer.site import MARKER_HEADER
 
 PAUSE = 0.01
 """Seconds between two looks whether a socket is free: each is a part of the time without an answer."""
@@ -58,15 +62,7 @@ class HandOver(Activation):
 
     def prepare(self, bench: Workbench) -> Json:
         """Record what both serve now; writes nothing."""
-        new = converter.structure(self.new.prepare(bench), Before)
-        places = {(e.address, e.port) for e in self.old.expectations}
-        # The old one answers there: what is back when the new one has left is for the old one's record to say.
-        sockets = (
-            Former("", None, silent=False) if (e.address, e.port) in places else was
-            for e, was in zip(self.new.expectations, new.sockets, strict=True)
-        )
-        record = replace(new, sockets=tuple(sockets))
-        return {"old": self.old.prepare(bench), "new": converter.unstructure(record)}
+        return {"old": self.old.prepare(bench), "new": self.new.prepare(bench)}
 
     def activate(self, bench: Workbench, before: Json) -> None:
         """Try both configurations, change over, and prove it.
@@ -134,15 +130,34 @@ class HandOver(Activation):
         """
         old, new = _parts(before)
         failed: list[NotPutBack] = []
-        for part, record in ((self.new, new), (self.old, old)):
+        for restore in (partial(self._take_back, bench, new), partial(self.old.restore, bench, old)):
             try:
-                part.restore(bench, record)
+                restore()
             except NotPutBack as error:
                 failed.append(error)
         if failed:
-            raise NotPutBack(
-                "; ".join(error.what for error in failed), where=failed[0].where, next=failed[0].next
-            ) from failed[0]
+            what = "; ".join(error.what for error in failed)
+            raise NotPutBack(what, where=failed[0].where, next=failed[0].next) from failed[0]
+
+    def _take_back(self, bench: Workbench, before: Json) -> None:
+        """Let the new one go back, and wait until it has let go of what the old one had.
+
+        What answers there is for the old one to prove: it may serve already, or still.
+        """
+        record, places = converter.structure(before, Before), {(e.address, e.port) for e in self.old.expectations}
+        pairs = list(zip(self.new.expectations, record.sockets, strict=True))
+        own = [(e, was) for e, was in pairs if (e.address, e.port) not in places]
+        shared = [e for e, _ in pairs if (e.address, e.port) in places]
+        kept = replace(record, sockets=tuple(was for _, was in own))
+        replace(self.new, expectations=tuple(e for e, _ in own)).restore(bench, converter.unstructure(kept))
+        until = time.monotonic() + self.new.patience
+        while any(self._still_serves(e) for e in shared) and time.monotonic() < until:
+            time.sleep(PAUSE)
+
+    @staticmethod
+    def _still_serves(expectation: Expectation) -> bool:
+        (question,) = markers.questions([expectation])
+        return ask(question).header(MARKER_HEADER) == expectation.marker
 
 
 def _parts(before: Json) -> tuple[Json, Json]:
