@@ -15,9 +15,9 @@ from palpo_installer.facts.listeners import Listener
 from palpo_installer.facts.names import Name, ServiceRecord
 from palpo_installer.facts.palpo import Palpo
 from palpo_installer.facts.system import System
-from palpo_installer.proxies.found import Listen, ServerBlock
-from palpo_installer.proxies.nginx.answering import answering
+from palpo_installer.proxies.found import Listen, Proxy, ServerBlock
 from palpo_installer.proxies.nginx.configuration import Nginx
+from palpo_installer.proxies.who_answers import answering
 
 WIDTH = 80
 PORTS = (80, 443)
@@ -33,7 +33,7 @@ def describe(facts: Facts, now: datetime | None = None) -> str:
     sections = (
         ("System", _system(facts.system)),
         ("Who answers now", map(_listener, facts.listeners)),
-        ("Who answers for these names in nginx", who_answers_for(facts, (name.name for name in facts.names), PORTS)),
+        *((f"Who answers for these names in {each.title}", _asked(each, facts.names)) for each in facts.proxies),
         ("nginx", _nginx(facts.nginx)),
         ("Palpo", _palpo(facts.palpo)),
         ("Certificates", _certificates(facts.certificates, now or datetime.now(UTC))),
@@ -71,11 +71,14 @@ def _system(system: System) -> Iterator[str]:
         yield "looked at without root: processes and files may be missing"
 
 
-def who_answers_for(facts: Facts, names: Iterable[str], ports: Iterable[int]) -> Iterator[str]:
-    """Yield which server block of nginx answers for each name on each port, and why it is that one."""
-    blocks = facts.nginx.servers if facts.nginx else ()
+def _asked(proxy: Proxy, names: Iterable[Name]) -> Iterator[str]:
+    return who_answers_for(proxy, (name.name for name in names), PORTS)
+
+
+def who_answers_for(proxy: Proxy, names: Iterable[str], ports: Iterable[int]) -> Iterator[str]:
+    """Yield which site of a proxy answers for each name on each port, and why it is that one."""
     for name, port in itertools.product(dict.fromkeys(names), ports):
-        for found in answering(blocks, name, port):
+        for found in answering(proxy, name, port):
             yield f"{name} today: {found}"
 
 

@@ -19,6 +19,7 @@ from palpo_installer.facts import names as dns
 from palpo_installer.host import Host
 from palpo_installer.planning.inputs import Inputs
 from palpo_installer.planning.scene import Scene
+from palpo_installer.proxies.found import Proxy
 from palpo_installer.questions import Resolved, resolve
 
 
@@ -34,6 +35,11 @@ class Session:
     def answers(self) -> Answers:
         """The typed answers."""
         return self.resolved.answers
+
+    @property
+    def proxy(self) -> Proxy | None:
+        """The proxy of the answers, None where it is not installed."""
+        return self.facts.proxy(self.answers.proxy)
 
 
 def given(host: Host, file: Path | None, settings: tuple[str, ...]) -> dict[str, object]:

@@ -89,7 +89,7 @@ def _lines(facts: Facts, past: Past, layout: Layout) -> Iterator[str]:
     yield from (f"  {line}" for line in who_answers(facts, layout))
     configured = (found.server_name for found in facts.palpo.configurations if found.server_name)
     names = (*(name.name for name in facts.names), *configured)
-    for line in who_answers_for(facts, names, (layout.https_port,)):
+    for line in (each for proxy in facts.proxies for each in who_answers_for(proxy, names, (layout.https_port,))):
         yield f"  {line}"
     yield ""
     yield "This host"

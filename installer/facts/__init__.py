@@ -31,6 +31,7 @@ from palpo_installer.facts.selinux import SELinux
 from palpo_installer.facts.system import System
 from palpo_installer.facts.ufw import Ufw
 from palpo_installer.host import Host
+from palpo_installer.proxies.apache import discovery as apaches
 from palpo_installer.proxies.apache.configuration import Apache
 from palpo_installer.proxies.caddy.configuration import Caddy
 from palpo_installer.proxies.found import Proxy
@@ -100,9 +101,10 @@ def gather(host: Host, names: tuple[str, ...] = ()) -> Facts:
     listening = listeners.read(host, running, boxes, note)
     owners = frozenset(each.pid for each in listening if each.pid is not None)
     nginx = discovery.read(host, running, owners, note)
+    apache = apaches.read(host, running, owners, note)
     palpo = palpo_search.read(host, running, boxes, listening)
     base = system.read(host, running)
-    proxies = tuple(each for each in (nginx,) if each is not None)
+    proxies = tuple(each for each in (nginx, apache) if each is not None)
     return Facts(
         system=base,
         listeners=listening,
@@ -110,11 +112,12 @@ def gather(host: Host, names: tuple[str, ...] = ()) -> Facts:
         palpo=palpo,
         certificates=certificates.read(host, proxies, note),
         names=dns.read(host, names),
-        selinux=selinux.read(host, None if nginx is None else nginx.pid),
+        selinux=selinux.read(host, next((each.pid for each in proxies if each.pid is not None), None)),
         firewalld=firewalld.read(host, running, note),
         ufw=ufw.read(host, "ufw" in base.firewalls, note),
         chains=nftables.read(host, base.firewalls),
         unseen=tuple(dict.fromkeys(unseen)),
         matrix=matrix.read(host, nginx, palpo),
+        apache=apache,
         media=media.read(host, running, boxes, listening),
     )

@@ -173,6 +173,8 @@ def what_stays(scene: Scene) -> Iterator[Unchanged]:
         layout.ledger: "every order ever made: the limits of the certificate authority go on counting",
         layout.log: "logs of the orders",
         layout.edits: "copies of files that were edited by hand",
+        layout.packages: "packages that palpo-installer installed; whether they are purged is asked when all this is "
+        "done, or answered with --purge-packages",
     }
     for path, reason in reasons.items():
         if host.status(path) is not None or (path == layout.edits and scene.kept_edits):

@@ -16,6 +16,7 @@ from palpo_installer.gates import markers
 from palpo_installer.operations.certificates import IssueSelfSigned, OrderCertificate, ProbeChallenge
 from palpo_installer.operations.files import RemoveFile
 from palpo_installer.operations.lines import EditLines
+from palpo_installer.packages.managers import how_to_install
 from palpo_installer.planning.inputs import AS_IT_SHOULD_BE, MARKER, Inputs, link, missing_directories, write
 from palpo_installer.planning.ports import taken
 from palpo_installer.planning.security import Needs
@@ -56,7 +57,7 @@ class Serving:
         kind = self.inputs.answers.proxy
         proxy = self.inputs.facts.proxy(kind)
         if proxy is None:
-            raise RefusedPlan(f"{kind} is not installed on this host", next=f"Install it, e.g.: apt-get install {kind}")
+            raise RefusedPlan(f"{kind} is not installed on this host", next=how_to_install(self.inputs.host, kind))
         for problem in proxy.problems:
             if self._is_made_anew(problem.file):
                 continue

@@ -1,4 +1,4 @@
-"""What nginx answers itself: closed paths, closed registration, too many requests, too large ones."""
+"""What the proxy answers itself: closed paths, closed registration, too many requests, too large ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What nginx serves itself: the marker, the certificates, plain HTTP, and the well-known documents."""
+"""What the proxy serves itself: the marker, the certificates, plain HTTP, and the well-known documents."""
 
 from __future__ import annotations
 
@@ -74,14 +74,14 @@ def _challenge(stage: Stage, endpoint: Endpoint, webroot: Path) -> Iterator[str]
 
 def check_guests(stage: Stage) -> Iterator[Check]:
     """Yield the checks of what goes into sites that the host has already; made-up ones stand for them here."""
-    for each in stage.leaflets:
-        guest = each.guest
+    for each in stage.visited:
+        guest = each.leaflet.guest
         endpoint = Endpoint(guest.name, guest.port, guest.tls, ours=False)
         broken = []
         for address in stage.doors.addresses:
             if (
                 shown := stage.send(endpoint, MARKER_PATH, address=address).answer.header(MARKER_HEADER)
-            ) != each.marker:
+            ) != each.leaflet.marker:
                 broken.append(f"at {address} the marker is {shown or 'missing'}")
             if (status := stage.send(endpoint, OTHER, address=address).answer.status) != REFUSED:
                 broken.append(f"{OTHER}, which is the site's own, gets {status} instead of {REFUSED}")
