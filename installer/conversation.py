@@ -85,6 +85,7 @@ PAGES = (
             "homeserver.max_upload_size",
             "homeserver.storage",
             "media.upstream",
+            "media.max_upload_size",
             "well_known.identity_server",
             "well_known.support",
             "well_known.rtc_foci",
