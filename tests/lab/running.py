@@ -68,10 +68,18 @@ class Running:
     @property
     def pid(self) -> int:
         """The process itself, as this machine counts."""
-        until(lambda: bool(self.family()) or not self.alive, f"the start of {self.argv}")
+        until(lambda: self._entered or not self.alive, f"the start of {self.argv}")
         family = self.family()
         assert family, f"{self.argv} has ended: {self.said()}"
         return family[0].pid
+
+    @property
+    def _entered(self) -> bool:
+        """Whether the door has opened: until then the process is ``nsenter`` itself."""
+        try:
+            return any(each.name() != "nsenter" for each in self.family()[:1])
+        except psutil.NoSuchProcess:
+            return False
 
     def family(self) -> list[psutil.Process]:
         """Return the process and its children, none when it has ended."""
