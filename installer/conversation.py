@@ -44,7 +44,7 @@ PAGES = (
         "names",
         "Names",
         "The server name stands in every account and room, and cannot be changed later.",
-        ("names.server_name", "names.client_host", "names.base_domain"),
+        ("names.server_name", "names.client_host", "names.base_domain", "proxy.kind"),
     ),
     Page(
         "delegation",
@@ -85,6 +85,7 @@ PAGES = (
             "homeserver.max_upload_size",
             "homeserver.storage",
             "media.upstream",
+            "media.max_upload_size",
             "well_known.identity_server",
             "well_known.support",
             "well_known.rtc_foci",
@@ -104,6 +105,7 @@ class Field:
         problem: why it cannot be used, one sentence with what to do; empty when it can.
         source: file and line that the default is from, empty where it is a default of ours or was chosen.
         now: what is the case on this host, for answering it; empty for nothing to say.
+        quiet: whether there is nothing to choose, so that no page shows it.
     """
 
     question: Question
@@ -112,6 +114,7 @@ class Field:
     problem: str
     source: str = ""
     now: str = ""
+    quiet: bool = False
 
     @property
     def help(self) -> str:
@@ -133,8 +136,8 @@ class Talk:
     answers: Mapping[str, object] = field(default_factory=dict)
 
     def on(self, keys: tuple[str, ...]) -> tuple[Field, ...]:
-        """Return the fields for these keys, in their order."""
-        known = {each.question.key: each for each in self.fields}
+        """Return the fields for these keys, in their order, that have something to choose or to put right."""
+        known = {each.question.key: each for each in self.fields if each.problem or not each.quiet}
         return tuple(known[key] for key in keys if key in known)
 
     def problems(self, page: Page) -> tuple[Field, ...]:
@@ -176,7 +179,7 @@ def talk(given: Given, facts: Facts, layout: Layout) -> Talk:
             earlier[question.key] = value
         source = "" if chosen else _source(question, value, situation)
         text = _open(question, raw if chosen and raw not in (None, "") else value)
-        fields.append(Field(question, text, chosen, "", source, now))
+        fields.append(Field(question, text, chosen, "", source, now, quiet=not question.open(situation)))
     return Talk(tuple(fields), earlier)
 
 

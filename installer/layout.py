@@ -116,6 +116,11 @@ class Layout:
         return self.state / "edited"
 
     @property
+    def packages(self) -> Path:
+        """The packages that we added to this host (0600)."""
+        return self.state / "packages.json"
+
+    @property
     def lock(self) -> Path:
         """The file whose kernel lock makes a run the only one."""
         return self.state / "lock"

@@ -12,13 +12,14 @@ from palpo_installer.answers import Answers
 from palpo_installer.answers_file import assignments, load
 from palpo_installer.choices import AS_USUAL, Choices
 from palpo_installer.engine.history import in_force, ours, runs, settled, written
-from palpo_installer.engine.recorded import traces
+from palpo_installer.engine.recorded import known_traces, traces
 from palpo_installer.errors import AnswersError
 from palpo_installer.facts import Facts, gather
 from palpo_installer.facts import names as dns
 from palpo_installer.host import Host
 from palpo_installer.planning.inputs import Inputs
 from palpo_installer.planning.scene import Scene
+from palpo_installer.proxies.found import Proxy
 from palpo_installer.questions import Resolved, resolve
 
 
@@ -34,6 +35,11 @@ class Session:
     def answers(self) -> Answers:
         """The typed answers."""
         return self.resolved.answers
+
+    @property
+    def proxy(self) -> Proxy | None:
+        """The proxy of the answers, None where it is not installed."""
+        return self.facts.proxy(self.answers.proxy)
 
 
 def given(host: Host, file: Path | None, settings: tuple[str, ...]) -> dict[str, object]:
@@ -61,6 +67,7 @@ def inputs_of(session: Session, choices: Choices = AS_USUAL) -> Inputs:
         overwrite=choices.overwrite,
         renaming=choices.renaming,
         in_force=in_force(layout),
+        traces=known_traces(layout),
         secrets=session.resolved.secrets,
         command=own_command(session.host.which("palpo-installer")),
         now=datetime.now(UTC),

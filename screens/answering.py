@@ -19,18 +19,19 @@ WILDCARDS = {"0.0.0.0": "IPv4", "::": "IPv6"}  # noqa: S104
 
 def who_answers(facts: Facts, layout: Layout) -> Iterator[str]:
     """Yield a line for each port that matters, and below it the proxy's sites there; then the others in short."""
-    sites = facts.nginx.servers if facts.nginx else ()
+    sites = tuple(site for proxy in facts.proxies for site in proxy.servers)
     served = {listen.port for site in sites for listen in site.listens if listen.port}
     ports = sorted({layout.http_port, layout.https_port, FEDERATION_PORT, *served})
     for port in ports:
         holders = [listener for listener in facts.listeners if listener.port == port]
-        by_nginx = facts.nginx is not None and any(each.pid == facts.nginx.pid for each in holders)
+        running = {proxy.pid for proxy in facts.proxies} - {None}
         for owner, addresses in _by_owner(holders):
             yield f"port {port}, {addresses}: {owner}"
         if not holders:
             yield f"port {port}: nobody"
-        if by_nginx or (not holders and port in served):
-            yield from _sites(sites, port, facts.certificates, stopped=not holders)
+        held = {each.pid for each in holders} & running
+        there = [site for proxy in facts.proxies if not holders or proxy.pid in held for site in proxy.servers]
+        yield from _sites(there, port, facts.certificates, stopped=not holders)
     others = dict.fromkeys(
         f"{each.process or each.owner} on {each.port}" for each in facts.listeners if _far(each, ports)
     )

@@ -10,6 +10,7 @@ from palpo_installer.engine import lock, renewal
 from palpo_installer.engine.history import runs, state
 from palpo_installer.host import Host
 from palpo_installer.outside import look
+from palpo_installer.proxies.kinds import title
 from palpo_installer.rehearsal import rehearse
 from palpo_installer.session import Session
 from palpo_installer.verify import describe
@@ -32,8 +33,8 @@ def rehearsal(session: Session) -> str:
     Raises:
         InstallerError: it cannot be rehearsed here.
     """
-    report = rehearse(session.answers, session.facts.nginx, session.host.layout)
-    return f"How the site does in a private copy of nginx\n\n{describe(report)}"
+    report = rehearse(session.answers, session.proxy, session.host.layout)
+    return f"How the site does in a private copy of {title(session.answers.proxy)}\n\n{describe(report)}"
 
 
 def audit(host: Host) -> str:

@@ -67,7 +67,7 @@ class Review(Step[Decision]):
         "a applies it, s saves it in a file, b goes back to the questions, q leaves.\n"
         "c lets the changes take themselves back after some minutes unless you confirm them then, in case you are "
         "locked out; over SSH that is so unless c turns it off.\n"
-        "t tries the site out first, in a private copy of nginx on loopback: nothing is changed by that.\n"
+        "t tries the site out first, in a private copy of the proxy on loopback: nothing is changed by that.\n"
         "e, where files of ours were edited by hand, chooses for each edit whether it stays or is given up.\n"
     )
     BINDINGS: ClassVar[list[BindingType]] = [

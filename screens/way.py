@@ -13,6 +13,7 @@ from palpo_installer.engine.confirmation import USUAL
 from palpo_installer.errors import AnotherServerName, AnswersError, InstallerError
 from palpo_installer.host import Host
 from palpo_installer.planning.renaming import lost
+from palpo_installer.proxies.kinds import title
 from palpo_installer.screens import conversing, errands, looking
 from palpo_installer.screens.edits import Edits
 from palpo_installer.screens.found import Found
@@ -32,8 +33,8 @@ if TYPE_CHECKING:
 PLANNING = "Looking at the host once more, and making the plan"
 """What is said while a plan is made: the review is of the host as it is at that moment."""
 
-TRYING = "Trying the site out in a private copy of nginx on loopback; nothing is changed"
-"""What is said while the site is rehearsed."""
+TRYING = "Trying the site out in a private copy of {} on loopback; nothing is changed"
+"""What is said while the site is rehearsed in a proxy."""
 
 ERRANDS: Mapping[str, tuple[str, Callable[[Host], str]]] = {
     "verify": ("Looking as clients and other servers do", errands.verify),
@@ -152,7 +153,9 @@ async def decide(app: Wizard, made: Made) -> Decision:
 
 async def _try_out(app: Wizard, made: Made) -> str:
     """Rehearse the site and show what came of it; return why that is not possible, empty when it was."""
-    said = await app.ask(Waiting("Review", TRYING, partial(errands.rehearsal, made.session)))
+    said = await app.ask(
+        Waiting("Review", TRYING.format(title(made.session.answers.proxy)), partial(errands.rehearsal, made.session))
+    )
     if isinstance(said, InstallerError):
         return str(said)
     if said is not None:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from palpo_installer.certificates import store
 from palpo_installer.facts.certificates import Certificate
+from palpo_installer.proxies.answering import By
 from palpo_installer.proxies.found import Proxy
-from palpo_installer.proxies.nginx.answering import By, answering
+from palpo_installer.proxies.who_answers import answering
 
 
 def of_site(
@@ -24,7 +25,7 @@ def of_site(
         port: where the site answers with TLS.
         now: the time, with its zone.
     """
-    blocks = [found.block for found in answering(proxy.servers, name, port) if found.by is By.NAME]
+    blocks = [found.block for found in answering(proxy, name, port) if found.by is By.NAME]
     if not blocks:
         return None, f"no site of {proxy.title} has the name {name} on port {port}"
     pairs = [pair for block in blocks for pair in zip(block.certificates, block.keys, strict=False)]

@@ -12,6 +12,7 @@ from palpo_installer.choices import AS_USUAL, Choices
 from palpo_installer.commands.following import carry_out, join, keep, perform, recover_files
 from palpo_installer.commands.following import recover as recover_runs
 from palpo_installer.commands.options import answers_options, choices_options, require_root, yes_option
+from palpo_installer.commands.packaging import with_proxy
 from palpo_installer.engine import confirmation, launch
 from palpo_installer.engine.history import forget_signs, standing
 from palpo_installer.engine.process import Engine, discard_edits, refuse_edits
@@ -20,6 +21,8 @@ from palpo_installer.errors import AnswersError
 from palpo_installer.host import Host
 from palpo_installer.plan import make
 from palpo_installer.session import Session, begin, given, inputs_of
+
+NO_INSTALLING = "Leave out --install-proxy"
 
 
 @click.command()
@@ -35,6 +38,12 @@ from palpo_installer.session import Session, begin, given, inputs_of
     metavar="SECONDS",
     help="Take the changes back after so many seconds unless they are confirmed; --yes does not confirm them.",
 )
+@click.option(
+    "--install-proxy",
+    "installing",
+    metavar="KIND",
+    help="Install this proxy's package first, e.g. nginx, before anything is planned; --yes alone installs nothing.",
+)
 @yes_option
 @click.pass_obj
 def apply(
@@ -43,6 +52,7 @@ def apply(
     settings: tuple[str, ...],
     saved: Path | None,
     within: int | None,
+    installing: str | None,
     *,
     choices: Choices,
     yes: bool,
@@ -55,9 +65,12 @@ def apply(
         if (code := recover_runs(host)) != 1:
             return code
     if saved is None:
-        session = begin(host, given(host, file, settings))
+        raw = given(host, file, settings)
+        session = with_proxy(host, raw, begin(host, raw), installing, yes=yes)
         plan = make(inputs_of(session, choices))
     else:
+        if installing is not None:
+            raise AnswersError("was made with the proxies that there are", where="--plan", next=NO_INSTALLING)
         session, plan = _saved(host, file, settings, saved, choices)
     click.echo(review.in_words(plan, host))
     if plan.obstacles:

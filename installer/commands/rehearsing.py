@@ -1,4 +1,4 @@
-"""``palpo-installer rehearse``: the site that would be installed, served from a private nginx and probed."""
+"""``palpo-installer rehearse``: the site that would be installed, served from a private copy of the proxy."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def rehearse(host: Host, file: Path | None, settings: tuple[str, ...], *, as_jso
     """Try the site out in a private copy of the proxy on loopback, and probe it; change nothing."""
     session = begin(host, given(host, file, settings))
     with stopping_as_by_keyboard():
-        report = rehearsal.rehearse(session.answers, session.facts.nginx, host.layout)
+        report = rehearsal.rehearse(session.answers, session.proxy, host.layout)
     click.echo(dump(report) if as_json else describe(report))
     return 6 if report.failures else 0
 

@@ -11,6 +11,7 @@ from palpo_installer.facts import (
     firewalld,
     listeners,
     matrix,
+    media,
     nftables,
     palpo_search,
     selinux,
@@ -22,6 +23,7 @@ from palpo_installer.facts.certificates import Certificate
 from palpo_installer.facts.firewalld import Firewalld
 from palpo_installer.facts.listeners import Listener
 from palpo_installer.facts.matrix import Matrix
+from palpo_installer.facts.media import MediaRepository
 from palpo_installer.facts.names import Name
 from palpo_installer.facts.nftables import InputChain
 from palpo_installer.facts.palpo import Palpo
@@ -29,9 +31,11 @@ from palpo_installer.facts.selinux import SELinux
 from palpo_installer.facts.system import System
 from palpo_installer.facts.ufw import Ufw
 from palpo_installer.host import Host
+from palpo_installer.proxies.apache import discovery as apaches
 from palpo_installer.proxies.apache.configuration import Apache
 from palpo_installer.proxies.caddy.configuration import Caddy
 from palpo_installer.proxies.found import Proxy
+from palpo_installer.proxies.haproxy import discovery as haproxies
 from palpo_installer.proxies.haproxy.configuration import HAProxy
 from palpo_installer.proxies.nginx import discovery
 from palpo_installer.proxies.nginx.configuration import Nginx
@@ -52,6 +56,7 @@ class Facts:
         firewalld: None where it does not run.
         ufw: None where it is not active.
         chains: of a bare rule set that nobody manages.
+        media: a media repository beside Palpo, None where there is no sign of one.
     """
 
     system: System
@@ -69,6 +74,7 @@ class Facts:
     apache: Apache | None = None
     caddy: Caddy | None = None
     haproxy: HAProxy | None = None
+    media: MediaRepository | None = None
 
     @property
     def proxies(self) -> tuple[Proxy, ...]:
@@ -96,20 +102,25 @@ def gather(host: Host, names: tuple[str, ...] = ()) -> Facts:
     listening = listeners.read(host, running, boxes, note)
     owners = frozenset(each.pid for each in listening if each.pid is not None)
     nginx = discovery.read(host, running, owners, note)
+    apache = apaches.read(host, running, owners, note)
+    haproxy = haproxies.read(host, running, owners, note)
     palpo = palpo_search.read(host, running, boxes, listening)
     base = system.read(host, running)
-    proxies = tuple(each for each in (nginx,) if each is not None)
+    proxies = tuple(each for each in (nginx, apache, haproxy) if each is not None)
     return Facts(
         system=base,
         listeners=listening,
         nginx=nginx,
+        haproxy=haproxy,
         palpo=palpo,
         certificates=certificates.read(host, proxies, note),
         names=dns.read(host, names),
-        selinux=selinux.read(host, None if nginx is None else nginx.pid),
+        selinux=selinux.read(host, next((each.pid for each in proxies if each.pid is not None), None)),
         firewalld=firewalld.read(host, running, note),
         ufw=ufw.read(host, "ufw" in base.firewalls, note),
         chains=nftables.read(host, base.firewalls),
         unseen=tuple(dict.fromkeys(unseen)),
         matrix=matrix.read(host, nginx, palpo),
+        apache=apache,
+        media=media.read(host, running, boxes, listening),
     )

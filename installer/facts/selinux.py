@@ -1,4 +1,4 @@
-"""SELinux: what it lets nginx listen on and connect to. Read only; nothing is loaded for it."""
+"""SELinux: what it lets the proxy listen on and connect to. Read only; nothing is loaded for it."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class SELinux:
     """What the policy says, as far as the proxy needs it.
 
     Attributes:
-        domain: what nginx runs in, or would.
+        domain: what the proxy runs in, or would.
         booleans: those that decide where it may connect to.
         labels: of TCP ports; none where they cannot be read.
         webroot: the type that the directory for proofs has, or gets from the one above it; empty if unknown.
@@ -103,11 +103,11 @@ class SELinux:
         return next((each for each in self.labels if each.local and each.ports.size > 1 and port in each.ports), None)
 
     def unlistenable(self, ports: tuple[int, ...]) -> tuple[int, ...]:
-        """Return the ports that nginx may not listen on."""
+        """Return the ports that the proxy may not listen on."""
         return tuple(port for port in ports if self._confined and self.type_of(port) not in BINDABLE)
 
     def lacking(self, ports: tuple[int, ...]) -> tuple[str, ...]:
-        """Return the booleans that are off and without which nginx may not connect to these ports: the narrowest."""
+        """Return the booleans that are off, and needed by the proxy to connect to these ports: the narrowest."""
         lacking = (self._lacking(port) for port in ports)
         wide = tuple(dict.fromkeys(name for name in lacking if name))
         return (CONNECT,) if CONNECT in wide else wide
@@ -124,16 +124,16 @@ class SELinux:
         return self.domain == DOMAIN
 
 
-def read(host: Host, nginx: int | None) -> SELinux | None:
+def read(host: Host, proxy: int | None) -> SELinux | None:
     """Return what the policy says, None where SELinux is off or the host is a private copy.
 
     Args:
         host: the machine.
-        nginx: the main process of nginx, None where it does not run.
+        proxy: the main process of a proxy that runs, None where none does.
     """
     if host.layout.private or host.status(ENFORCE) is None:
         return None
-    said = None if nginx is None else parse_context(host.text(Path("/proc") / str(nginx) / "attr/current") or "")
+    said = None if proxy is None else parse_context(host.text(Path("/proc") / str(proxy) / "attr/current") or "")
     values = lasting(host)
     return SELinux(
         domain=said or DOMAIN,

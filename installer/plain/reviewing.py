@@ -21,6 +21,7 @@ from palpo_installer.plain.asking import Asking
 from palpo_installer.plain.console import Console
 from palpo_installer.plan import make
 from palpo_installer.planning.renaming import lost
+from palpo_installer.proxies.kinds import title
 from palpo_installer.questions import SECRET_KEYS
 from palpo_installer.rehearsal import rehearse
 from palpo_installer.session import Session, begin, inputs_of
@@ -40,7 +41,7 @@ class Action(StrEnum):
     COMPARE = "Show the differences, line by line"
     READ = "Read all of it, one screen at a time"
     SAVE = "Save this plan, and leave"
-    REHEARSE = "Try the site out in a private copy of nginx on loopback; nothing is changed"
+    REHEARSE = "Try the site out in a private copy of the proxy on loopback; nothing is changed"
     LEAVE = "Leave; nothing is changed"
 
 
@@ -147,9 +148,11 @@ class Review:
                     return action
 
     def _rehearse(self, session: Session) -> None:
-        self.console.say("Trying the site out; nothing is changed ...")
+        self.console.say(
+            f"Trying the site out in a private copy of {title(session.answers.proxy)}; nothing is changed ..."
+        )
         try:
-            self.console.say(describe(rehearse(session.answers, session.facts.nginx, session.host.layout)))
+            self.console.say(describe(rehearse(session.answers, session.proxy, session.host.layout)))
         except InstallerError as error:
             self.console.say(f"! {error}")
 

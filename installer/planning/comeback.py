@@ -34,7 +34,7 @@ class Comeback:
 
     @classmethod
     def of(cls, scene: Scene, operations: Iterable[AnyOperation]) -> Comeback:
-        """Return what comes back with the operations on nginx's files."""
+        """Return what comes back with the operations on the proxy's files."""
         back = {each.path for each in operations if isinstance(each, PutBack | MakeLink)}
         runs = {each.run for each in scene.traces.operations if _removed(each.operation) in back}
         taken = (each for each in scene.traces.activations if each.run in runs)

@@ -27,8 +27,8 @@ from palpo_installer.services import Service
 from palpo_installer.validation import address
 
 RESTARTED_FIRST = (
-    "it is restarted first, and nginx is told as soon as it answers there. Until then requests are answered with 502: "
-    "for the time of the restart, and about half a second more"
+    "it is restarted first, and the proxy is told as soon as it answers there. Until then requests are answered with "
+    "502: for the time of the restart, and about half a second more"
 )
 
 NEVER = object()
@@ -130,7 +130,7 @@ def moving(inputs: Inputs) -> tuple[str, ...]:
     if service_of(inputs.facts.palpo) is not None:
         return (f"{move}: {RESTARTED_FIRST}",)
     if inputs.facts.palpo.runs_as == "process":
-        return (f"{move}: restart it as soon as this is done; until then nginx finds nobody there",)
+        return (f"{move}: restart it as soon as this is done; until then the proxy finds nobody there",)
     return ()
 
 

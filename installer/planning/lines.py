@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from palpo_installer.changes import Unchanged
+from palpo_installer.host import Host
 from palpo_installer.operations.files import RemoveFile
 from palpo_installer.operations.lines import AddedLine, EditLines, directive
 from palpo_installer.planning.guests import Hosting
 from palpo_installer.planning.inputs import EDITED, Inputs, look
 from palpo_installer.proxies.editability import uneditable
-from palpo_installer.proxies.nginx.guests import included
-from palpo_installer.proxies.nginx.tree import Directive
+from palpo_installer.proxies.virtual_hosts import Inclusion, VirtualHosts
 
 
 @dataclass
 class _File:
-    """What happens to one file; ``named`` is how nginx names it."""
+    """What happens to one file; ``named`` is how the proxy names it."""
 
     named: Path
     add: list[AddedLine] = field(default_factory=list)
@@ -29,38 +29,30 @@ class _File:
 
 @dataclass(frozen=True)
 class Lines:
-    """Our lines in the sites of an nginx.
+    """Our lines in the sites of a proxy.
 
     Attributes:
         inputs: what the plan is made from.
-        top: nginx's whole configuration.
+        virtual_hosts: the sites.
         hostings: what belongs into which site.
-        directories: where files of guests may lie.
     """
 
     inputs: Inputs
-    top: Directive
+    virtual_hosts: VirtualHosts
     hostings: Sequence[Hosting]
-    directories: Sequence[Path]
 
     @cached_property
-    def stale(self) -> tuple[Directive, ...]:
+    def stale(self) -> tuple[Inclusion, ...]:
         """The lines of ours that stand where they do not belong any more."""
-        wanted = {id(each) for hosting in self.hostings for each in hosting.standing}
-        ours = {f"include {included(path)};" for path in self.known}
-        found = (
-            include
-            for http in self.top.all("http")
-            for server in http.all("server")
-            for include in server.all("include")
-        )
-        return tuple(each for each in found if id(each) not in wanted and _written(each) in ours)
+        wanted = {(each.file, each.line) for hosting in self.hostings for each in hosting.standing}
+        found = leading(self.inputs.host, self.virtual_hosts, self.known)
+        return tuple(each for each in found if (each.file, each.line) not in wanted)
 
     @property
     def known(self) -> tuple[Path, ...]:
         """The files of guests, those of earlier runs among them."""
         recorded = (Path(path) for path in self.inputs.ours)
-        old = (path for path in recorded if path.parent in self.directories and path.suffix == ".conf")
+        old = (path for path in recorded if self.virtual_hosts.keeps(path))
         return tuple(dict.fromkeys((*old, *(hosting.leaflet.file.path for hosting in self.hostings))))
 
     def edits(self) -> Iterator[EditLines]:
@@ -73,7 +65,7 @@ class Lines:
         files: dict[Path, _File] = {}
         for each in self.stale:
             if not uneditable(self.inputs.host, each.file):
-                files.setdefault(each.file.resolve(), _File(each.file)).drop.append(_written(each))
+                files.setdefault(each.file.resolve(), _File(each.file)).drop.append(each.directive)
         for hosting in self.hostings:
             for place in hosting.places:
                 if place.add is not None:
@@ -81,7 +73,7 @@ class Lines:
             for each in hosting.standing:
                 # It goes with its namesake in another block of the same file, and comes again.
                 file = files.get(each.file.resolve())
-                if file is not None and _written(each) in file.drop:
+                if file is not None and each.directive in file.drop:
                     file.add.append(AddedLine(f"    {hosting.leaflet.line}", each.line))
         return files
 
@@ -101,8 +93,18 @@ class Lines:
         for each in self.stale:
             if reason := uneditable(self.inputs.host, each.file):
                 where = f"{each.file}:{each.line}"
-                yield f"This line has no effect any more and can go: {_written(each)} ({where}; {reason})"
+                yield f"This line has no effect any more and can go: {each.directive} ({where}; {reason})"
 
 
-def _written(include: Directive) -> str:
-    return directive(f"include {' '.join(include.arguments)};")
+def leading(host: Host, virtual_hosts: VirtualHosts, paths: Iterable[Path]) -> Iterator[Inclusion]:
+    """Yield each line of a proxy's configuration that leads, as we write it, to one of some files of guests.
+
+    Wherever it stands: a person may have moved it, or put it in where we did not.
+    """
+    wanted = tuple(paths)
+    for file in virtual_hosts.proxy.files if wanted else ():
+        text = (host.read(file.path) or b"").decode(errors="replace")
+        for number, line in enumerate(text.split("\n"), 1):
+            written = directive(line)
+            if written and any(virtual_hosts.leads_to(written, path) for path in wanted):
+                yield Inclusion(file.path, number, written)

@@ -12,17 +12,8 @@ from palpo_installer.facts.listeners import Listener
 from palpo_installer.layout import Layout
 from palpo_installer.proxies.base import Expectation, Rendering
 from palpo_installer.proxies.found import Proxy
+from palpo_installer.proxies.standing import PROGRAMS
 from palpo_installer.questions.support import is_supported
-
-PROXIES = {
-    "apache2": "apache",
-    "httpd": "apache",
-    "caddy": "caddy",
-    "haproxy": "haproxy",
-    "relayd": "relayd",
-    "traefik": "traefik",
-}
-"""Programs that are reverse proxies themselves, with the answer that stands for each."""
 
 OWN_PORT = (Delegation.SRV, Delegation.DIRECT)
 
@@ -92,7 +83,8 @@ def offers(found: Sequence[Taken], answers: Answers, layout: Layout, others: Col
     """Yield what can be done about taken ports, one sentence each; every setting is an answer that there is."""
     web = [each.holder for each in found if each.holder.port in {layout.http_port, layout.https_port}]
     federation = [each.holder for each in found if each.holder.port == answers.federation.port]
-    yield from dict.fromkeys(_beside(holder) for holder in web if holder.process in PROXIES)
+    others_of_them = (each for each in web if PROGRAMS.get(each.process, answers.proxy) != answers.proxy)
+    yield from dict.fromkeys(map(_beside, others_of_them))
     if answers.federation.delegation in OWN_PORT and federation and not web:
         yield "With --set federation.delegation=well-known other servers come on the port of HTTPS, and need no other."
         if answers.federation.delegation is Delegation.SRV:
@@ -100,11 +92,13 @@ def offers(found: Sequence[Taken], answers: Answers, layout: Layout, others: Col
     proof = answers.certificates.method is Method.HTTP_01 and layout.http_port not in others
     if proof and web and all(holder.port == layout.http_port for holder in web):
         yield "Certificates that are there need no plain HTTP: --set certificates.method=files does without this port."
-    yield "Or free the port yourself: palpo-installer stops nothing for it."
+    units = dict.fromkeys(each.holder.unit for each in found if each.holder.unit)
+    how = "".join(f" (systemctl disable --now {unit})" for unit in units if len(units) == 1)
+    yield f"Or free the port yourself{how}: palpo-installer stops nothing for it."
 
 
 def _beside(holder: Listener) -> str:
-    kind = PROXIES[holder.process]
+    kind = PROGRAMS[holder.process]
     if is_supported("proxy.kind", kind):
         return f"{holder.process} is a proxy that can serve Palpo itself: --set proxy.kind={kind}."
     return f"{holder.process} is a proxy too, but this version cannot set it up."

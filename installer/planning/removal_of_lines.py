@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from palpo_installer.changes import AnyOperation, Unchanged
-from palpo_installer.operations.lines import EditLines, directive, holds
+from palpo_installer.operations.lines import EditLines, holds
 from palpo_installer.planning.inputs import look
+from palpo_installer.planning.lines import leading
 from palpo_installer.planning.scene import Scene, Way
 from palpo_installer.planning.traces import Trace
+from palpo_installer.proxies import sites
 from palpo_installer.proxies.activation import ActivateProxy
 from palpo_installer.proxies.editability import uneditable
-from palpo_installer.proxies.nginx.guests import included
 
 
 def lines(traces: tuple[Trace, ...], scene: Scene) -> Way:
@@ -21,10 +22,10 @@ def lines(traces: tuple[Trace, ...], scene: Scene) -> Way:
     A line may stand elsewhere by now: its owner renamed the file, or a person added it where we did not.
     """
     edits = tuple(each.operation for each in traces if isinstance(each.operation, EditLines))
-    ours = dict.fromkeys((*(line for edit in edits for line in edit.added), *_including(scene)))
     files = {edit.path: edit.named for edit in edits}
-    for read in scene.facts.nginx.files if scene.facts.nginx else ():
+    for read in (read for proxy in scene.facts.proxies for read in proxy.files):
         files.setdefault(read.path.resolve(), read.path)
+    ours = dict.fromkeys((*(line for edit in edits for line in edit.added), *_leading(scene)))
     operations: list[tuple[type, AnyOperation]] = []
     stays = []
     for path, named in files.items():
@@ -40,7 +41,9 @@ def lines(traces: tuple[Trace, ...], scene: Scene) -> Way:
     return Way(tuple(operations), stays=tuple(stays))
 
 
-def _including(scene: Scene) -> Iterator[str]:
-    """Yield the lines that would include each of our files."""
-    for path in map(Path, scene.ours):
-        yield directive(f"include {included(path)};")
+def _leading(scene: Scene) -> Iterator[str]:
+    """Yield the lines that lead to a file of ours, wherever in a proxy's configuration they stand."""
+    ours = tuple(map(Path, scene.ours))
+    for there in (sites.known(proxy, scene.host) for proxy in scene.facts.proxies):
+        if there is not None:
+            yield from (each.directive for each in leading(scene.host, there, ours))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -16,11 +16,10 @@ from palpo_installer.planning import advice
 from palpo_installer.planning.guests import Hosting
 from palpo_installer.planning.inputs import Inputs
 from palpo_installer.planning.lines import Lines
+from palpo_installer.proxies import sites
+from palpo_installer.proxies.adapters import adapter
 from palpo_installer.proxies.base import Part
 from palpo_installer.proxies.found import Proxy
-from palpo_installer.proxies.nginx import guests, tree
-from palpo_installer.proxies.nginx.configuration import Nginx
-from palpo_installer.proxies.nginx.placement import place
 from palpo_installer.site import Site
 
 
@@ -38,42 +37,33 @@ class Sites:
     site: Site
     proxy: Proxy
 
-    @property
-    def nginx(self) -> Nginx:
-        """The proxy, which has to be nginx.
-
-        Raises:
-            RefusedPlan: it is another one.
-        """
-        if not isinstance(self.proxy, Nginx):
-            what = f"this version adds no line to a site of {self.proxy.title}"
-            raise RefusedPlan(what, next="Choose base_domain = ours or elsewhere")
-        return self.proxy
-
-    @cached_property
-    def top(self) -> tree.Directive:
-        """Nginx's whole configuration."""
-        return tree.load(self.inputs.host, self.nginx.configuration).top
-
     @cached_property
     def hostings(self) -> tuple[Hosting, ...]:
         """How each guest gets into its site.
 
         Raises:
-            RefusedPlan: there is no directory for its files.
+            RefusedPlan: no line can be added to sites of this proxy, or there is no place for the guest's file.
         """
         if not self.site.guests:
             return ()
-        inputs, placement = self.inputs, place(self.nginx)
-        theirs = tuple(server for server in self.nginx.servers if not placement.owns(server.file))
-        nginx, directory = replace(self.nginx, servers=theirs), guests.directory(self.top, inputs.layout)
-        leaflets = (guests.leaflet(guest, directory, self.nginx) for guest in self.site.guests)
-        return tuple(Hosting(inputs.host, nginx, self.top, inputs.facts.system, each) for each in leaflets)
+        host, owns = self.inputs.host, adapter(self.proxy).owns
+        there = sites.virtual_hosts(self.proxy, host)
+        theirs = tuple(server for server in self.proxy.servers if not owns(server.file))
+        leaflets = (there.leaflet(guest) for guest in self.site.guests)
+        return tuple(Hosting(host, there, theirs, self.inputs.facts.system, each) for each in leaflets)
 
     @cached_property
     def lines(self) -> Lines:
-        """Our lines in them."""
-        return Lines(self.inputs, self.top, self.hostings, guests.directories(self.top, self.inputs.layout))
+        """Our lines in them.
+
+        Raises:
+            RefusedPlan: this version adds none to sites of this proxy.
+        """
+        return Lines(self.inputs, sites.virtual_hosts(self.proxy, self.inputs.host), self.hostings)
+
+    @property
+    def _takes_lines(self) -> bool:
+        return sites.known(self.proxy, self.inputs.host) is not None
 
     @cached_property
     def parts(self) -> tuple[Part, ...]:
@@ -116,7 +106,7 @@ class Sites:
 
     def operations(self) -> tuple[tuple[AnyOperation, ...], tuple[Unchanged, ...]]:
         """Return what happens to lines, and then to files that none includes any more; and what stays of those."""
-        if not isinstance(self.proxy, Nginx):
+        if not self._takes_lines:
             return (), ()
         removals, kept = self.lines.removals()
         return (*self.lines.edits(), *removals), kept
@@ -125,7 +115,7 @@ class Sites:
         """Yield each line that is where it belongs."""
         for hosting in self.hostings:
             for each in hosting.standing:
-                yield Unchanged(f"{each.file}:{each.line}", f"includes {hosting.leaflet.file.path}")
+                yield Unchanged(f"{each.file}:{each.line}", f"leads to {hosting.leaflet.file.path}")
 
     def borrowed(self, name: str) -> CertificateFiles:
         """Return the files of the certificate that the site of a name shows, be it one that has ended.
@@ -146,7 +136,7 @@ class Sites:
         """Yield what there is to know, and what is left to do there."""
         for hosting in self.hostings:
             yield from advice.findings(hosting)
-        if isinstance(self.proxy, Nginx):
+        if self._takes_lines:
             yield from self.lines.findings()
         for name in self.site.borrowed:
             yield (

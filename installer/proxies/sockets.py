@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Collection, Mapping, Sequence
 
 from palpo_installer.proxies.found import Listen
 
@@ -27,3 +28,29 @@ def is_address(text: str) -> bool:
 def family(address: str) -> int:
     """Return the address family of an IP address, 4 or 6."""
     return ipaddress.ip_address(address).version
+
+
+WILDCARDS = {4: "0.0.0.0", 6: "::"}  # noqa: S104
+
+
+def in_words(socket: Socket) -> str:
+    """Return a socket as people write it, an IPv6 address in brackets."""
+    address, port = socket
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def reached(sockets: Mapping[Socket, Collection[str]], addresses: Sequence[str]) -> dict[str, Socket]:
+    """Return each local address with the socket that takes its connections: a specific one before a wildcard.
+
+    Args:
+        sockets: those of one port, each with its options.
+        addresses: those of this host.
+    """
+    taking: dict[str, Socket] = {}
+    for socket, options in sorted(sockets.items(), key=lambda each: each[0][0] not in WILDCARDS.values()):
+        if socket[0] not in WILDCARDS.values():
+            taking[socket[0]] = socket
+            continue
+        families = {family(socket[0]), *((4,) if "ipv6only=off" in options else ())}
+        taking |= {address: socket for address in addresses if family(address) in families}
+    return taking

@@ -29,11 +29,11 @@ def certificate_names(situation: Situation) -> tuple[str, ...]:
 
 def _of_site(situation: Situation) -> tuple[Certificate | None, str]:
     """Return the certificate of the site that the base domain has, and why it cannot be used, empty where it can."""
-    facts = situation.facts
-    if facts.nginx is None:
-        return None, "nginx is not installed"
-    port = situation.layout.https_port
-    return of_site(facts.nginx, facts.certificates, situation.base, port, datetime.now(UTC))
+    facts, kind = situation.facts, situation.answer("proxy.kind", str)
+    proxy = facts.proxy(kind)
+    if proxy is None:
+        return None, f"{kind} is not installed"
+    return of_site(proxy, facts.certificates, situation.base, situation.layout.https_port, datetime.now(UTC))
 
 
 def _base_domain_default(situation: Situation) -> object:

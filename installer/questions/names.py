@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from palpo_installer import naming, validation
@@ -11,8 +12,11 @@ from palpo_installer.answers import BaseDomain, Delegation
 from palpo_installer.errors import AnswersError
 from palpo_installer.facts.matrix import Matrix, Told
 from palpo_installer.facts.palpo import PalpoConfiguration
-from palpo_installer.proxies.nginx.answering import Answering, By, answering, speaks_tls
+from palpo_installer.proxies.answering import Answering, By
+from palpo_installer.proxies.found import Proxy
+from palpo_installer.proxies.who_answers import answering
 from palpo_installer.questions import readers
+from palpo_installer.questions.proxies import is_open, proxies_now, proxy_default
 from palpo_installer.questions.question import Choice, Kind, Question, Situation
 
 FEDERATION_PORT = 8448
@@ -82,15 +86,26 @@ def has_existing_site(situation: Situation) -> bool:
 
 def answering_now(situation: Situation) -> tuple[Answering, ...]:
     """Return who answers with TLS for the base domain's website now, our own server blocks left out."""
-    nginx, port = situation.facts.nginx, situation.layout.https_port
-    # Our own files answer for the name too, once they are there.
-    theirs = [block for block in nginx.servers if "palpo-installer" not in block.file.name] if nginx else []
-    return answering(theirs, situation.base, port)
+    port = situation.layout.https_port
+    return tuple(found for proxy in _looked_at(situation) for found in answering(proxy, situation.base, port))
+
+
+def _looked_at(situation: Situation) -> tuple[Proxy, ...]:
+    """Return the proxy that was chosen with the sites of others, before that each that is installed.
+
+    Our own files answer for our names too, once they are there.
+    """
+    chosen = situation.get("proxy.kind", str)
+    proxies = (each for each in situation.facts.proxies if chosen in {None, each.kind})
+    return tuple(
+        replace(each, servers=tuple(block for block in each.servers if "palpo-installer" not in block.file.name))
+        for each in proxies
+    )
 
 
 def _base_domain_default(situation: Situation) -> object:
-    """Return ``existing`` for a site of nginx with exactly this name and TLS, ``elsewhere`` where DNS leads away."""
-    if any(found.by is By.NAME and speaks_tls(found) for found in answering_now(situation)):
+    """Return ``existing`` for a site with exactly this name and TLS, ``elsewhere`` where DNS leads away."""
+    if any(found.by is By.NAME and found.tls for found in answering_now(situation)):
         return BaseDomain.EXISTING
     away = naming.is_literal(situation.base) or _leads_away(situation)
     return BaseDomain.ELSEWHERE if away else BaseDomain.OURS
@@ -199,7 +214,7 @@ def _port_settled(value: object, situation: Situation) -> object:
 
 def _sites(situation: Situation) -> dict[str, str]:
     """Return the names of the proxy's sites that have a name of ours on a port of ours, by file and line."""
-    nginx, layout = situation.facts.nginx, situation.layout
+    layout = situation.layout
     ours = serves_base(situation) or situation.get("names.base_domain", BaseDomain) is BaseDomain.OURS
     names = {situation.answer("names.client_host", str), *([situation.base] if ours else [])}
     wanted = {(name, port) for name in names for port in (layout.http_port, layout.https_port)}
@@ -207,9 +222,9 @@ def _sites(situation: Situation) -> dict[str, str]:
         wanted.add((situation.base, situation.answer("federation.port", int)))
     return {
         f"{block.file}:{block.line}": " ".join(block.names)
-        for block in (nginx.servers if nginx else ())
-        if "palpo-installer" not in block.file.name
-        and any((name.lower(), listen.port) in wanted for name in block.names for listen in block.listens)
+        for proxy in _looked_at(situation)
+        for block in proxy.servers
+        if any((name.lower(), listen.port) in wanted for name in block.names for listen in block.listens)
     }
 
 
@@ -301,7 +316,9 @@ NAMES = (
         help="The one that answers on ports 80 and 443 now, or shall.",
         kind=Kind.CHOICE,
         read=readers.one_of(("nginx", "apache", "caddy", "haproxy", "relayd", "traefik", "kubernetes")),
-        default=lambda _: "nginx",
+        default=proxy_default,
+        now=proxies_now,
+        open=is_open,
         choices=(
             Choice("nginx", "nginx"),
             Choice("apache", "Apache HTTP Server"),

@@ -120,6 +120,7 @@ class Question:
         settle: the value as it will be used, or an AnswersError where it does not go together with earlier
             answers; called with None where there is no answer.
         applies: whether it is asked at all.
+        open: whether there is anything to choose, so that a page shows it; its default counts where there is not.
         moot: called with an answer to a question that does not apply; raises AnswersError where leaving it out would
             do something else than was asked for.
         now: what is the case on this host, for answering it; empty where there is nothing to say.
@@ -137,6 +138,7 @@ class Question:
     default: Callable[[Situation], object] = _no_default
     settle: Callable[[object, Situation], object] = _as_it_is
     applies: Callable[[Situation], bool] = _always
+    open: Callable[[Situation], bool] = _always
     moot: Callable[[object, Situation], object] = _as_it_is
     now: Callable[[Situation], str] = _nothing
     choices: tuple[Choice, ...] = ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -12,13 +12,13 @@ from palpo_installer.answers import Answers, Delegation
 from palpo_installer.errors import GateFailed, HostError, Interrupted, RefusedPlan
 from palpo_installer.layout import Layout
 from palpo_installer.probe import Answer
-from palpo_installer.proxies.nginx.configuration import Nginx
-from palpo_installer.proxies.nginx.rendering import render as render_nginx
+from palpo_installer.proxies.found import Proxy
+from palpo_installer.proxies.kinds import title
 from palpo_installer.rehearsal.forwarding import check_forwarding, open_routes
 from palpo_installer.rehearsal.judging import CURE, judged
 from palpo_installer.rehearsal.refusals import check_limits, check_refusals
 from palpo_installer.rehearsal.serving import check_documents, check_guests, check_markers, check_plain
-from palpo_installer.rehearsal.stage import Render, Stage, staged
+from palpo_installer.rehearsal.stage import Render, Stage, as_planned, staged
 from palpo_installer.verify.checks_certificate import check_certificates
 from palpo_installer.verify.checks_discovery import PATH, check_discovery, find
 from palpo_installer.verify.checks_federation import check_keys, check_off
@@ -27,50 +27,49 @@ from palpo_installer.verify.report import Check, Report, Result, cannot_tell
 from palpo_installer.verify.resolution import Fetch, is_literal, resolve, split
 from palpo_installer.verify.view import Contact, Endpoint, View, contact
 
-LOADS = "nginx takes the configuration"
 
-
-def rehearse(answers: Answers, nginx: Nginx | None, layout: Layout, *, render: Render = render_nginx) -> Report:
-    """Return which promises the site for these answers keeps when the real nginx serves it.
+def rehearse(answers: Answers, proxy: Proxy | None, layout: Layout, *, render: Render = as_planned) -> Report:
+    """Return which promises the site for these answers keeps when the real proxy serves it.
 
     Takes a second or two, needs no rights, and leaves nothing behind; of the host it uses the program alone.
 
     Args:
         answers: the choices.
-        nginx: nginx as found on this host, None where it is not installed.
+        proxy: the one of the answers, as found on this host, None where it is not installed.
         layout: for the ports that the site speaks of; others, free ones, are opened, on loopback only.
         render: makes the configuration of a site.
 
     Raises:
-        RefusedPlan: nginx is not installed, or the site cannot be rendered.
-        HostError: nginx cannot be started, or the private directory cannot be written.
+        RefusedPlan: it is not installed, or the site cannot be rendered for it.
+        HostError: it cannot be started, or the private directory cannot be written.
     """
-    if nginx is None:
-        raise RefusedPlan("nginx is not installed on this host", next="Install it, e.g.: apt-get install nginx")
+    if proxy is None:
+        what = f"{title(answers.proxy)} is not installed on this host"
+        raise RefusedPlan(what, next="Install it, then try again")
     stopped = threading.Event()
     # Ctrl-C is raised in the main thread, wherever that is. In a thread of its own, what is begun is also ended.
     with ThreadPoolExecutor(max_workers=1) as stagehand:
         try:
             # While a thread starts, Ctrl-C would lose it: it has nothing to do yet.
             stagehand.submit(stopped.is_set).result()
-            return stagehand.submit(_rehearse, answers, nginx, layout, render, stopped).result()
+            return stagehand.submit(_rehearse, answers, proxy, layout, render, stopped).result()
         finally:
             stopped.set()
 
 
-def _rehearse(answers: Answers, nginx: Nginx, layout: Layout, render: Render, stopped: threading.Event) -> Report:
+def _rehearse(answers: Answers, proxy: Proxy, layout: Layout, render: Render, stopped: threading.Event) -> Report:
     def check() -> None:
         if stopped.is_set():
             raise Interrupted("the rehearsal was stopped")
 
     try:
-        with staged(answers, nginx, layout, render, check) as stage:
+        with staged(answers, proxy, layout, render, check) as stage:
             return Report(tuple(_checks(stage)))
     except OSError as error:
         where = str(error.filename or tempfile.gettempdir())
         raise HostError(f"there is no room for a rehearsal: {error.strerror}", where=where) from error
     except GateFailed as error:
-        return Report((judged("configuration", error.where or "nginx", LOADS, [error.what]),))
+        return Report((_loads(proxy, error.where, [error.what]),))
 
 
 def _checks(stage: Stage) -> Iterator[Check]:
@@ -80,7 +79,7 @@ def _checks(stage: Stage) -> Iterator[Check]:
     asked = (there for there in view.endpoints if there.ours or there.name in visited)
     contacts = {endpoint: contact(view, endpoint) for endpoint in asked}
     passing = [there for there in hosts if open_routes(there)]
-    yield judged("configuration", "nginx", LOADS, ())
+    yield _loads(stage.proxy, "", ())
     yield from check_markers(stage)
     yield from map(_rehearsed, check_certificates(view, contacts))
     yield from (check_plain(stage, there) for there in hosts if not there.tls)
@@ -92,6 +91,10 @@ def _checks(stage: Stage) -> Iterator[Check]:
         yield from check_forwarding(stage, there)
         yield from check_refusals(stage, there)
     yield from check_limits(stage, passing)
+
+
+def _loads(proxy: Proxy, where: str, broken: Sequence[str]) -> Check:
+    return judged("configuration", where or proxy.title, f"{proxy.title} takes the configuration", broken)
 
 
 def _rehearsed(check: Check) -> Check:

@@ -1,4 +1,4 @@
-"""What nginx serves itself: the marker, the certificates, plain HTTP, and the well-known documents."""
+"""What the proxy serves itself: the marker, the certificates, plain HTTP, and the well-known documents."""
 
 from __future__ import annotations
 
@@ -67,6 +67,10 @@ def _challenge(stage: Stage, endpoint: Endpoint, webroot: Path) -> Iterator[str]
     file = webroot / target.lstrip("/")
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(PROOF)
+    # A proxy that was started by root reads it as another account, whatever root's umask is.
+    for directory in (webroot, *(each for each in file.parents if webroot in each.parents)):
+        directory.chmod(0o755)
+    file.chmod(0o644)
     answer = stage.send(endpoint, target).answer
     if (answer.status, answer.body) != (200, PROOF.encode()):
         yield f"{target} gets {came(answer)} and not what is in its file"
@@ -74,14 +78,23 @@ def _challenge(stage: Stage, endpoint: Endpoint, webroot: Path) -> Iterator[str]
 
 def check_guests(stage: Stage) -> Iterator[Check]:
     """Yield the checks of what goes into sites that the host has already; made-up ones stand for them here."""
-    for each in stage.leaflets:
-        guest = each.guest
+    there = {each.leaflet.guest for each in stage.visited}
+    for guest in stage.view.site.guests:
+        if guest not in there:
+            yield cannot_tell(
+                "site that is there",
+                f"{guest.name}:{guest.port}",
+                f"This version adds no line to a site of {stage.proxy.title}, so none stood for yours here.",
+                "`palpo-installer verify` asks your site, once what is to be answered there is.",
+            )
+    for each in stage.visited:
+        guest = each.leaflet.guest
         endpoint = Endpoint(guest.name, guest.port, guest.tls, ours=False)
         broken = []
         for address in stage.doors.addresses:
             if (
                 shown := stage.send(endpoint, MARKER_PATH, address=address).answer.header(MARKER_HEADER)
-            ) != each.marker:
+            ) != each.leaflet.marker:
                 broken.append(f"at {address} the marker is {shown or 'missing'}")
             if (status := stage.send(endpoint, OTHER, address=address).answer.status) != REFUSED:
                 broken.append(f"{OTHER}, which is the site's own, gets {status} instead of {REFUSED}")

@@ -21,14 +21,17 @@ from palpo_installer.host import Host
 from palpo_installer.layout import Layout
 from palpo_installer.naming import is_literal
 from palpo_installer.probe import Answer, ask
+from palpo_installer.proxies.adapters import adapter
 from palpo_installer.proxies.base import Rendering
 from palpo_installer.proxies.control import Verdict
-from palpo_installer.proxies.nginx.configuration import Nginx
-from palpo_installer.proxies.nginx.guests import Leaflet, leaflet
+from palpo_installer.proxies.found import Proxy
 from palpo_installer.rehearsal.doors import Doors, MadeUpNames, PrivateTrust
 from palpo_installer.rehearsal.lines import Lines, first_line
-from palpo_installer.rehearsal.private_nginx import PrivateNginx, Visited, has_ended, open_sockets, usable_addresses
+from palpo_installer.rehearsal.private_proxies import private
+from palpo_installer.rehearsal.private_proxy import PrivateProxy, Surroundings, Visited
+from palpo_installer.rehearsal.program import has_ended
 from palpo_installer.rehearsal.recorder import NUMBER, Recorder, Request, recording
+from palpo_installer.rehearsal.sockets import usable_addresses
 from palpo_installer.site import Site
 from palpo_installer.verify.view import Endpoint, View
 
@@ -37,12 +40,19 @@ STRANGER = "somebody-else.invalid"
 
 
 class Render(Protocol):
-    """Renders a site for a proxy, as ``proxies.nginx.rendering.render`` does."""
+    """Renders a site for a proxy."""
 
     def __call__(
-        self, site: Site, nginx: Nginx, system: System, layout: Layout, certificates: Mapping[str, CertificateFiles]
+        self, site: Site, proxy: Proxy, system: System, layout: Layout, certificates: Mapping[str, CertificateFiles]
     ) -> Rendering:
         """Return both halves of the configuration."""
+
+
+def as_planned(
+    site: Site, proxy: Proxy, system: System, layout: Layout, certificates: Mapping[str, CertificateFiles]
+) -> Rendering:
+    """Render a site as a plan does."""
+    return adapter(proxy).render(site, system, layout, certificates)
 
 
 @dataclass(frozen=True)
@@ -61,20 +71,22 @@ class Stage:
     Attributes:
         view: what the checks of ``verify`` work with; its ports are those of the host, its upstreams ours.
         doors: where those ports are open.
-        rendering: what nginx serves, and what proves it.
+        proxy: as found on this host.
+        rendering: what it serves, and what proves it.
         recorders: the homeserver and the media repository.
         lines: the connections that requests are sent over.
         check: is asked before each request whether to go on, and raises where not.
-        leaflets: what made-up sites, in the place of those of the host, include.
+        visited: made-up sites in the place of those of the host.
     """
 
     view: View
     doors: Doors
+    proxy: Proxy
     rendering: Rendering
     recorders: tuple[Recorder, ...]
     lines: Lines
     check: Callable[[], None]
-    leaflets: tuple[Leaflet, ...] = ()
+    visited: tuple[Visited, ...] = ()
     numbers: Callable[[], int] = field(default_factory=lambda: itertools.count(1).__next__)
 
     def send(
@@ -113,44 +125,49 @@ class Stage:
 
 @contextmanager
 def staged(
-    answers: Answers, nginx: Nginx, layout: Layout, render: Render, check: Callable[[], None] = lambda: None
+    answers: Answers, proxy: Proxy, layout: Layout, render: Render, check: Callable[[], None] = lambda: None
 ) -> Iterator[Stage]:
     """Serve the site for these answers; nothing of it is left afterwards.
 
     Raises:
-        GateFailed: nginx does not take the configuration.
+        GateFailed: the proxy does not take the configuration.
         HostError: the program cannot be started, or there is no free port.
-        RefusedPlan: the site cannot be rendered.
+        RefusedPlan: the site cannot be rendered, or this version cannot rehearse this proxy.
     """
     with ExitStack() as stack:
         root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="palpo-installer-rehearsal-")))
         recorders = tuple(stack.enter_context(recording(answers.names.server_name)) for _ in range(2))
         acted, addresses = _behind(answers, *recorders), usable_addresses()
-        private = Layout(root, layout.http_port, layout.https_port, addresses)
-        wanted = site.build(acted, private)
+        private_layout = Layout(root, layout.http_port, layout.https_port, addresses)
+        wanted = site.build(acted, private_layout)
+        prepared = private(proxy, root / proxy.kind)
         ports = dict.fromkeys((*(port for port, _ in wanted.ports), *(guest.port for guest in wanted.guests)))
-        sockets = {port: open_sockets(addresses) for port in ports}
+        sockets = {port: prepared.opened(addresses) for port in ports}
         opened = [stack.enter_context(each) for each in itertools.chain(*sockets.values())]
         doors = Doors(addresses, {port: there[0].getsockname()[1] for port, there in sockets.items()})
         shown = (*wanted.certificates, *wanted.borrowed, *(guest.name for guest in wanted.guests), STRANGER)
-        files = {name: authority.issue(name, private) for name in dict.fromkeys(shown)}
-        prepared = PrivateNginx(root / "nginx", nginx)
-        rendering = render(_moved(wanted, doors), prepared.facts, _system(addresses), private, files)
-        leaflets = tuple(leaflet(guest, root / "guests", prepared.facts) for guest in wanted.guests)
-        visited = [
-            Visited(each.guest.name, doors.ports[each.guest.port], each.guest.tls, files[each.guest.name], each.file)
-            for each in leaflets
-        ]
-        prepared.write(rendering, _strangers(wanted, doors), files[STRANGER], visited, addresses)
+        files = {name: authority.issue(name, private_layout) for name in dict.fromkeys(shown)}
+        rendering = render(_moved(wanted, doors), prepared.facts, _system(addresses), private_layout, files)
+        visited = tuple(_visited(prepared, wanted, doors, files))
+        prepared.write(rendering, Surroundings(addresses, _strangers(wanted, doors), files[STRANGER], visited))
         process = stack.enter_context(prepared.running(opened))
         if ask(markers.questions(rendering.plain.expectations)[0]).problem and has_ended(process):
-            raise _refused(prepared.verdict())
-        trust = PrivateTrust(ssl.create_default_context(cafile=authority.authority_files(private).chain), doors)
+            raise _refused(proxy, prepared.verdict())
+        trust = PrivateTrust(ssl.create_default_context(cafile=authority.authority_files(private_layout).chain), doors)
         chains = {name: files[name].chain for name in (*wanted.certificates, *wanted.borrowed)}
         names = MadeUpNames(acted, addresses)
-        view = View(acted, wanted, Host(private), names, doors.ask, trust, frozenset(addresses), chains)
+        view = View(acted, wanted, Host(private_layout), names, doors.ask, trust, frozenset(addresses), chains)
         lines = stack.enter_context(closing(Lines()))
-        yield Stage(view, doors, rendering, recorders, lines, check, leaflets)
+        yield Stage(view, doors, proxy, rendering, recorders, lines, check, visited)
+
+
+def _visited(
+    prepared: PrivateProxy, wanted: Site, doors: Doors, files: Mapping[str, CertificateFiles]
+) -> Iterator[Visited]:
+    """Yield the made-up sites that stand for those of the host, as far as a site takes something of ours by itself."""
+    for guest in wanted.guests:
+        if (leaflet := prepared.leaflet(guest)) is not None:
+            yield Visited(guest.name, doors.ports[guest.port], guest.tls, files[guest.name], leaflet)
 
 
 def _behind(answers: Answers, homeserver: Recorder, media: Recorder) -> Answers:
@@ -184,6 +201,6 @@ def _system(addresses: tuple[str, ...]) -> System:
     return System("", "", "", "none", "disabled", (), addresses, ipv6="::1" in addresses, root=False)
 
 
-def _refused(verdict: Verdict) -> GateFailed:
+def _refused(proxy: Proxy, verdict: Verdict) -> GateFailed:
     where = f"{verdict.file.name}:{verdict.line}" if verdict.file else ""
-    return GateFailed(verdict.error or "nginx ended without a word", where=where)
+    return GateFailed(verdict.error or f"{proxy.title} ended without a word", where=where)

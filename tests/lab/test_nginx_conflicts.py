@@ -16,10 +16,11 @@ from palpo_installer.operations.lines import edited
 from palpo_installer.probe import Answer, Question, ask
 from palpo_installer.proxies.found import ServerBlock
 from palpo_installer.proxies.nginx.build import Build
-from palpo_installer.proxies.nginx.conflicts import Conflict, conflicts, guarded
+from palpo_installer.proxies.nginx.conflicts import conflicts, guarded
 from palpo_installer.proxies.nginx.insertion import Insertion, line_of, place
 from palpo_installer.proxies.nginx.reading import parse
 from palpo_installer.proxies.nginx.tree import load
+from palpo_installer.proxies.virtual_hosts import Conflict
 from palpo_installer.site import CHALLENGE_PATH, MARKER_PATH, Challenge, FixedJson, Guest, Marker
 from tests.lab.nginx_with_neighbours import LOOPBACK, free_ports
 from tests.lab.pebble import running, web_certificate

@@ -126,7 +126,7 @@ def test_a_listener_of_ours_moves_and_one_of_theirs_stays(inputs: Inputs) -> Non
     answers = replace(inputs.answers.homeserver, listen=Address("127.0.0.1", 8010))
     moved = replace(again(inputs), answers=replace(inputs.answers, homeserver=answers))
     assert moving(moved) == ()
-    assert "until then nginx finds nobody" in moving(with_palpo(moved, found(runs_as="process")))[0]
+    assert "until then the proxy finds nobody" in moving(with_palpo(moved, found(runs_as="process")))[0]
     assert "Palpo moves from 127.0.0.1:8008 to 127.0.0.1:8010: it is restarted" in moving(with_palpo(moved, UNIT))[0]
     carry_out(without_activations(Plan((), homeserver(moved)[0], (), (), ())), moved)
     listeners = tomllib.loads(path.read_text())["listeners"]

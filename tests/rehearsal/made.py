@@ -13,10 +13,10 @@ from palpo_installer.facts.system import System
 from palpo_installer.host import Command, Host
 from palpo_installer.layout import Layout
 from palpo_installer.proxies.base import Part, Rendering
+from palpo_installer.proxies.found import Proxy
 from palpo_installer.proxies.nginx import build
 from palpo_installer.proxies.nginx.configuration import Nginx
-from palpo_installer.proxies.nginx.rendering import render
-from palpo_installer.rehearsal.stage import Render
+from palpo_installer.rehearsal.stage import Render, as_planned
 from palpo_installer.site import Site
 from tests.homeserver import made
 from tests.lab.running import require_programs
@@ -66,9 +66,9 @@ def faulty(change: Change) -> Render:
     """Return what renders like the real templates would with a change in them; it must change something."""
 
     def render_it(
-        site: Site, nginx: Nginx, system: System, layout: Layout, certificates: Mapping[str, CertificateFiles]
+        site: Site, proxy: Proxy, system: System, layout: Layout, certificates: Mapping[str, CertificateFiles]
     ) -> Rendering:
-        sound = render(site, nginx, system, layout, certificates)
+        sound = as_planned(site, proxy, system, layout, certificates)
         wrong = replace(sound, plain=_changed(sound.plain, change), secure=_changed(sound.secure, change))
         assert wrong != sound, "there is nothing to change"
         return wrong

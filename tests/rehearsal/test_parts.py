@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+from contextlib import ExitStack
 from datetime import UTC, datetime
 
 import pytest
@@ -13,8 +14,8 @@ from palpo_installer.probe import Answer, Question, ask
 from palpo_installer.rehearsal.doors import Doors, MadeUpNames
 from palpo_installer.rehearsal.judging import judged, readable, refuses
 from palpo_installer.rehearsal.lines import Lines, first_line
-from palpo_installer.rehearsal.private_nginx import open_sockets, usable_addresses
 from palpo_installer.rehearsal.recorder import ANSWER, NUMBER, STATUS, Recorder, recording
+from palpo_installer.rehearsal.sockets import Open, listening, on_one_port, reserving, usable_addresses
 from palpo_installer.site import NOTHING, TOO_MANY
 from palpo_installer.verify.report import Result
 from palpo_installer.verify.signatures import problem
@@ -92,17 +93,34 @@ def test_a_line_is_opened_again_where_it_was_closed() -> None:
     assert first_line(to(recorder, "/")).startswith("no answer (")
 
 
-def test_sockets_share_one_free_port() -> None:
-    """On every usable address, listening already, and never waiting."""
+@pytest.mark.parametrize("way", [listening, reserving])
+def test_sockets_share_one_free_port(way: Open) -> None:
+    """On every usable address, and no other rehearsal gets that port."""
     addresses = usable_addresses()
     assert addresses[0] == "127.0.0.1"
-    opened = open_sockets(addresses)
-    assert len(opened) == len(addresses)
-    assert len({each.getsockname()[1] for each in opened}) == 1
-    for each in opened:
-        socket.create_connection(each.getsockname()[:2], 1).close()
-        assert not each.getblocking()
-        each.close()
+    with ExitStack() as kept:
+        many = [[kept.enter_context(each) for each in on_one_port(addresses, way)] for _ in range(50)]
+        ports = [{each.getsockname()[1] for each in opened} for opened in many]
+    assert [len(opened) for opened in many] == [len(addresses)] * 50
+    assert [len(each) for each in ports] == [1] * 50
+    assert len(set.union(*ports)) == 50
+
+
+def test_sockets_that_are_handed_over_listen() -> None:
+    """Already, and they never wait."""
+    with listening("127.0.0.1", 0) as opened:
+        socket.create_connection(opened.getsockname(), 1).close()
+        assert not opened.getblocking()
+
+
+def test_a_port_that_is_kept_can_be_opened_by_its_number() -> None:
+    """By the proxy that we start, also on all addresses, while we still have it; it is nobody's until then."""
+    for address in ("127.0.0.1", ""):
+        with reserving("127.0.0.1", 0) as kept:
+            with pytest.raises(ConnectionRefusedError):
+                socket.create_connection(kept.getsockname(), 1)
+            with socket.create_server((address, kept.getsockname()[1])):
+                socket.create_connection(kept.getsockname(), 1).close()
 
 
 def test_a_broken_promise_is_a_sentence() -> None:

@@ -17,10 +17,10 @@ from palpo_installer.answers import Answers, BaseCertificate, BaseDomain, Delega
 from palpo_installer.errors import HostError, Interrupted, RefusedPlan
 from palpo_installer.layout import Layout
 from palpo_installer.proxies.nginx.configuration import Nginx
-from palpo_installer.proxies.nginx.guests import Leaflet, leaflet
-from palpo_installer.proxies.nginx.rendering import render
-from palpo_installer.rehearsal import private_nginx, rehearse
-from palpo_installer.rehearsal.stage import staged
+from palpo_installer.proxies.nginx.guests import leaflet
+from palpo_installer.proxies.virtual_hosts import Leaflet
+from palpo_installer.rehearsal import program, rehearse
+from palpo_installer.rehearsal.stage import as_planned, staged
 from palpo_installer.site import Guest
 from palpo_installer.verify.report import Check, Report, Result
 from tests.rehearsal.made import MEDIA, answers, faulty, interrupted, left, nginx
@@ -134,7 +134,7 @@ def test_nothing_is_left(private: Path) -> None:
 
 def test_ctrl_c_in_the_middle_ends_nginx(private: Path) -> None:
     """The master and its worker, by their numbers; the ports are free again."""
-    with pytest.raises(KeyboardInterrupt), staged(answers(), nginx(), Layout(), render) as stage:  # noqa: PT012
+    with pytest.raises(KeyboardInterrupt), staged(answers(), nginx(), Layout(), as_planned) as stage:  # noqa: PT012
         processes = programs()
         assert len(processes) == 2
         assert stage.send(stage.view.client, "/_matrix/x").arrived
@@ -168,7 +168,7 @@ def test_a_rehearsal_that_is_stopped_goes_on_no_further(private: Path) -> None:
         if len(asked) == 3:
             raise Interrupted("the rehearsal was stopped")
 
-    with pytest.raises(Interrupted), staged(answers(), nginx(), Layout(), render, check) as stage:  # noqa: PT012
+    with pytest.raises(Interrupted), staged(answers(), nginx(), Layout(), as_planned, check) as stage:  # noqa: PT012
         for _ in range(10):
             stage.send(stage.view.client, "/_matrix/x")
     assert len(asked) == 3
@@ -177,8 +177,8 @@ def test_a_rehearsal_that_is_stopped_goes_on_no_further(private: Path) -> None:
 
 def test_a_program_that_will_not_end_is_killed(private: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is stopped (SIGSTOP), so that it cannot be asked; its worker goes with it."""
-    monkeypatch.setattr(private_nginx, "PATIENCE", 0.2)
-    with staged(answers(), nginx(), Layout(), render):
+    monkeypatch.setattr(program, "PATIENCE", 0.2)
+    with staged(answers(), nginx(), Layout(), as_planned):
         master, worker = programs()
         master.suspend()
         worker.suspend()
@@ -235,7 +235,7 @@ def test_a_fault_in_what_goes_into_a_site_is_seen(fault: str, monkeypatch: pytes
         made = leaflet(guest, directory, found)
         return replace(made, file=replace(made.file, text=made.file.text.replace(fault, "")))
 
-    monkeypatch.setattr("palpo_installer.rehearsal.stage.leaflet", broken)
+    monkeypatch.setattr("palpo_installer.proxies.nginx.guests.leaflet", broken)
     report = rehearse(visiting(Delegation.SRV, BaseCertificate.ORDERED), nginx(), Layout())
     assert report.failures
     assert {check.subject for check in report.failures} <= {"example.com:80", "example.com:443"}

@@ -3,14 +3,71 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from pathlib import Path
+from typing import ClassVar, Literal
 
-from palpo_installer.proxies.found import Proxy
+from palpo_installer.proxies.found import Listen, Proxy, ServerBlock
+
+
+@dataclass(frozen=True)
+class IncludeDirectory:
+    """A directory whose files are included by a pattern, outside every section.
+
+    Attributes:
+        directory: e.g. ``/etc/apache2/sites-enabled``.
+        pattern: the last part of the include, e.g. ``*.conf``.
+        file: the file with the directive.
+        line: its line.
+    """
+
+    directory: Path
+    pattern: str
+    file: Path
+    line: int
+
+
+@dataclass(frozen=True)
+class Awake:
+    """What the configuration would say with the modules loaded that a site of ours needs.
+
+    Much of it stands in ``<IfModule>``: Debian's ``Listen 443`` is there as soon as mod_ssl is.
+
+    Attributes:
+        listens: the ``Listen`` directives.
+        servers: as ``Proxy.servers``.
+    """
+
+    listens: tuple[Listen, ...]
+    servers: tuple[ServerBlock, ...]
 
 
 @dataclass(frozen=True)
 class Apache(Proxy):
-    """Apache as found."""
+    """Apache as found.
+
+    Its ``servers`` are the virtual hosts in the order in which Apache reads them; behind them, for sockets that no
+    virtual host takes, the main server, whose place is the first line of the main file.
+
+    Attributes:
+        arrangement: how its files are arranged: ``debian`` (``sites-enabled``, ``mods-enabled``) or ``httpd``
+            (``conf.d``).
+        modules: those that are loaded, e.g. ``ssl_module``.
+        available: the files of modules that can be loaded: of ``mods-available`` (Debian), else of ``modules``.
+        mpm: how it processes requests: ``event``, ``worker`` or ``prefork``; empty where that is not known.
+        listens: its ``Listen`` directives; what they open with IPv4 and IPv6 has ``ipv6only=off``.
+        includes: the directories outside every section, in order; our files go into the last one.
+        server_root: what relative paths start from.
+        awake: what it would say with the modules of a site of ours.
+    """
 
     kind: ClassVar[str] = "apache"
     title: ClassVar[str] = "Apache"
+
+    arrangement: Literal["debian", "httpd"]
+    modules: tuple[str, ...]
+    available: tuple[str, ...]
+    mpm: str
+    listens: tuple[Listen, ...]
+    includes: tuple[IncludeDirectory, ...]
+    server_root: Path
+    awake: Awake

@@ -9,56 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 
+from palpo_installer.proxies.answering import Answering, By
 from palpo_installer.proxies.found import Listen, ServerBlock
 from palpo_installer.proxies.nginx.patterns import compiled
 from palpo_installer.proxies.sockets import Socket, is_tcp
 
-
-class By(StrEnum):
-    """What makes a server block the one that answers."""
-
-    NAME = "name"
-    WILDCARD = "wildcard"
-    PATTERN = "pattern"
-    DEFAULT = "default"
-
-
-REASONS = {
-    By.NAME: "server_name {names}",
-    By.WILDCARD: "by a wildcard, server_name {names}",
-    By.PATTERN: "by a regular expression, server_name {names}",
-    By.DEFAULT: "only as the default there: server_name {names}",
-}
-"""In words."""
-
-
-@dataclass(frozen=True)
-class Answering:
-    """A server block that answers for a name.
-
-    Attributes:
-        block: the server block.
-        by: why it is this one.
-        sockets: the addresses and ports, as bound, on which it is.
-        doubts: regular expressions that come first and cannot be judged here; where one of them fits, its own
-            server block answers instead.
-    """
-
-    block: ServerBlock
-    by: By
-    sockets: tuple[Socket, ...]
-    doubts: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        """Say it in a line, as for "who answers for example.com today"."""
-        sockets = ", ".join(
-            f"[{address}]:{port}" if ":" in address else f"{address}:{port}" for address, port in self.sockets
-        )
-        reason = REASONS[self.by].format(names=" ".join(self.block.names) or "no name")
-        doubt = f"; unless {' or '.join(self.doubts)} fits, which cannot be judged here" if self.doubts else ""
-        return f"{sockets}: {self.block.file}:{self.block.line} ({reason}){doubt}"
+TERM = "server_name"
 
 
 def answering(servers: Sequence[ServerBlock], name: str, port: int, *, hostname: str = "") -> tuple[Answering, ...]:
@@ -132,10 +89,10 @@ def _on_socket(servers: Sequence[ServerBlock], socket: Socket, name: str, hostna
         for written in block.names:
             names.add(hostname if written.lower() == "$hostname" else written, block)
     if name in names.exact:
-        return Answering(names.exact[name], By.NAME, ())
+        return Answering(names.exact[name], By.NAME, (), TERM)
     wildcard = names.wildcard(name)
     if wildcard is not None:
-        return Answering(wildcard, By.WILDCARD, ())
+        return Answering(wildcard, By.WILDCARD, (), TERM)
     doubts: list[str] = []
     for pattern, block in names.patterns:
         # nginx ignores the case where the pattern has a capital letter; it compares with the name in small ones.
@@ -143,9 +100,9 @@ def _on_socket(servers: Sequence[ServerBlock], socket: Socket, name: str, hostna
         if expression is None:
             doubts.append(f"~{pattern} ({block.file}:{block.line})")
         elif expression.search(name):
-            return Answering(block, By.PATTERN, (), tuple(doubts))
+            return Answering(block, By.PATTERN, (), TERM, tuple(doubts))
     chosen = (block for block, listen in there if {"default_server", "default"} & set(listen.options))
-    return Answering(next(chosen, there[0][0]), By.DEFAULT, (), tuple(doubts))
+    return Answering(next(chosen, there[0][0]), By.DEFAULT, (), TERM, tuple(doubts))
 
 
 def _listening(servers: Sequence[ServerBlock]) -> Iterator[tuple[ServerBlock, Listen]]:
@@ -154,8 +111,3 @@ def _listening(servers: Sequence[ServerBlock]) -> Iterator[tuple[ServerBlock, Li
         for listen in block.listens:
             if is_tcp(listen, listen.port):
                 yield block, listen
-
-
-def speaks_tls(found: Answering) -> bool:
-    """Return whether a server block answers with TLS on one of the sockets where it is the one."""
-    return any("ssl" in each.options for each in found.block.listens if (each.address, each.port) in found.sockets)

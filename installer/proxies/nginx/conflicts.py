@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from palpo_installer.proxies.found import Location, Rule, ServerBlock
 from palpo_installer.proxies.nginx.deciding import FOREIGN
 from palpo_installer.proxies.nginx.rewriting import Effect, effects, request
+from palpo_installer.proxies.virtual_hosts import Conflict
 from palpo_installer.site import (
     CHALLENGE_PATH,
     MARKER_PATH,
@@ -34,27 +35,6 @@ from palpo_installer.site import (
 
 TOKEN = "palpo-installer-0123456789-ABCDEFGHIJKLMNOPQRS"  # noqa: S105 - the form of a challenge's name, no secret
 """Stands for the name of a challenge (RFC 8555, section 8.3: base64url)."""
-
-
-@dataclass(frozen=True)
-class Conflict:
-    """Something that keeps locations of ours out, or from answering.
-
-    Attributes:
-        what: what it is, one sentence without a trailing full stop.
-        where: file and line.
-        next: what to change there.
-        paths: which of our paths it is about.
-        certain: whether it surely does; else only the answer itself can tell.
-        redirect: where a request for these paths is sent, as written; empty where it is sent nowhere.
-    """
-
-    what: str
-    where: str
-    next: str
-    paths: tuple[str, ...]
-    certain: bool = True
-    redirect: str = ""
 
 
 @dataclass(frozen=True)

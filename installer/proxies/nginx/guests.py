@@ -5,7 +5,6 @@ from __future__ import annotations
 import fnmatch
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from palpo_installer.errors import RefusedPlan
@@ -15,46 +14,13 @@ from palpo_installer.proxies.base import File
 from palpo_installer.proxies.nginx import locations
 from palpo_installer.proxies.nginx.configuration import Nginx
 from palpo_installer.proxies.nginx.tree import Directive
+from palpo_installer.proxies.virtual_hosts import Leaflet, line_with_comment
 from palpo_installer.site import MARKER_HEADER, Guest
 
 DIRECTORY = "palpo-installer"
 
 HEADER_INHERIT = (1, 29, 3)
 """From here on a server block can have its headers merged into those of its locations (``add_header_inherit``)."""
-
-
-@dataclass(frozen=True)
-class Leaflet:
-    """The file of a guest.
-
-    Attributes:
-        guest: what it answers, and for whom.
-        file: where it goes, outside every directory that nginx includes, and what stands in it.
-        marker: what its own marker shows.
-    """
-
-    guest: Guest
-    file: File
-    marker: str
-
-    @property
-    def included(self) -> Path:
-        """What the line in the site includes."""
-        return included(self.file.path)
-
-    @property
-    def title(self) -> str:
-        """What it is for, in a few words."""
-        return "Matrix discovery" if self.guest.tls else "certificate challenges"
-
-    @property
-    def line(self) -> str:
-        """The line for the site, without indentation; its comment tells whoever finds it."""
-        return f"include {self.included}; # {self.title}; added by palpo-installer, removed by its rollback"
-
-    def is_included_by(self, include: Directive, folder: Path) -> bool:
-        """Return whether an ``include`` loads the file; relative names are relative to ``folder``."""
-        return any(_loads(_full(argument, folder), self.file.path) for argument in include.arguments)
 
 
 def leaflet(guest: Guest, directory: Path, nginx: Nginx) -> Leaflet:
@@ -79,7 +45,8 @@ def leaflet(guest: Guest, directory: Path, nginx: Nginx) -> Leaflet:
     )
     (text,), marker = templates.with_marker([text])
     name = f"{locations.bare(guest.name)}-{guest.port}.conf"
-    return Leaflet(guest, File(directory / name, text), marker)
+    path = directory / name
+    return Leaflet(guest, File(path, text), marker, line_with_comment(guest, line(path)))
 
 
 def included(path: Path) -> Path:
@@ -91,9 +58,19 @@ def included(path: Path) -> Path:
     return path.with_name(f"{path.name[:-1]}[{path.name[-1]}]")
 
 
-def directories(top: Directive, layout: Layout) -> tuple[Path, ...]:
-    """Return where files of guests may lie, the usual place first."""
-    return top.file.parent / DIRECTORY, layout.etc / "nginx"
+def line(path: Path) -> str:
+    """Return the directive that includes one file."""
+    return f"include {included(path)};"
+
+
+def includes(include: Directive, path: Path, folder: Path) -> bool:
+    """Return whether an ``include`` loads a file; relative names are relative to ``folder``."""
+    return any(_loads(_full(argument, folder), path) for argument in include.arguments)
+
+
+def directories(folder: Path, layout: Layout) -> tuple[Path, ...]:
+    """Return where files of guests may lie, the usual place first; ``folder`` is that of the main file."""
+    return folder / DIRECTORY, layout.etc / "nginx"
 
 
 def directory(top: Directive, layout: Layout) -> Path:
@@ -108,7 +85,7 @@ def directory(top: Directive, layout: Layout) -> Path:
     """
     folder = top.file.parent
     patterns = [_full(argument, folder) for include in _includes(top) for argument in include.arguments]
-    for place in directories(top, layout):
+    for place in directories(folder, layout):
         # Stands for every file there; a line of ours includes a single one, by its name.
         if not any(_loads(pattern, place / "any-443.conf") for pattern in patterns):
             return place

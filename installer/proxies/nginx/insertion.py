@@ -8,6 +8,7 @@ from pathlib import Path
 
 from palpo_installer.errors import RefusedPlan
 from palpo_installer.proxies.nginx.tokens import Kind, Token, Unreadable, tokens
+from palpo_installer.proxies.virtual_hosts import Impossible
 
 BY_HAND = "Add the line by hand"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -30,13 +31,6 @@ class Insertion:
     line: int
     indent: bytes
     newline: bytes
-
-
-@dataclass(frozen=True)
-class Impossible:
-    """Why there is no place for a line; the person puts it in by hand."""
-
-    reason: str
 
 
 def place(data: bytes, line: int) -> Insertion | Impossible:

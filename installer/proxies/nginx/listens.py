@@ -19,6 +19,7 @@ from palpo_installer.proxies.found import Listen, ServerBlock
 from palpo_installer.proxies.nginx.configuration import Nginx
 from palpo_installer.proxies.nginx.placement import Placement
 from palpo_installer.proxies.sockets import family, is_address, is_tcp
+from palpo_installer.proxies.sockets import reached as sockets_reached
 from palpo_installer.site import VirtualHost
 
 WILDCARDS = {4: "0.0.0.0", 6: "::"}  # noqa: S104
@@ -145,11 +146,9 @@ def kept(neighbours: Neighbours, port: int, system: System) -> tuple[Listen, ...
 
 def reached(sockets: Iterable[Listening], system: System) -> dict[str, Listening]:
     """Return each local address with the socket that takes its connections: a specific one before a wildcard."""
-    taking: dict[str, Listening] = {}
-    for socket in sorted(sockets, key=lambda socket: not socket.wildcard):
-        addresses = [a for a in system.addresses if socket.takes(a)] if socket.wildcard else [socket.address]
-        taking |= dict.fromkeys(addresses, socket)
-    return taking
+    found = {(each.address, each.port): each for each in sockets}
+    options = {key: ("ipv6only=off",) if each.both_families else () for key, each in found.items()}
+    return {address: found[key] for address, key in sockets_reached(options, system.addresses).items()}
 
 
 def refuse_streams(neighbours: Neighbours, port: int) -> None:

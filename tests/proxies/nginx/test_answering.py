@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from palpo_installer.proxies.answering import By
 from palpo_installer.proxies.found import ServerBlock
-from palpo_installer.proxies.nginx.answering import By, answering
+from palpo_installer.proxies.nginx.answering import answering
 from tests.proxies.nginx.sites import block
 
 

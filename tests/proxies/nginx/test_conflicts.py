@@ -6,8 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from palpo_installer.proxies.found import Location, Rule, ServerBlock
-from palpo_installer.proxies.nginx.conflicts import Conflict, conflicts
+from palpo_installer.proxies.nginx.conflicts import conflicts
 from palpo_installer.proxies.nginx.rewriting import effects, request
+from palpo_installer.proxies.virtual_hosts import Conflict
 from palpo_installer.site import Challenge, Closed, FixedJson, Guest, Marker, Match, Scope
 from tests.proxies.nginx.sites import NEIGHBOUR, block
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from palpo_installer.host import Host
+from palpo_installer.proxies.answering import Answering
 from palpo_installer.proxies.found import ServerBlock
-from palpo_installer.proxies.nginx.answering import Answering, answering
+from palpo_installer.proxies.nginx.answering import answering
 from palpo_installer.proxies.nginx.build import Build
 from palpo_installer.proxies.nginx.conflicts import conflicts, guarded
 from palpo_installer.proxies.nginx.reading import parse

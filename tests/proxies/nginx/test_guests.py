@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from palpo_installer.layout import Layout
-from palpo_installer.proxies.nginx.guests import Leaflet, directory, included, leaflet
+from palpo_installer.proxies.nginx.guests import directory, included, leaflet
 from palpo_installer.proxies.nginx.tree import Directive
+from palpo_installer.proxies.virtual_hosts import Leaflet
 from palpo_installer.site import Closed, FixedJson, Guest, Marker, Match, Scope
 from tests.situations import nginx_with
 

@@ -10,13 +10,13 @@ from palpo_installer.errors import RefusedPlan
 from palpo_installer.host import Host
 from palpo_installer.operations.lines import edited
 from palpo_installer.proxies.nginx.insertion import (
-    Impossible,
     Insertion,
     line_of,
     place,
     refuse_misreading,
 )
 from palpo_installer.proxies.nginx.tree import load
+from palpo_installer.proxies.virtual_hosts import Impossible
 from tests.proxies.nginx.corpus import LUA, SHAPES
 
 OURS = Path("/etc/nginx/palpo-installer/example.com.conf")

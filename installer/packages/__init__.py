@@ -1,0 +1,1 @@
+"""Proxies as packages of the distribution: installing one before a plan, and purging it after an uninstall."""

@@ -1,0 +1,293 @@
+"""Reads Apache's files as Apache does, without Apache: ``apache2ctl -S`` needs a configuration that loads.
+
+What stands in ``<IfModule>``, ``<IfDefine>``, ``<IfVersion>`` and ``<IfFile>`` is read where it applies, as if it stood
+in their place, and so is what is included. Every other section is a directive with a block.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from palpo_installer.errors import HostError
+from palpo_installer.host import Host
+from palpo_installer.proxies.apache.lines import Line, lines, substituted
+from palpo_installer.proxies.found import Problem, ReadFile
+
+MAGIC = frozenset("*?[")
+DEEPEST = 20
+"""How many files may include each other at most (core.c, AP_MAX_INCLUDE_DEPTH is 128)."""
+
+SOURCES = {"mpm_event_module": "event.c", "mpm_worker_module": "worker.c", "mpm_prefork_module": "prefork.c"}
+"""The source files that name modules in ``<IfModule>``, where they are not ``mod_NAME.c``."""
+
+CONDITIONS = frozenset({"<ifmodule", "<ifdefine", "<ifversion", "<iffile"})
+UNREADABLE = {
+    "use": "a macro (mod_macro) stands here, and what it makes is not known before Apache runs",
+    "<perl": "Perl (mod_perl) makes this part of the configuration, and what it makes is not known",
+}
+
+
+@dataclass(frozen=True)
+class Directive:
+    """One directive with its place; a section has its directives in its block.
+
+    Attributes:
+        name: lower case, e.g. ``servername``; of a section without its brackets, e.g. ``virtualhost``.
+        arguments: without quotes, variables replaced.
+        file: where it stands.
+        line: in that file, from 1.
+        block: the directives of a section.
+    """
+
+    name: str
+    arguments: tuple[str, ...]
+    file: Path
+    line: int
+    block: tuple[Directive, ...] = ()
+
+    def all(self, name: str) -> tuple[Directive, ...]:
+        """Return the directives of a name directly in the block."""
+        return tuple(each for each in self.block if each.name == name)
+
+    def last(self, name: str) -> str:
+        """Return the first argument of the last directive of a name directly in the block, empty for none."""
+        found = [each.arguments[0] for each in self.all(name) if each.arguments]
+        return found[-1] if found else ""
+
+    def within(self, name: str) -> Iterator[Directive]:
+        """Yield the directives of a name in the block and in the sections of it, in reading order."""
+        for each in self.block:
+            if each.name == name:
+                yield each
+            yield from each.within(name)
+
+    @property
+    def where(self) -> str:
+        """File and line."""
+        return f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a configuration is read with.
+
+    Attributes:
+        server_root: what relative paths start from.
+        version: of Apache.
+        variables: its environment.
+        defines: the names given with ``-D``.
+        modules: what is compiled in, e.g. ``core.c``.
+        assumed: modules that count as loaded though no line loads them.
+    """
+
+    server_root: Path
+    version: tuple[int, int, int]
+    variables: dict[str, str] = field(default_factory=dict)
+    defines: frozenset[str] = frozenset()
+    modules: tuple[str, ...] = ()
+    assumed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Tree:
+    """A configuration as written; ``top`` holds its directives in its block.
+
+    Attributes:
+        top: stands for the main file.
+        files: every file, in reading order.
+        problems: why parts cannot be read.
+        modules: the identifiers of the modules that its lines load, e.g. ``ssl_module``.
+        server_root: as it says, else as it was found with.
+    """
+
+    top: Directive
+    files: tuple[ReadFile, ...]
+    problems: tuple[Problem, ...]
+    modules: tuple[str, ...]
+    server_root: Path
+
+
+def load(host: Host, main: Path, surroundings: Surroundings) -> Tree:
+    """Read a main file and all it includes. Files that are missing or broken become problems, never errors."""
+    reader = _Reader(host, surroundings)
+    block = reader.file(main, optional=False, asked=(main, 1), depth=0)
+    return Tree(
+        Directive("", (), main, 1, block),
+        tuple(reader.files.values()),
+        tuple(dict.fromkeys(reader.problems)),
+        tuple(reader.modules),
+        reader.server_root,
+    )
+
+
+class _Reader:
+    """Goes through the files in order; what is loaded and defined counts from its line on."""
+
+    def __init__(self, host: Host, surroundings: Surroundings) -> None:
+        self.host = host
+        self.server_root = surroundings.server_root
+        self.version = surroundings.version
+        self.variables = dict(surroundings.variables)
+        self.defines = set(surroundings.defines)
+        self.modules: list[str] = []
+        self.known = set(surroundings.modules)
+        for each in surroundings.assumed:
+            self._loaded(each, "")
+        self.files: dict[Path, ReadFile] = {}
+        self.problems: list[Problem] = []
+
+    def file(self, path: Path, *, optional: bool, asked: tuple[Path, int], depth: int) -> tuple[Directive, ...]:
+        """Return the directives of a file; ``asked`` is the place that includes it."""
+        if depth > DEEPEST:
+            self.problems.append(Problem(*asked, f"{path}: files that include each other"))
+            return ()
+        try:
+            data = self.host.read(path)
+        except HostError as error:
+            self.problems.append(Problem(*asked, f"{path}: {error.what}"))
+            return ()
+        if data is None:
+            if not optional:
+                self.problems.append(Problem(*asked, f"{path}: No such file or directory"))
+            return ()
+        self.files.setdefault(path, ReadFile(path, hashlib.sha256(data).hexdigest()))
+        return self._section(path, lines(data.decode(errors="replace")), None, depth)
+
+    def _section(self, path: Path, rest: Iterator[Line], begun: Line | None, depth: int) -> tuple[Directive, ...]:
+        """Return the directives up to the end of a section, or of the file."""
+        found: list[Directive] = []
+        for line in rest:
+            if line.name.startswith("</"):
+                if begun is None or line.name[2:] != begun.name[1:]:
+                    self.problems.append(Problem(path, line.number, f"{line.name}> ends no section"))
+                return tuple(found)
+            found += self._directive(path, line, rest, depth)
+        if begun is not None:
+            self.problems.append(Problem(path, begun.number, f"{begun.name}> is not closed"))
+        return tuple(found)
+
+    def _directive(self, path: Path, line: Line, rest: Iterator[Line], depth: int) -> tuple[Directive, ...]:
+        if line.name in UNREADABLE:
+            self.problems.append(Problem(path, line.number, UNREADABLE[line.name]))
+        if line.name in {"<macro", "<perl"}:
+            _skip(rest, line.name)
+            return ()
+        if line.name in CONDITIONS:
+            return self._conditional(path, line, rest, depth)
+        text, missing = substituted(line.rest, self.variables)
+        if missing and line.name in {"listen", "include", "<virtualhost", "servername", "serverroot"}:
+            self.problems.append(Problem(path, line.number, f"the variable {missing[0]} has no value"))
+        arguments = Line(line.number, line.name, text).words
+        if line.name.startswith("<"):
+            block = self._section(path, rest, line, depth)
+            return (Directive(line.name[1:], arguments, path, line.number, block),)
+        directive = Directive(line.name, arguments, path, line.number)
+        return (directive, *self._obeyed(directive, depth))
+
+    def _obeyed(self, directive: Directive, depth: int) -> tuple[Directive, ...]:
+        """Do what a directive tells the reader itself; return what it includes."""
+        match directive.name, directive.arguments:
+            case "loadmodule", (identifier, source, *_):
+                self.modules.append(identifier)
+                self._loaded(identifier, Path(source).stem)
+            case "define", (name, *value):
+                self.defines.add(name)
+                self.variables |= {name: value[0]} if value else {}
+            case "undefine", (name, *_):
+                self.defines.discard(name)
+            case "serverroot", (root, *_):
+                self.server_root = Path(root)
+            case ("include" | "includeoptional") as name, (pattern, *_):
+                return self._included(directive, pattern, optional=name == "includeoptional", depth=depth)
+        return ()
+
+    def _loaded(self, identifier: str, source: str) -> None:
+        name = identifier.removesuffix("_module")
+        self.known |= {identifier, SOURCES.get(identifier, f"mod_{name}.c"), f"{source or f'mod_{name}'}.c"}
+        if source.startswith("libphp"):
+            self.known |= {"mod_php.c", f"mod_{name}.c"}
+
+    def _included(self, directive: Directive, pattern: str, *, optional: bool, depth: int) -> tuple[Directive, ...]:
+        paths = tuple(self.matching(self.server_root / pattern))
+        place = (directive.file, directive.line)
+        if not paths and not optional:
+            self.problems.append(Problem(*place, f"{self.server_root / pattern}: No such file or directory"))
+        return tuple(
+            each for path in paths for each in self.file(path, optional=optional, asked=place, depth=depth + 1)
+        )
+
+    def matching(self, pattern: Path) -> Iterator[Path]:
+        """Yield the files of an include in Apache's order: by name; a directory stands for all below it."""
+        found = [Path("/")]
+        for part in pattern.parts[1:]:
+            if MAGIC & set(part):
+                found = [
+                    each / name
+                    for each in found
+                    for name in self.host.names(each)
+                    if fnmatchcase(name, part) and name.startswith(".") <= part.startswith(".")
+                ]
+            else:
+                found = [each / part for each in found]
+        for path in found:
+            yield from self._below(path)
+
+    def _below(self, path: Path) -> Iterator[Path]:
+        if path.is_dir():
+            for name in self.host.names(path):
+                yield from self._below(path / name)
+        elif self.host.status(path) is not None:
+            yield path
+
+    def _conditional(self, path: Path, line: Line, rest: Iterator[Line], depth: int) -> tuple[Directive, ...]:
+        if not self._applies(line):
+            _skip(rest, line.name)
+            return ()
+        return self._section(path, rest, line, depth)
+
+    def _applies(self, line: Line) -> bool:
+        text = substituted(line.rest, self.variables)[0]
+        words = Line(line.number, line.name, text).words
+        wanted = words[0] if words else ""
+        unless, wanted = wanted.startswith("!"), wanted.removeprefix("!")
+        match line.name:
+            case "<ifmodule":
+                given = wanted in self.known
+            case "<ifdefine":
+                given = wanted in self.defines
+            case "<iffile":
+                given = self.host.status(self.server_root / wanted) is not None
+            case _:
+                return _compares(self.version, words)
+        return given != unless
+
+
+def _skip(rest: Iterator[Line], name: str) -> None:
+    """Pass over a section that does not apply."""
+    depth = 1
+    for line in rest:
+        depth += (line.name == name) - (line.name == f"</{name[1:]}")
+        if not depth:
+            return
+
+
+def _compares(version: tuple[int, int, int], words: tuple[str, ...]) -> bool:
+    """Return whether ``<IfVersion>`` applies; what compares by a regular expression counts as applying."""
+    operator, text = (words[0], words[1]) if len(words) > 1 else ("=", words[0] if words else "")
+    unless, operator = operator.startswith("!"), operator.removeprefix("!")
+    numbers = re.fullmatch(r"(\d+)(?:\.(\d+))?(?:\.(\d+))?", text)
+    if numbers is None or operator == "~":
+        return True
+    wanted = tuple(int(each or 0) for each in numbers.groups())
+    given = {
+        ">": version > wanted,
+        ">=": version >= wanted,
+        "<": version < wanted,
+        "<=": version <= wanted,
+    }.get(operator, version == wanted)
+    return given != unless

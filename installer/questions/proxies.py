@@ -1,0 +1,56 @@
+"""Which proxy: all that are found with what they serve now, and what choosing another one would take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from palpo_installer.proxies.standing import Standing, freeing, holder, in_words, standings
+from palpo_installer.questions.question import Situation
+from palpo_installer.questions.support import is_supported
+
+RECOMMENDED = "nginx"
+"""Where none is installed, or none that this version can set up."""
+
+
+def proxy_default(situation: Situation) -> object:
+    """Return the proxy that holds the ports of the web, else one that is installed, else the recommended one."""
+    facts, layout = situation.facts, situation.layout
+    possible = [each for each in standings(facts) if is_supported("proxy.kind", each.kind)]
+    holding = [each for each in possible if each.holds(layout)]
+    holding.sort(key=lambda each: layout.https_port not in each.ports)
+    # A container's proxy is not one that this host's files configure.
+    installed = [each for each in possible if not each.container]
+    candidates = [each for each in holding if not each.container] or [each for each in installed if each.running]
+    return next((each.kind for each in (*candidates, *installed)), RECOMMENDED)
+
+
+def proxies_now(situation: Situation) -> str:
+    """Return every proxy with what it serves, and what another one than that with the ports would need."""
+    return " ".join(_now(situation))
+
+
+def _now(situation: Situation) -> Iterator[str]:
+    found = standings(situation.facts)
+    if not found:
+        yield "None is installed here. nginx or Caddy can be installed first, with a consent of its own."
+    for each in found:
+        yield f"{each}{_unable(each)}."
+    holding = holder(situation.facts, situation.layout)
+    if holding is not None:
+        web = [port for port in holding.ports if port in {situation.layout.http_port, situation.layout.https_port}]
+        it = "it" if len(web) == 1 else "them"
+        yield (
+            f"{in_words(web).capitalize()}: another proxy gets {it} only when {holding.title} leaves {it}. Sites of "
+            f"ours are moved by palpo-installer; for sites of yours nothing is stopped. To free {it} yourself: "
+            f"{freeing(holding)}."
+        )
+
+
+def _unable(standing: Standing) -> str:
+    return "" if is_supported("proxy.kind", standing.kind) else " (this version cannot set it up yet)"
+
+
+def is_open(situation: Situation) -> bool:
+    """Return whether there is something to choose: not where the only proxy is the one that would be used."""
+    found = {each.kind for each in standings(situation.facts)}
+    return bool(found) and (len(found) > 1 or proxy_default(situation) not in found)

@@ -1,0 +1,24 @@
+"""The private copy of each kind of proxy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from palpo_installer.errors import RefusedPlan
+from palpo_installer.proxies.found import Proxy
+from palpo_installer.proxies.nginx.configuration import Nginx
+from palpo_installer.rehearsal.private_nginx import PrivateNginx
+from palpo_installer.rehearsal.private_proxy import PrivateProxy
+
+
+def private(proxy: Proxy, directory: Path) -> PrivateProxy:
+    """Return a proxy as found on this host in a private directory.
+
+    Raises:
+        RefusedPlan: this version cannot rehearse it.
+    """
+    match proxy:
+        case Nginx():
+            return PrivateNginx(directory, proxy)
+        case _:
+            raise RefusedPlan(f"this version cannot rehearse {proxy.title}", next="Choose another proxy")
