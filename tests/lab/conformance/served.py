@@ -126,7 +126,7 @@ def neighboured(row: Row) -> Iterator[tuple[ThrowAwayHost, Authority]]:
         host.stop()
 
 
-def prepare(row: Row, host: LabHost, authority: Authority, delegation: str) -> None:
+def prepare(row: Row, host: LabHost, authority: Authority | None, delegation: str) -> None:
     """Put the answers of the suite on a host."""
     ways.prepare(
         host,
