@@ -32,27 +32,22 @@ def answers(authority: Authority | None, delegation: str, base_domain: str = "ou
         if authority
         else 'method = "self-signed"'
     )
+    further = "".join(f"[{name}]\n{more[name]}\n" for name in ("proxy", "media", "well_known") if name in more)
     return f"""\
 version = 1
 [names]
 server_name = "example.com"
 client_host = "matrix.example.com"
 base_domain = "{base_domain}"
-[proxy]
-{more.get("proxy", "")}
 [federation]
 delegation = "{delegation}"
 {more.get("federation", "")}
 [homeserver]
 database_url = "postgres://palpo:{DATABASE_PASSWORD}@127.0.0.1/palpo"
 {more.get("homeserver", "")}
-[media]
-{more.get("media", "")}
-[well_known]
-{more.get("well_known", "")}
 [certificates]
 {ordered}
-"""
+{further}"""
 
 
 def prepare(

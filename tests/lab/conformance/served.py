@@ -126,22 +126,16 @@ def neighboured(row: Row) -> Iterator[tuple[ThrowAwayHost, Authority]]:
         host.stop()
 
 
-def prepare(row: Row, host: LabHost, authority: Authority | None, delegation: str) -> None:
-    """Put the answers of the suite on a host."""
-    ways.prepare(
-        host,
-        authority,
-        delegation,
-        proxy=f'kind = "{row.kind}"',
-        media=f'upstream = "127.0.0.1:{MEDIA_PORT}"',
-        well_known=f'support = "{SUPPORT}"',
-    )
+def prepare(row: Row, host: LabHost, authority: Authority | None, delegation: str, **more: str) -> None:
+    """Put answers that choose the proxy on a host; ``more`` are further lines of a section, by its name."""
+    ways.prepare(host, authority, delegation, proxy=f'kind = "{row.kind}"', **more)
 
 
 @contextmanager
 def applied(row: Row) -> Iterator[Served]:
     """Apply the answers on a host of its own, and serve."""
     with neighboured(row) as (host, authority):
-        prepare(row, host, authority, "srv")
+        media, support = f'upstream = "127.0.0.1:{MEDIA_PORT}"', f'support = "{SUPPORT}"'
+        prepare(row, host, authority, "srv", media=media, well_known=support)
         ways.done(host, "apply", "--answers", ways.ANSWERS, "--yes")
         yield Served(row, host)
