@@ -137,6 +137,7 @@ def test_media_goes_to_the_media_repository_as_the_server_name(running: Running,
     _, arrived = running.seen(f"/_matrix/{path}")
     assert arrived == running.media.targets == [f"/_matrix/{path}".encode()]
     assert running.media.requests[-1].all("host") == (BASE,)
+    assert running.media.requests[-1].all("x-forwarded-host") == (BASE,)
     assert running.media.requests[-1].all("x-forwarded-for") == ("127.0.0.1",)
 
 
