@@ -16,11 +16,14 @@ from palpo_installer.facts.names import Name, ServiceRecord
 from palpo_installer.facts.palpo import Palpo
 from palpo_installer.facts.system import System
 from palpo_installer.proxies.found import Listen, Proxy, ServerBlock
+from palpo_installer.proxies.kinds import KINDS
 from palpo_installer.proxies.nginx.configuration import Nginx
 from palpo_installer.proxies.who_answers import answering
 
 WIDTH = 80
 PORTS = (80, 443)
+NOW = "Who answers now"
+NO_PROXY = f"none found of those that can be read: {', '.join(each.title for each in KINDS.values())}"
 
 
 def as_json(facts: Facts) -> str:
@@ -32,16 +35,17 @@ def describe(facts: Facts, now: datetime | None = None) -> str:
     """Return the facts for people: plain text, 80 columns; ``now`` is when, for the days certificates have left."""
     sections = (
         ("System", _system(facts.system)),
-        ("Who answers now", map(_listener, facts.listeners)),
+        (NOW, map(_listener, facts.listeners)),
         *((f"Who answers for these names in {each.title}", _asked(each, facts.names)) for each in facts.proxies),
-        ("nginx", _nginx(facts.nginx)),
+        *((each.title, of_proxy(each)) for each in facts.proxies),
+        ("Proxies", iter(() if facts.proxies else (NO_PROXY,))),
         ("Palpo", _palpo(facts.palpo)),
         ("Certificates", _certificates(facts.certificates, now or datetime.now(UTC))),
         ("Names in DNS", (line for name in facts.names for line in _name(name))),
         ("What could not be seen", iter(facts.unseen)),
     )
     shown = [(title, list(lines)) for title, lines in sections]
-    return "\n".join(_section(title, lines) for title, lines in shown if lines or title in {"nginx", "Who answers now"})
+    return "\n".join(_section(title, lines) for title, lines in shown if lines or title == NOW)
 
 
 def _section(title: str, lines: list[str]) -> str:
@@ -93,22 +97,27 @@ def _socket(address: str, port: int) -> str:
     return str(Address(address, port)) if port else address
 
 
-def _nginx(nginx: Nginx | None) -> Iterator[str]:
-    if nginx is None:
-        yield "not installed"
-        return
-    running = "stopped" if nginx.pid is None else f"runs as process {nginx.pid}"
-    unit = f", {nginx.unit} ({'starts' if nginx.unit_enabled else 'does not start'} at boot)" if nginx.unit else ""
-    yield f"{'.'.join(map(str, nginx.version))}, {nginx.binary}, {running}{unit}"
-    yield f"configuration: {nginx.configuration}"
-    for include in nginx.includes:
-        yield f"includes: {include.directory}/{include.pattern}  ({include.file}:{include.line})"
-    for server in nginx.servers:
+def of_proxy(proxy: Proxy) -> Iterator[str]:
+    """Yield what a proxy is and serves, alike for all of them."""
+    running = "stopped" if proxy.pid is None else f"runs as process {proxy.pid}"
+    unit = f", {proxy.unit} ({'starts' if proxy.unit_enabled else 'does not start'} at boot)" if proxy.unit else ""
+    yield f"{proxy.version_in_words}, {proxy.binary}, {running}{unit}"
+    yield f"configuration: {proxy.configuration}"
+    yield from _of_its_own(proxy)
+    for server in proxy.servers:
         yield from _site(server)
-    for listen in nginx.streams:
+    for listen in proxy.streams:
         yield f"passes TCP or UDP on: {_listen(listen)}  ({listen.file}:{listen.line})"
-    for problem in nginx.problems:
+    for problem in proxy.problems:
         yield f"cannot be read: {problem.file}:{problem.line}: {problem.message}"
+
+
+def _of_its_own(proxy: Proxy) -> Iterator[str]:
+    """Yield what only this kind of proxy has."""
+    match proxy:
+        case Nginx():
+            for include in proxy.includes:
+                yield f"includes: {include.directory}/{include.pattern}  ({include.file}:{include.line})"
 
 
 def _site(server: ServerBlock) -> Iterator[str]:

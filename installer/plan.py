@@ -33,7 +33,8 @@ def make(inputs: Inputs) -> Plan:
     serving = Serving(inputs, site.build(answers, inputs.layout))
     serving.sites.refuse()
     proxy, former = serving.proxy, former_name(inputs)
-    listeners, others = inputs.facts.listeners, serving.others_ports
+    serving.refuse_switch()
+    listeners, others = serving.listeners, serving.others_ports
     refuse_taken_ports(serving.rendering, listeners, proxy, answers, inputs.layout, others)
     plain, plain_left = serving.plain()
     started = bool(plain) and proxy.pid is None
@@ -56,6 +57,7 @@ def make(inputs: Inputs) -> Plan:
         summary=(
             *(lost(former, answers.names.server_name) if former else ()),
             *summary(answers, inputs.layout, proxy.title),
+            *(serving.leaving.summary if serving.leaving else ()),
         ),
         changes=changes,
         unchanged=(

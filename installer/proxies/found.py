@@ -152,3 +152,8 @@ class Proxy:
     pid: int | None
     unit: str
     unit_enabled: bool | None
+
+    @property
+    def version_in_words(self) -> str:
+        """The version, e.g. ``1.22.1``."""
+        return ".".join(map(str, self.version))

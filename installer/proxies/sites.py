@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from palpo_installer.errors import RefusedPlan
 from palpo_installer.host import Host
+from palpo_installer.proxies.apache.configuration import Apache
+from palpo_installer.proxies.apache.virtual_hosts import ApacheVirtualHosts
 from palpo_installer.proxies.found import Proxy
 from palpo_installer.proxies.nginx.configuration import Nginx
 from palpo_installer.proxies.nginx.virtual_hosts import NginxVirtualHosts
@@ -15,6 +17,8 @@ def known(proxy: Proxy, host: Host) -> VirtualHosts | None:
     match proxy:
         case Nginx():
             return NginxVirtualHosts(proxy, host)
+        case Apache():
+            return ApacheVirtualHosts(proxy, host)
         case _:
             return None
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from palpo_installer.audit import others
 from palpo_installer.audit.auditing import audit
-from palpo_installer.audit.finding import Audit
+from palpo_installer.audit.finding import Audit, Unread
 from palpo_installer.audit.report import describe, summary
 from palpo_installer.facts import matrix
 from palpo_installer.host import Host
@@ -131,6 +132,16 @@ def test_a_proxy_that_is_not_read_is_named(tmp_path: Path) -> None:
     assert [each.subject for each in found.unread] == ["Caddy (/etc/caddy)", "HAProxy (/etc/haproxy)"]
     assert all("not read by this version" in each.why for each in found.unread)
     assert summary(found) == "0 traps in what could be read; 2 things could not be judged."
+
+
+def test_a_proxy_that_has_a_reader_is_named_no_more(tmp_path: Path) -> None:
+    """The reader itself says what it could not read."""
+    host = host_with(tmp_path, "", None)
+    host.layout.at("/etc/caddy").mkdir()
+    host.layout.at("/etc/haproxy").mkdir()
+    unread: list[Unread] = []
+    others.name(host, of_host(), unread.append, {"caddy"})
+    assert [each.subject for each in unread] == ["HAProxy (/etc/haproxy)"]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

@@ -3,14 +3,118 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
-from palpo_installer.proxies.found import Proxy
+from palpo_installer.proxies.found import Listen, Proxy
+
+
+@dataclass(frozen=True)
+class Directive:
+    """One line of a section.
+
+    Attributes:
+        words: without quotes and comment.
+        file: where it stands.
+        line: in that file, from 1.
+    """
+
+    words: tuple[str, ...]
+    file: Path
+    line: int
+
+    @property
+    def where(self) -> str:
+        """File and line."""
+        return f"{self.file}:{self.line}"
+
+    def __str__(self) -> str:
+        return " ".join(self.words)
+
+
+@dataclass(frozen=True)
+class Section:
+    """One section.
+
+    Attributes:
+        kind: e.g. ``global``, ``defaults``, ``frontend``.
+        name: empty where it has none.
+        base: the named ``defaults`` that it is made ``from``, empty for the last ones before it.
+        heading: the line that begins it.
+        directives: in order.
+    """
+
+    kind: str
+    name: str
+    base: str
+    heading: Directive
+    directives: tuple[Directive, ...]
+
+    def all(self, *words: str) -> tuple[Directive, ...]:
+        """Return the directives that begin with these words."""
+        return tuple(each for each in self.directives if each.words[: len(words)] == words)
+
+
+@dataclass(frozen=True)
+class Frontend:
+    """A ``frontend`` or ``listen`` section that accepts connections.
+
+    Attributes:
+        section: itself.
+        mode: ``http``, or ``tcp`` where connections are passed on unread.
+        listens: its ``bind`` addresses.
+        names: the host names and SNI names that its rules know, as far as they tell.
+        certificates: the files and directories of ``crt``.
+        lists: the files of ``crt-list``.
+    """
+
+    section: Section
+    mode: str
+    listens: tuple[Listen, ...]
+    names: tuple[str, ...]
+    certificates: tuple[str, ...]
+    lists: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class RuntimeSocket:
+    """A ``stats socket``: commands for a running HAProxy. ``level`` is ``user``, ``operator`` or ``admin``."""
+
+    address: str
+    level: str
 
 
 @dataclass(frozen=True)
 class HAProxy(Proxy):
-    """HAProxy as found."""
+    """HAProxy as found.
+
+    Attributes:
+        command: how its main process was started, or would be by its unit.
+        loads: the files and directories of its ``-f``, in order.
+        directories: those of them that are directories: every ``*.cfg`` in one is loaded.
+        environment_file: the file from which the unit takes options, None where it takes none from a file.
+        options: the value of ``EXTRAOPTS`` that the unit uses, None where it uses none.
+        sections: in reading order.
+        frontends: what accepts connections.
+        sockets: its runtime sockets.
+        chroot: where its workers are locked in, empty for nowhere.
+        buffer: ``tune.bufsize`` in bytes: a whole request head must fit.
+        master: whether a main process watches workers and can be told to reload.
+        workers: the processes that hold its sockets.
+    """
 
     kind: ClassVar[str] = "haproxy"
     title: ClassVar[str] = "HAProxy"
+
+    command: tuple[str, ...] = ()
+    loads: tuple[Path, ...] = ()
+    directories: tuple[Path, ...] = ()
+    environment_file: Path | None = None
+    options: str | None = None
+    sections: tuple[Section, ...] = ()
+    frontends: tuple[Frontend, ...] = ()
+    sockets: tuple[RuntimeSocket, ...] = ()
+    chroot: str = ""
+    buffer: int = 16384
+    master: bool = True
+    workers: tuple[int, ...] = ()

@@ -1,0 +1,209 @@
+"""What HAProxy's sections mean: who accepts connections, for which names, with which certificates."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from palpo_installer.host import Host
+from palpo_installer.proxies.found import Listen, Problem, Rule, ServerBlock
+from palpo_installer.proxies.haproxy.configuration import Directive, Frontend, RuntimeSocket, Section
+
+NAMED = re.compile(
+    r"(?:req\.|req_)?(?:f?hdr(?P<how>_dom|_beg|_end|_sub|_reg)?\(host\S*|ssl_sni\S*)|ssl_fc_sni(?P<sni>_end|_reg)?\S*",
+    re.IGNORECASE,
+)
+"""What asks for the name that a client wants, by the header Host or by SNI."""
+MAP = re.compile(r"map(?:_str|_dom|_end|_beg)?\((?P<file>[^,)]+)")
+HOST_NAME = re.compile(r"\.?(?:[a-z0-9_*-]+\.)*[a-z0-9_-]+", re.IGNORECASE)
+ANYWHERE = "0.0.0.0"  # noqa: S104 - what a bind says, not what we bind to
+ON = {"ssl": "ssl", "accept-proxy": "proxy_protocol", "transparent": "transparent"}
+_WORDS = (
+    "accept-proxy allow-0rtt defer-accept force-sslv3 force-tlsv10 force-tlsv11 force-tlsv12 force-tlsv13 "
+    "generate-certificates no-alpn no-ca-names no-sslv3 no-strict-sni no-tls-tickets no-tlsv10 no-tlsv11 no-tlsv12 "
+    "no-tlsv13 prefer-client-ciphers ssl strict-sni tfo transparent v4v6 v6only"
+)
+ONE_WORD = frozenset(_WORDS.split())
+"""Parameters of ``bind`` that take no value (manual, "Bind options")."""
+
+
+def frontends(host: Host, sections: Sequence[Section]) -> tuple[tuple[Frontend, ...], tuple[Problem, ...]]:
+    """Return what accepts connections, and the addresses that could not be read."""
+    found: list[Frontend] = []
+    problems: list[Problem] = []
+    for number, section in enumerate(sections):
+        if section.kind not in {"frontend", "listen"}:
+            continue
+        listens: list[Listen] = []
+        for bind in section.all("bind"):
+            try:
+                listens += of_bind(bind)
+            except ValueError as error:
+                problems.append(Problem(bind.file, bind.line, f"{bind}: {error}"))
+        binds = section.all("bind")
+        names = tuple(dict.fromkeys(_names(host, section)))
+        certificates = tuple(path for bind in binds for path in _values(bind, "crt"))
+        lists = tuple(path for bind in binds for path in _values(bind, "crt-list"))
+        mode = setting(sections, number, "mode") or "tcp"
+        found.append(Frontend(section, mode, tuple(listens), names, certificates, lists))
+    return tuple(found), tuple(problems)
+
+
+def setting(sections: Sequence[Section], number: int, word: str) -> str:
+    """Return a value of a section, be it from its ``defaults``: those it names, else the last before it."""
+    section = sections[number]
+    own = section.all(word)
+    if own:
+        return own[-1].words[1] if len(own[-1].words) > 1 else ""
+    before = [n for n, each in enumerate(sections[:number]) if each.kind == "defaults"]
+    named = [n for n in before if sections[n].name == section.base] if section.base else before
+    if section.kind == "defaults" and not section.base:
+        return ""
+    return setting(sections, named[-1], word) if named else ""
+
+
+def of_bind(bind: Directive) -> Iterator[Listen]:
+    """Yield each address of a ``bind``; ports of a range each by itself.
+
+    Raises:
+        ValueError: an address is no address, e.g. a variable of the environment.
+    """
+    parameters = bind.words[2:]
+    options = [ON[word] for word in parameters if word in ON]
+    options += ["http2"] if any("h2" in value.split(",") for value in _values(bind, "alpn")) else []
+    for written in bind.words[1].split(",") if len(bind.words) > 1 else ():
+        if written.startswith(("fd@", "abns@", "sockpair@", "rhttp@", "rev@")):
+            continue
+        if written.startswith(("/", "unix@")):
+            yield Listen(f"unix:{written.removeprefix('unix@')}", 0, tuple(options), bind.file, bind.line)
+            continue
+        udp = [*options, "quic"] if written.startswith("quic") else options
+        address, ports = _address(re.sub(r"^(?:quic|ipv|udp|tcp)[46]?@", "", written))
+        both = [] if address != "::" or "v6only" in parameters else ["ipv6only=off"]
+        for port in ports:
+            yield Listen(address, port, (*udp, *both), bind.file, bind.line)
+
+
+def _address(written: str) -> tuple[str, range]:
+    host, _, port = written.rpartition(":")
+    host = host.strip("[]")
+    first, _, last = port.partition("-")
+    if not first.isdigit() or (last and not last.isdigit()):
+        raise ValueError("the port is no number")
+    address = ANYWHERE if host in {"", "*"} else ipaddress.ip_address(host).compressed
+    return address, range(int(first), int(last or first) + 1)
+
+
+def _values(bind: Directive, word: str) -> Iterator[str]:
+    """Yield the values that a parameter has in a ``bind``."""
+    words = iter(bind.words[2:])
+    for each in words:
+        value = "" if each in ONE_WORD else next(words, "")
+        if each == word:
+            yield value
+
+
+def _names(host: Host, section: Section) -> Iterator[str]:
+    """Yield the names that a section's conditions and maps know."""
+    for directive in section.directives:
+        for position, word in enumerate(directive.words):
+            asked = NAMED.match(word.removeprefix("%["))
+            if asked is None:
+                continue
+            if mapped := MAP.search(word):
+                yield from _keys(host, mapped["file"])
+            else:
+                how = asked["how"] or asked["sni"] or ""
+                yield from (_pattern(value, how) for value in _patterns(host, directive.words[position + 1 :]))
+
+
+def _patterns(host: Host, words: Sequence[str]) -> Iterator[str]:
+    """Yield what a condition compares with, up to its end."""
+    rest = iter(words)
+    for word in rest:
+        if word in {"}", "||", "or", "if", "unless"}:
+            return
+        if word == "-f":
+            yield from _keys(host, next(rest, ""))
+        elif word in {"-m", "-M", "-u"}:
+            if next(rest, "") in {"reg", "found", "sub", "len"}:
+                return
+        elif not word.startswith("-") and HOST_NAME.fullmatch(word):
+            yield word
+
+
+def _pattern(value: str, how: str) -> str:
+    """Return a name in the words of a ``server_name``."""
+    match how:
+        case "_end":
+            return f"*.{value.lstrip('.')}" if value.startswith(".") else value
+        case "_beg":
+            return f"{value.rstrip('.')}.*" if value.endswith(".") else value
+        case _:
+            return value
+
+
+def _keys(host: Host, file: str) -> Iterator[str]:
+    """Yield the first word of each line of a file of patterns, or of a map."""
+    for line in (host.text(host.layout.at(file)) or "").splitlines():
+        words = line.split()
+        if words and not words[0].startswith("#") and HOST_NAME.fullmatch(words[0]):
+            yield words[0]
+
+
+def blocks(host: Host, found: Sequence[Frontend]) -> tuple[ServerBlock, ...]:
+    """Return those that speak HTTP in neutral words."""
+    return tuple(
+        ServerBlock(
+            names=each.names,
+            listens=each.listens,
+            certificates=(chains := tuple(certificates(host, each))),
+            # The key is in the same file, or in one beside it (manual, "ssl-load-extra-files").
+            keys=tuple(f"{path}.key" if host.status(Path(f"{path}.key")) else path for path in chains),
+            file=each.section.heading.file,
+            line=each.section.heading.line,
+            rules=tuple(
+                Rule(" ".join(d.words[:2]), d.words[2:], d.file, d.line)
+                for d in each.section.directives
+                if d.words[0] in {"http-request", "redirect", "use_backend", "default_backend"}
+            ),
+        )
+        for each in found
+        if each.mode == "http" and each.listens
+    )
+
+
+def certificates(host: Host, frontend: Frontend) -> Iterator[str]:
+    """Yield the files of its certificates, those of directories and lists among them."""
+    for written in frontend.certificates:
+        path = host.layout.at(written)
+        if path.is_dir():
+            names = (name for name in host.names(path) if not name.startswith("."))
+            extra = (".key", ".ocsp", ".issuer", ".sctl", ".dh")
+            yield from (str(path / name) for name in sorted(names) if not name.endswith(extra))
+        else:
+            yield str(path)
+    for written in frontend.lists:
+        for line in (host.text(host.layout.at(written)) or "").splitlines():
+            words = line.split()
+            if words and not words[0].startswith("#"):
+                yield words[0]
+
+
+def runtime_sockets(sections: Sequence[Section]) -> tuple[RuntimeSocket, ...]:
+    """Return the sockets for commands to a running HAProxy (manual, "stats socket")."""
+    found = []
+    for section in (each for each in sections if each.kind == "global"):
+        for directive in section.all("stats", "socket"):
+            words = directive.words[3:]
+            level = words[words.index("level") + 1] if "level" in words[:-1] else "operator"
+            found.append(RuntimeSocket(directive.words[2], level))
+    return tuple(found)
+
+
+def of_global(sections: Sequence[Section], word: str) -> str:
+    """Return the value of a global setting, the last one where it is given twice; empty for none."""
+    values = [each.words[1] for s in sections if s.kind == "global" for each in s.all(word) if len(each.words) > 1]
+    return values[-1] if values else ""
