@@ -173,10 +173,10 @@ def test_a_body_above_the_limit_is_answered(running: Running, coding: tuple[byte
     """With 413 and JSON, after all of it was sent."""
     piece = bytes(2**20) if coding[0] == b"Content-Length" else b"%x\r\n%b\r\n" % (2**20, bytes(2**20))
     body = [*[piece] * 17, *([b"0\r\n\r\n"] if coding[1] == b"chunked" else [])]
-    arrived = len(running.media.requests)
-    answer = running.wire.http1(b"/_matrix/media/v3/upload", [coding], method=b"POST", body=body)
+    arrived = len(running.homeserver.requests)
+    answer = running.wire.http1(b"/_matrix/client/v3/x", [coding], method=b"POST", body=body)
     refused(answer, 413, "M_TOO_LARGE")
-    assert len(running.media.requests) == arrived
+    assert len(running.homeserver.requests) == arrived
 
 
 @pytest.mark.parametrize("method", [b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"])
