@@ -29,7 +29,7 @@ def who_answers(facts: Facts, layout: Layout) -> Iterator[str]:
         if not holders:
             yield f"port {port}: nobody"
         held = {each.pid for each in holders}
-        there = [site for proxy in facts.proxies if not holders or held & proxy.processes for site in proxy.servers]
+        there = [site for proxy in facts.proxies if not holders or held & proxy.pids for site in proxy.servers]
         yield from _sites(there, port, facts.certificates, stopped=not holders)
     others = dict.fromkeys(
         f"{each.process or each.owner} on {each.port}" for each in facts.listeners if _far(each, ports)

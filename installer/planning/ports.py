@@ -69,7 +69,7 @@ def refuse_taken_ports(
     Raises:
         RefusedPlan: one does; all of them are named, and what can be done. Nothing is stopped for us.
     """
-    found = taken(rendering, listeners, proxy.processes)
+    found = taken(rendering, listeners, proxy.pids)
     if found:
         one = len({each.holder.port for each in found}) == 1
         raise RefusedPlan(

@@ -154,7 +154,7 @@ class Proxy:
     unit_enabled: bool | None
 
     @property
-    def processes(self) -> frozenset[int]:
+    def pids(self) -> frozenset[int]:
         """The processes that may hold its sockets, none where it is stopped."""
         return frozenset() if self.pid is None else frozenset((self.pid,))
 

@@ -177,6 +177,6 @@ def test_the_workers_of_haproxy_are_haproxy() -> None:
         unit_enabled=None,
         workers=(301,),
     )
-    assert taken(RENDERING, [listener("0.0.0.0", 443, "haproxy", 301)], found.processes) == ()
-    assert taken(RENDERING, [listener("0.0.0.0", 443, "haproxy", 302)], found.processes)
-    assert replace(found, pid=None, workers=()).processes == frozenset()
+    assert taken(RENDERING, [listener("0.0.0.0", 443, "haproxy", 301)], found.pids) == ()
+    assert taken(RENDERING, [listener("0.0.0.0", 443, "haproxy", 302)], found.pids)
+    assert replace(found, pid=None, workers=()).pids == frozenset()

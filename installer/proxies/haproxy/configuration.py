@@ -120,6 +120,6 @@ class HAProxy(Proxy):
     workers: tuple[int, ...] = ()
 
     @property
-    def processes(self) -> frozenset[int]:
+    def pids(self) -> frozenset[int]:
         """The main process, and the workers, which alone hold the sockets (management guide, "Master-worker mode")."""
-        return super().processes | {*self.workers}
+        return super().pids | {*self.workers}
