@@ -96,7 +96,7 @@ class Serving:
         """
         inputs, given_up = self.inputs, [block for each in self.former for block in each.blocks]
         whole = self.adapter.render(self.site, inputs.facts.system, inputs.layout, self.certificates, given_up)
-        held = taken(replace(whole, secure=NONE), self.listeners, self.proxy.pid)
+        held = taken(replace(whole, secure=NONE), self.listeners, self.proxy.pids)
         asked = inputs.answers.certificates.method is Method.HTTP_01
         if not held or asked or inputs.layout.http_port in self.others_ports:
             return _each_link_once(whole)
