@@ -12,6 +12,7 @@ from palpo_installer.answers import Address
 from palpo_installer.facts import Facts
 from palpo_installer.facts.certificates import Certificate
 from palpo_installer.facts.listeners import Listener
+from palpo_installer.facts.media import MediaRepository
 from palpo_installer.facts.names import Name, ServiceRecord
 from palpo_installer.facts.palpo import Palpo
 from palpo_installer.facts.system import System
@@ -42,6 +43,7 @@ def describe(facts: Facts, now: datetime | None = None) -> str:
         *((each.title, of_proxy(each)) for each in facts.proxies),
         ("Proxies", _proxies(facts)),
         ("Palpo", _palpo(facts.palpo)),
+        ("Media repository", _media(facts.media)),
         ("Certificates", _certificates(facts.certificates, now or datetime.now(UTC))),
         ("Names in DNS", (line for name in facts.names for line in _name(name))),
         ("What could not be seen", iter(facts.unseen)),
@@ -155,6 +157,16 @@ def _palpo(palpo: Palpo) -> Iterator[str]:
         name = f"server name {found.server_name}" if found.server_name else "no server name"
         on = f", listens on {', '.join(found.listeners)}" if found.listeners else ""
         yield f"{found.path}: {found.problem or name + on}"
+
+
+def _media(media: MediaRepository | None) -> Iterator[str]:
+    if media is None:
+        return
+    who = f"container {media.container}" if media.container else media.unit or "matrix-media-repo"
+    yield f"{who}, {'runs' if media.running else 'does not run'}{f', at {media.address}' if media.address else ''}"
+    if media.configuration is not None:
+        names = ", ".join(each.name for each in media.configuration.served) or "nobody"
+        yield f"{media.configuration.path}: {media.configuration.problem or f'serves {names}'}"
 
 
 def _certificates(certificates: Iterable[Certificate], now: datetime) -> Iterator[str]:

@@ -15,6 +15,7 @@ from palpo_installer.facts.palpo import Palpo, PalpoConfiguration
 from palpo_installer.proxies.found import Listen, Problem, Proxy, ServerBlock
 from palpo_installer.serialization import load
 from tests.facts.made import START, certificate
+from tests.media.made import repository
 from tests.recorded import HOSTS, recorded
 
 ASKED = "Who answers for these names in nginx"
@@ -195,3 +196,13 @@ def test_a_host_without_root_says_so(facts: Facts) -> None:
     assert "looked at without root: processes and files may be missing" in lines
     assert "firewall: ufw" in lines
     assert any(line.endswith("(no IPv6)") for line in lines)
+
+
+def test_a_media_repository_is_shown(facts: Facts) -> None:
+    """Where it is, whom it serves, and not at all where there is none."""
+    assert "Media repository" not in describe(facts)
+    lines = section(describe(replace(facts, media=repository())), "Media repository")
+    assert lines == [
+        "matrix-media-repo, runs, at 127.0.0.1:8000",
+        "/etc/matrix-media-repo/media-repo.yaml: serves example.com",
+    ]

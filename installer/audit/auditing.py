@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from palpo_installer.audit import nginx, others, palpo
+from palpo_installer.audit import media, nginx, others, palpo
 from palpo_installer.audit.finding import Audit, Finding, Severity, Unread
 from palpo_installer.facts import Facts, gather
 from palpo_installer.facts import names as dns
@@ -31,6 +31,7 @@ def audit(host: Host, facts: Facts, now: datetime | None = None) -> Audit:
     note = unread.append
     homeserver = palpo.read(host, facts, note)
     proxied = [read(host, facts, homeserver, note, now or datetime.now(UTC)) for read in READERS.values()]
+    proxied.append(media.read(facts, homeserver, note))
     answered = frozenset(kind for each in proxied for kind in each.answered)
     found = (*(finding for each in proxied for finding in each.findings), *palpo.judged(homeserver, answered))
     others.name(host, facts, note, READERS)

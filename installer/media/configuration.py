@@ -13,6 +13,8 @@ from palpo_installer.answers import MEDIA_UPLOAD_SIZE
 TRUE = frozenset({"true", "yes", "on", "y"})
 """What YAML 1.1 takes for true where a boolean is wanted, as the Go library does that matrix-media-repo uses."""
 
+EVERYWHERE = "0.0.0.0"  # noqa: S104
+
 
 @dataclass(frozen=True)
 class ServedName:
@@ -83,7 +85,9 @@ def parse(path: Path, data: bytes) -> MediaConfiguration:
     forwarded = _text(root, "repo", "useForwardedHost")
     return MediaConfiguration(
         path,
-        address=_text(root, "repo", "bindAddress") or usual.address,
+        # A value that is there and empty is Go's way to say "everywhere".
+        address=_text(root, "repo", "bindAddress")
+        or (EVERYWHERE if _at(root, "repo", "bindAddress") else usual.address),
         port=_number(usual.port, root, "repo", "port"),
         use_forwarded_host=forwarded.lower() in TRUE if forwarded else usual.use_forwarded_host,
         served=tuple(_served(_at(root, "homeservers"))),

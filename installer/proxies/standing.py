@@ -69,7 +69,7 @@ def named(ports: Sequence[int]) -> str:
 def standings(facts: Facts) -> tuple[Standing, ...]:
     """Return every proxy that is installed, or that holds a port without our knowing its configuration."""
     read = tuple(_of_proxy(proxy, facts.listeners) for proxy in facts.proxies)
-    own = {proxy.pid for proxy in facts.proxies if proxy.pid is not None}
+    own = {pid for proxy in facts.proxies for pid in proxy.pids}
     others: dict[tuple[str, str, str], list[int]] = {}
     for each in facts.listeners:
         kind = PROGRAMS.get(each.process, "")
@@ -83,7 +83,7 @@ def standings(facts: Facts) -> tuple[Standing, ...]:
 
 
 def _of_proxy(proxy: Proxy, listeners: Sequence[Listener]) -> Standing:
-    held = {each.port for each in listeners if proxy.pid is not None and each.pid == proxy.pid}
+    held = {each.port for each in listeners if each.pid in proxy.pids}
     others = {(block.file, block.line) for block in proxy.servers if "palpo-installer" not in block.file.name}
     ports = tuple(sorted(held))
     return Standing(proxy.kind, proxy.title, proxy.pid is not None, ports, len(others), proxy.unit)

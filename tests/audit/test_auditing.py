@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,9 @@ from palpo_installer.host import Host
 from palpo_installer.layout import Layout
 from palpo_installer.serialization import dump, load
 from tests.audit.made import NOW, SERVER, SITE, SOUND, TOML, audited, host_with, known, rules, trapped
+from tests.media.made import PATH as MEDIA_FILE
+from tests.media.made import edited as media_text
+from tests.media.made import repository as media_repository
 from tests.situations import facts as of_host
 
 DOCUMENTED = """\
@@ -188,3 +192,15 @@ def test_no_broken_configuration_breaks_the_audit(tmp_path: Path) -> None:
         facts = known(host)
         assert matrix.read(host, facts.nginx, facts.palpo) is not None
         assert describe(audit(host, facts, NOW))
+
+
+def test_the_media_repository_is_judged_by_its_own_file(tmp_path: Path) -> None:
+    """With its file and line; one whose file is not found is named as not read."""
+    host = host_with(tmp_path, SERVER)
+    whole = known(host)
+    sound = media_repository(media_text(("name: example.com", "name: matrix.example.com")))
+    found = audit(host, replace(whole, media=sound), NOW)
+    assert [(each.rule, str(each.file), each.line) for each in found.findings] == [("media-name", MEDIA_FILE, 7)]
+    assert MEDIA_FILE in found.read
+    unknown = audit(host, replace(whole, media=replace(sound, configuration=None)), NOW)
+    assert [each.subject for each in unknown.unread] == ["the media repository"]

@@ -46,13 +46,18 @@ class Apache(Proxy):
     """Apache as found.
 
     Its ``servers`` are the virtual hosts in the order in which Apache reads them; behind them, for sockets that no
-    virtual host takes, the main server, whose place is the first line of the main file.
+    virtual host takes, the main server, whose place is the first line of the main file. Among the options of their
+    sockets are ``by_address`` where a virtual host names the very address, and ``any_port`` where it names no port.
 
     Attributes:
         arrangement: how its files are arranged: ``debian`` (``sites-enabled``, ``mods-enabled``) or ``httpd``
             (``conf.d``).
         modules: those that are loaded, e.g. ``ssl_module``.
         available: the files of modules that can be loaded: of ``mods-available`` (Debian), else of ``modules``.
+        unaided: those of them that are loaded by lines outside our own files.
+        enabled: the links of ``mods-enabled`` that are as a2enmod makes them (Debian).
+        header_limits: bytes of the request line and of a header line that the main server allows, 0 where it says
+            nothing.
         mpm: how it processes requests: ``event``, ``worker`` or ``prefork``; empty where that is not known.
         listens: its ``Listen`` directives; what they open with IPv4 and IPv6 has ``ipv6only=off``.
         includes: the directories outside every section, in order; our files go into the last one.
@@ -66,6 +71,9 @@ class Apache(Proxy):
     arrangement: Literal["debian", "httpd"]
     modules: tuple[str, ...]
     available: tuple[str, ...]
+    unaided: tuple[str, ...]
+    enabled: tuple[str, ...]
+    header_limits: tuple[int, int]
     mpm: str
     listens: tuple[Listen, ...]
     includes: tuple[IncludeDirectory, ...]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import stat
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,6 +94,8 @@ def _describe(
     written = tree.load(host, configuration, surroundings)
     awake = tree.load(host, configuration, Surroundings(root, version, variables, defines, compiled, NEEDED))
     says, would = (reading.parse(each, ipv6=ipv6, resolve=resolve) for each in (written, awake))
+    modules = tuple(each for each, _ in written.loads)
+    built_in = tuple(f"{name.removesuffix('.c').removeprefix('mod_')}_module" for name in compiled)
     unit, enabled = _unit(host, binary.name, main)
     return Apache(
         binary=binary,
@@ -109,9 +112,12 @@ def _describe(
         unit=unit,
         unit_enabled=enabled,
         arrangement=arrangement,
-        modules=(*written.modules, *(f"{name}_module" for name in _names(compiled))),
+        modules=(*modules, *built_in),
         available=host.names(root / ("mods-available" if arrangement == "debian" else "modules")),
-        mpm=next((m for each in written.modules if (m := _mpm(each))), ""),
+        unaided=(*(each for each, file in written.loads if reading.OURS not in file.name), *built_in),
+        enabled=tuple(name for name in host.names(root / "mods-enabled") if _is_plain(host, root, name)),
+        header_limits=says.header_limits,
+        mpm=next((m for each in modules if (m := _mpm(each))), ""),
         listens=says.listens,
         includes=says.includes,
         server_root=written.server_root,
@@ -119,9 +125,11 @@ def _describe(
     )
 
 
-def _names(compiled: Sequence[str]) -> tuple[str, ...]:
-    """Return the identifiers of modules by their source files."""
-    return tuple(each.removesuffix(".c").removeprefix("mod_") for each in compiled)
+def _is_plain(host: Host, root: Path, name: str) -> bool:
+    """Return whether a link of ``mods-enabled`` is as a2enmod makes it."""
+    path = root / "mods-enabled" / name
+    status = host.status(path)
+    return status is not None and stat.S_ISLNK(status.st_mode) and str(path.readlink()) == f"../mods-available/{name}"
 
 
 def _mpm(identifier: str) -> str:
