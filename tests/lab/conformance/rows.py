@@ -51,6 +51,11 @@ class Row:
 
 PROMISES = {
     "legal targets": "every legal request target arrives byte for byte; else by target what arrives, or the status",
+    "long lines": "lines of 31 KiB pass over both protocols; else by protocol the status",
+    "uploads": "a body above the limit is answered with 413; else by its form (sized, chunked) the status",
+    "redirects": "port 80 leads to the same target; else by a piece of its path what stands for that",
+    "away": "a homeserver that is away is told as 502; else the status by ``status``",
+    "no name": "a handshake without a name is enough, with a Host; else the status by ``status``, 0 for none",
     "neighbour": "no request to a neighbour fails; else by phase how many may",
 }
 """What a row may deviate from, and in which form it says so."""
@@ -72,7 +77,23 @@ def start_apache(host: LabHost) -> None:
 
 WRITTEN = (
     Row("nginx", "nginx", start_nginx, limits=True),
-    Row("apache", "apache2", start_apache, limits=False),
+    Row(
+        "apache",
+        "apache2",
+        start_apache,
+        limits=False,
+        deviations={
+            "redirects": Deviation({"%": "%25"}, "Apache's mod_alias escapes the path of a target once more"),
+            "long lines": Deviation(
+                {"HTTP/1.1": 400}, "Apache takes the limits of the first site of an address, which is never ours"
+            ),
+            "uploads": Deviation({"chunked": 200}, "Apache counts the bytes of a body only where it has a length"),
+            "away": Deviation({"status": 503}, "Apache says 503 where it cannot connect, and 502 for broken answers"),
+            "no name": Deviation(
+                {"status": 421}, "Apache refuses a Host other than that of the site it shook hands for"
+            ),
+        },
+    ),
 )
 
 ROWS = tuple(row for row in WRITTEN if is_supported("proxy.kind", row.kind))
