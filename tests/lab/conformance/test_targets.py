@@ -98,11 +98,10 @@ def test_port_80_leads_to_the_same_target_over_tls(served: Served) -> None:
         plain = replace(served.plain, address=address)
         for target in LEGAL:
             answer = plain.http1(target.encode())
-            assert answer.status in {301, 308}, target
-            path, mark, query = target.partition("?")
-            for piece, instead in served.row.exceptions("redirects").items():
-                path = path.replace(piece, str(instead))
-            assert answer.header("location") == f"https://{CLIENT}{path}{mark}{query}"
+            path = target.partition("?")[0]
+            instead = {status for piece, status in served.row.exceptions("redirects").items() if piece in path}
+            assert answer.status in (instead or {301, 308}), target
+            assert answer.header("location") == f"https://{CLIENT}{target}"
     challenge = "/.well-known/acme-challenge"
     served.host.write(f"/var/lib/palpo-installer/webroot{challenge}/token", "answer")
     there = served.plain.http1(f"{challenge}/token".encode())
