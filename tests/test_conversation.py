@@ -27,11 +27,11 @@ def keys(conversation: Talk, page: Page) -> list[str]:
 
 
 def test_every_question_that_can_matter_is_on_one_page() -> None:
-    """Left out are the proxy, which no page asks for yet, and what belongs to methods that are not there yet."""
+    """Left out is what belongs to methods that are not there yet."""
     placed = [key for page in PAGES for key in (*page.keys, *page.more)]
     assert len(placed) == len(set(placed))
     left_out = {question.key for question in QUESTIONS} - set(placed)
-    assert left_out == {"proxy.kind", "certificates.dns", "certificates.dns_credentials"}
+    assert left_out == {"certificates.dns", "certificates.dns_credentials"}
     assert not is_supported("certificates.method", "dns-01")
 
 

@@ -54,15 +54,15 @@ class Apache(Proxy):
             (``conf.d``).
         modules: those that are loaded, e.g. ``ssl_module``.
         available: the files of modules that can be loaded: of ``mods-available`` (Debian), else of ``modules``.
-        unaided: those of them that are loaded by lines outside our own files.
-        enabled: the links of ``mods-enabled`` that are as a2enmod makes them (Debian).
-        header_limits: bytes of the request line and of a header line that the main server allows, 0 where it says
-            nothing.
         mpm: how it processes requests: ``event``, ``worker`` or ``prefork``; empty where that is not known.
         listens: its ``Listen`` directives; what they open with IPv4 and IPv6 has ``ipv6only=off``.
         includes: the directories outside every section, in order; our files go into the last one.
         server_root: what relative paths start from.
         awake: what it would say with the modules of a site of ours.
+        unaided: those of them that are loaded by lines outside our own files.
+        enabled: the links of ``mods-enabled`` that are as a2enmod makes them (Debian).
+        header_limits: bytes of the request line and of a header line that the main server allows, 0 where it says
+            nothing.
     """
 
     kind: ClassVar[str] = "apache"
@@ -71,11 +71,11 @@ class Apache(Proxy):
     arrangement: Literal["debian", "httpd"]
     modules: tuple[str, ...]
     available: tuple[str, ...]
-    unaided: tuple[str, ...]
-    enabled: tuple[str, ...]
-    header_limits: tuple[int, int]
     mpm: str
     listens: tuple[Listen, ...]
     includes: tuple[IncludeDirectory, ...]
     server_root: Path
     awake: Awake
+    unaided: tuple[str, ...] = ()
+    enabled: tuple[str, ...] = ()
+    header_limits: tuple[int, int] = (0, 0)

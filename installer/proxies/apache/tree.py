@@ -111,6 +111,11 @@ class Tree:
     loads: tuple[tuple[str, Path], ...]
     server_root: Path
 
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """The identifiers of the modules."""
+        return tuple(each for each, _ in self.loads)
+
 
 def load(host: Host, main: Path, surroundings: Surroundings) -> Tree:
     """Read a main file and all it includes. Files that are missing or broken become problems, never errors."""
