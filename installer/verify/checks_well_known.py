@@ -34,7 +34,7 @@ class Document:
         if view.site.guests and not endpoint.ours:
             return (
                 f"See that the server block of {endpoint.name} has the include line, where palpo-installer could not "
-                "add it itself, and that nginx was reloaded: `palpo-installer plan` shows line and place."
+                "add it itself, and that the proxy was reloaded: `palpo-installer plan` shows line and place."
             )
         if endpoint.ours or view.answers.names.base_domain is not BaseDomain.ELSEWHERE:
             return "Run `palpo-installer plan`: it shows what differs from what was installed."

@@ -198,9 +198,9 @@ def apache(root: Path) -> Apache:
     return Apache(
         binary=Path("/usr/sbin/apache2"), version=(2, 4, 71), configuration=root / "main.conf", files=tree.files,
         servers=said.servers, streams=(), problems=tree.problems, user="www-data", error_log="", pid_file="", pid=None,
-        unit="", unit_enabled=None, arrangement="httpd", modules=modules, available=(), mpm="event", unaided=modules,
-        enabled=(), listens=said.listens, includes=said.includes, server_root=server_root, header_limits=(0, 0),
-        awake=Awake((), ()),
+        unit="", unit_enabled=None, arrangement="httpd", modules=modules, available=(), mpm="event",
+        unaided=modules, enabled=(), listens=said.listens, includes=said.includes, server_root=server_root,
+        header_limits=(0, 0), awake=Awake((), ()),
     )  # fmt: skip
 
 

@@ -63,7 +63,17 @@ def start_nginx(host: LabHost) -> None:
     host.output(["nginx"])
 
 
-WRITTEN = (Row("nginx", "nginx", start_nginx, limits=True),)
+def start_apache(host: LabHost) -> None:
+    """Debian's Apache; the neighbour's site offers HTTP/2."""
+    services.configure_apache(host)
+    host.output(["a2enmod", "http2", "--quiet"])
+    host.output(["apache2ctl", "start"])
+
+
+WRITTEN = (
+    Row("nginx", "nginx", start_nginx, limits=True),
+    Row("apache", "apache2", start_apache, limits=False),
+)
 
 ROWS = tuple(row for row in WRITTEN if is_supported("proxy.kind", row.kind))
 """Those that the installer offers."""
