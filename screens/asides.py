@@ -104,9 +104,9 @@ def held(situation: Situation, ports: Collection[int]) -> Iterator[str]:
     """Yield a line for each of these ports that somebody else than the proxy of the answers holds."""
     kind = situation.get("proxy.kind", str) or ""
     proxy = situation.facts.proxy(kind)
-    master, needs = proxy.pid if proxy else None, f"{title(kind) or 'the proxy'} needs it"
+    own, needs = proxy.pids if proxy else (), f"{title(kind) or 'the proxy'} needs it"
     for listener in situation.facts.listeners:
-        if listener.port in ports and listener.process and listener.pid != master:
+        if listener.port in ports and listener.process and listener.pid not in own:
             yield f"! {Address(listener.address, listener.port)} is held by {identity(listener)}; {needs}"
 
 

@@ -96,10 +96,10 @@ class Serving:
         """
         inputs, given_up = self.inputs, [block for each in self.former for block in each.blocks]
         whole = self.adapter.render(self.site, inputs.facts.system, inputs.layout, self.certificates, given_up)
-        held = taken(replace(whole, secure=NONE), self.listeners, self.proxy.pid)
+        held = taken(replace(whole, secure=NONE), self.listeners, self.proxy.pids)
         asked = inputs.answers.certificates.method is Method.HTTP_01
         if not held or asked or inputs.layout.http_port in self.others_ports:
-            return whole
+            return _each_link_once(whole)
         finding = f"{'; '.join(map(str, held))}: plain HTTP is left to it, and not redirected to HTTPS"
         return replace(whole, plain=NONE, findings=(*whole.findings, finding))
 
@@ -356,6 +356,13 @@ class Serving:
     def remaining(self, changed: Sequence[Change]) -> ActivateProxy:
         """Return how the proxy takes up that some of its files are gone; ``changed`` is what the TLS ports got."""
         return self._activation(self.rendering.secure, enable=False) if changed else self.renewal()
+
+
+def _each_link_once(rendering: Rendering) -> Rendering:
+    """Return a rendering in which links that both halves need, such as those of modules, are made with the first."""
+    plain, secure = rendering.plain, rendering.secure
+    left = tuple(link for link in secure.links if link not in plain.links)
+    return replace(rendering, secure=replace(secure, links=left))
 
 
 def reused(serving: Serving) -> tuple[Unchanged, ...]:

@@ -47,7 +47,7 @@ class Leaving:
 
     def releases(self, listener: Listener) -> bool:
         """Return whether it holds a socket only for our sites, and so lets go of it."""
-        if listener.pid is None or listener.pid != self.proxy.pid:
+        if listener.pid not in self.proxy.pids:
             return False
         kept = {(each.address, each.port) for block in self.others for each in block.listens}
         kept |= {(each.address, each.port) for each in self.proxy.streams}

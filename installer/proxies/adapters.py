@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from palpo_installer.errors import RefusedPlan
 from palpo_installer.proxies.adapter import Adapter
+from palpo_installer.proxies.apache.adapter import ApacheAdapter
+from palpo_installer.proxies.apache.configuration import Apache
 from palpo_installer.proxies.found import Proxy
 from palpo_installer.proxies.nginx.adapter import NginxAdapter
 from palpo_installer.proxies.nginx.configuration import Nginx
@@ -18,5 +20,7 @@ def adapter(proxy: Proxy) -> Adapter:
     match proxy:
         case Nginx():
             return NginxAdapter(proxy)
+        case Apache():
+            return ApacheAdapter(proxy)
         case _:
             raise RefusedPlan(f"this version cannot set up {proxy.title}", next="Choose another proxy")

@@ -154,6 +154,11 @@ class Proxy:
     unit_enabled: bool | None
 
     @property
+    def pids(self) -> frozenset[int]:
+        """The processes that may hold its sockets, none where it is stopped."""
+        return frozenset() if self.pid is None else frozenset((self.pid,))
+
+    @property
     def version_in_words(self) -> str:
         """The version, e.g. ``1.22.1``."""
         return ".".join(map(str, self.version))

@@ -108,7 +108,7 @@ def check_guests(stage: Stage) -> Iterator[Check]:
             "site that is there",
             str(endpoint),
             "A made-up site stood for yours, one that forbids everything and adds headers of its own.",
-            "What your site does before any location is read from its file for the plan; apply asks it itself.",
+            "What yours does before that is read from its file for the plan; apply asks it itself.",
         )
 
 

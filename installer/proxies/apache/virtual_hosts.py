@@ -42,6 +42,11 @@ class ApacheVirtualHosts:
         """What Apache calls a site."""
         return "virtual host"
 
+    @property
+    def tells_names_apart(self) -> bool:
+        """Whether a line answers for the guest's name alone: it answers for all names of the site."""
+        return False
+
     @cached_property
     def top(self) -> Directive:
         """The whole configuration."""

@@ -118,3 +118,8 @@ class HAProxy(Proxy):
     buffer: int = 16384
     master: bool = True
     workers: tuple[int, ...] = ()
+
+    @property
+    def pids(self) -> frozenset[int]:
+        """The main process, and the workers, which alone hold the sockets (management guide, "Master-worker mode")."""
+        return super().pids | {*self.workers}
