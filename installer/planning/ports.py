@@ -35,19 +35,22 @@ class Taken:
         return f"{Address(self.holder.address, self.holder.port)} ({families}) is held by {identity(self.holder)}"
 
 
-def taken(rendering: Rendering, listeners: Sequence[Listener], master: int | None) -> tuple[Taken, ...]:
+def taken(
+    rendering: Rendering, listeners: Sequence[Listener], master: int | Collection[int] | None
+) -> tuple[Taken, ...]:
     """Return every port that the proxy will need and another program holds; one more of its kind is another program.
 
     Args:
         rendering: what the proxy will listen on.
         listeners: who listens now.
-        master: the main process of the proxy, None where it is stopped.
+        master: the main process of the proxy, or all that hold its sockets; None where it is stopped.
     """
+    own = {master} if isinstance(master, int) else set(master or ())
     needed = (*rendering.plain.expectations, *rendering.secure.expectations)
     found = []
     for listener in listeners:
         # Without root the owner may be hidden; then only the run itself can tell.
-        if not listener.process or listener.pid == master:
+        if not listener.process or listener.pid in own:
             continue
         collisions = [expectation for expectation in needed if collides(listener, expectation)]
         if collisions:
@@ -69,7 +72,7 @@ def refuse_taken_ports(
     Raises:
         RefusedPlan: one does; all of them are named, and what can be done. Nothing is stopped for us.
     """
-    found = taken(rendering, listeners, proxy.pid)
+    found = taken(rendering, listeners, proxy.pids)
     if found:
         one = len({each.holder.port for each in found}) == 1
         raise RefusedPlan(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from palpo_installer.errors import RefusedPlan
 from palpo_installer.proxies.adapter import Adapter
 from palpo_installer.proxies.found import Proxy
+from palpo_installer.proxies.haproxy.adapter import HAProxyAdapter
+from palpo_installer.proxies.haproxy.configuration import HAProxy
 from palpo_installer.proxies.nginx.adapter import NginxAdapter
 from palpo_installer.proxies.nginx.configuration import Nginx
 
@@ -18,5 +20,7 @@ def adapter(proxy: Proxy) -> Adapter:
     match proxy:
         case Nginx():
             return NginxAdapter(proxy)
+        case HAProxy():
+            return HAProxyAdapter(proxy)
         case _:
             raise RefusedPlan(f"this version cannot set up {proxy.title}", next="Choose another proxy")

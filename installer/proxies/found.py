@@ -152,3 +152,8 @@ class Proxy:
     pid: int | None
     unit: str
     unit_enabled: bool | None
+
+    @property
+    def pids(self) -> frozenset[int]:
+        """The processes that may hold its sockets."""
+        return frozenset() if self.pid is None else frozenset({self.pid})
