@@ -107,6 +107,10 @@ class Federation:
     port: int
 
 
+MEDIA_UPLOAD_SIZE = 100 << 20
+"""What matrix-media-repo takes where its configuration says nothing (``common/config``, ``uploads.maxBytes``)."""
+
+
 @dataclass(frozen=True)
 class Homeserver:
     """Palpo.
@@ -189,6 +193,8 @@ class Answers:
     """All the choices; the only thing a screen produces.
 
     Attributes:
+        media: a media repository beside Palpo, None where Palpo keeps the media.
+        media_upload_size: the largest upload that it takes, in bytes.
         take_over: whether sites that the proxy has for our names may be switched off. It is consent to what is
             there now, so answers.toml does not keep it.
     """
@@ -202,3 +208,4 @@ class Answers:
     certificates: Certificates
     take_over: bool = False
     host: Guards = Guards()
+    media_upload_size: int = MEDIA_UPLOAD_SIZE

@@ -126,6 +126,7 @@ def plain(answers: Answers) -> dict[str, object]:
         "homeserver.max_upload_size": shown_size(homeserver.max_upload_size),
         "homeserver.storage": homeserver.storage,
         "media.upstream": answers.media,
+        "media.max_upload_size": shown_size(answers.media_upload_size) if answers.media else "",
         "well_known.identity_server": well_known.identity_server,
         "well_known.support": well_known.support,
         "well_known.rtc_foci": list(well_known.rtc_foci),

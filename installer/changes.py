@@ -20,6 +20,7 @@ from palpo_installer.operations.selinux import LabelPort, SetBoolean
 from palpo_installer.operations.ufw import AllowUfwPort
 from palpo_installer.proxies.activation import ActivateProxy
 from palpo_installer.proxies.found import ReadFile
+from palpo_installer.proxies.handover import HandOver
 from palpo_installer.proxies.withdrawal import WithdrawProxy
 from palpo_installer.serialization import dump, tag
 
@@ -42,7 +43,7 @@ AnyOperation = (
     | AllowUfwPort
     | Withdraw
 )
-AnyActivation = ActivateProxy | RestartPalpo | ActivateTimer | WithdrawProxy | StopTimer
+AnyActivation = ActivateProxy | RestartPalpo | ActivateTimer | WithdrawProxy | StopTimer | HandOver
 tag(AnyOperation)
 tag(AnyActivation)
 

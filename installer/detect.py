@@ -12,15 +12,21 @@ from palpo_installer.answers import Address
 from palpo_installer.facts import Facts
 from palpo_installer.facts.certificates import Certificate
 from palpo_installer.facts.listeners import Listener
+from palpo_installer.facts.media import MediaRepository
 from palpo_installer.facts.names import Name, ServiceRecord
 from palpo_installer.facts.palpo import Palpo
 from palpo_installer.facts.system import System
 from palpo_installer.proxies.found import Listen, Proxy, ServerBlock
+from palpo_installer.proxies.kinds import KINDS
 from palpo_installer.proxies.nginx.configuration import Nginx
+from palpo_installer.proxies.standing import standings
 from palpo_installer.proxies.who_answers import answering
+from palpo_installer.questions.proxies import in_words
 
 WIDTH = 80
 PORTS = (80, 443)
+NOW = "Who answers now"
+NO_PROXY = f"none found of those that can be read: {', '.join(each.title for each in KINDS.values())}"
 
 
 def as_json(facts: Facts) -> str:
@@ -32,16 +38,26 @@ def describe(facts: Facts, now: datetime | None = None) -> str:
     """Return the facts for people: plain text, 80 columns; ``now`` is when, for the days certificates have left."""
     sections = (
         ("System", _system(facts.system)),
-        ("Who answers now", map(_listener, facts.listeners)),
+        (NOW, map(_listener, facts.listeners)),
         *((f"Who answers for these names in {each.title}", _asked(each, facts.names)) for each in facts.proxies),
-        ("nginx", _nginx(facts.nginx)),
+        *((each.title, of_proxy(each)) for each in facts.proxies),
+        ("Proxies", _proxies(facts)),
         ("Palpo", _palpo(facts.palpo)),
+        ("Media repository", _media(facts.media)),
         ("Certificates", _certificates(facts.certificates, now or datetime.now(UTC))),
         ("Names in DNS", (line for name in facts.names for line in _name(name))),
         ("What could not be seen", iter(facts.unseen)),
     )
     shown = [(title, list(lines)) for title, lines in sections]
-    return "\n".join(_section(title, lines) for title, lines in shown if lines or title in {"nginx", "Who answers now"})
+    return "\n".join(_section(title, lines) for title, lines in shown if lines or title == NOW)
+
+
+def _proxies(facts: Facts) -> Iterator[str]:
+    """Yield every proxy with what it serves now, where that is not plain from the one that there is."""
+    if not facts.proxies:
+        yield NO_PROXY
+    if len(standings(facts)) > len(facts.proxies) or len(facts.proxies) > 1:
+        yield from in_words(facts)
 
 
 def _section(title: str, lines: list[str]) -> str:
@@ -93,22 +109,27 @@ def _socket(address: str, port: int) -> str:
     return str(Address(address, port)) if port else address
 
 
-def _nginx(nginx: Nginx | None) -> Iterator[str]:
-    if nginx is None:
-        yield "not installed"
-        return
-    running = "stopped" if nginx.pid is None else f"runs as process {nginx.pid}"
-    unit = f", {nginx.unit} ({'starts' if nginx.unit_enabled else 'does not start'} at boot)" if nginx.unit else ""
-    yield f"{'.'.join(map(str, nginx.version))}, {nginx.binary}, {running}{unit}"
-    yield f"configuration: {nginx.configuration}"
-    for include in nginx.includes:
-        yield f"includes: {include.directory}/{include.pattern}  ({include.file}:{include.line})"
-    for server in nginx.servers:
+def of_proxy(proxy: Proxy) -> Iterator[str]:
+    """Yield what a proxy is and serves, alike for all of them."""
+    running = "stopped" if proxy.pid is None else f"runs as process {proxy.pid}"
+    unit = f", {proxy.unit} ({'starts' if proxy.unit_enabled else 'does not start'} at boot)" if proxy.unit else ""
+    yield f"{proxy.version_in_words}, {proxy.binary}, {running}{unit}"
+    yield f"configuration: {proxy.configuration}"
+    yield from _of_its_own(proxy)
+    for server in proxy.servers:
         yield from _site(server)
-    for listen in nginx.streams:
+    for listen in proxy.streams:
         yield f"passes TCP or UDP on: {_listen(listen)}  ({listen.file}:{listen.line})"
-    for problem in nginx.problems:
+    for problem in proxy.problems:
         yield f"cannot be read: {problem.file}:{problem.line}: {problem.message}"
+
+
+def _of_its_own(proxy: Proxy) -> Iterator[str]:
+    """Yield what only this kind of proxy has."""
+    match proxy:
+        case Nginx():
+            for include in proxy.includes:
+                yield f"includes: {include.directory}/{include.pattern}  ({include.file}:{include.line})"
 
 
 def _site(server: ServerBlock) -> Iterator[str]:
@@ -136,6 +157,16 @@ def _palpo(palpo: Palpo) -> Iterator[str]:
         name = f"server name {found.server_name}" if found.server_name else "no server name"
         on = f", listens on {', '.join(found.listeners)}" if found.listeners else ""
         yield f"{found.path}: {found.problem or name + on}"
+
+
+def _media(media: MediaRepository | None) -> Iterator[str]:
+    if media is None:
+        return
+    who = f"container {media.container}" if media.container else media.unit or "matrix-media-repo"
+    yield f"{who}, {'runs' if media.running else 'does not run'}{f', at {media.address}' if media.address else ''}"
+    if media.configuration is not None:
+        names = ", ".join(each.name for each in media.configuration.served) or "nobody"
+        yield f"{media.configuration.path}: {media.configuration.problem or f'serves {names}'}"
 
 
 def _certificates(certificates: Iterable[Certificate], now: datetime) -> Iterator[str]:

@@ -111,14 +111,6 @@ class Layout:
         return self.state / "webroot"
 
     @property
-    def responder(self) -> str:
-        """Where proofs are answered, on this host only, for a proxy that serves no files.
-
-        SELinux lets HAProxy connect to the ports 10001 to 10010.
-        """
-        return f"127.0.0.1:{10009 if not self.private else self.http_port + 1000}"
-
-    @property
     def edits(self) -> Path:
         """Copies of files that were edited by hand, and given up in an uninstall (0700)."""
         return self.state / "edited"

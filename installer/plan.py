@@ -8,7 +8,7 @@ from palpo_installer import site
 from palpo_installer.answers import Answers, BaseDomain, Delegation, Method
 from palpo_installer.changes import Plan
 from palpo_installer.layout import Layout
-from palpo_installer.planning import security, taking_over
+from palpo_installer.planning import media, security, taking_over
 from palpo_installer.planning.edits import deleted, edits
 from palpo_installer.planning.homeserver import former_listener, homeserver, key_edits
 from palpo_installer.planning.inputs import Inputs, look
@@ -33,7 +33,8 @@ def make(inputs: Inputs) -> Plan:
     serving = Serving(inputs, site.build(answers, inputs.layout))
     serving.sites.refuse()
     proxy, former = serving.proxy, former_name(inputs)
-    listeners, others = inputs.facts.listeners, serving.others_ports
+    serving.refuse_switch()
+    listeners, others = serving.listeners, serving.others_ports
     refuse_taken_ports(serving.rendering, listeners, proxy, answers, inputs.layout, others)
     plain, plain_left = serving.plain()
     started = bool(plain) and proxy.pid is None
@@ -56,6 +57,7 @@ def make(inputs: Inputs) -> Plan:
         summary=(
             *(lost(former, answers.names.server_name) if former else ()),
             *summary(answers, inputs.layout, proxy.title),
+            *(serving.leaving.summary if serving.leaving else ()),
         ),
         changes=changes,
         unchanged=(
@@ -75,6 +77,7 @@ def make(inputs: Inputs) -> Plan:
             *taking_over.findings(serving.former, serving.site, proxy),
             *certificate_findings,
             *palpo_findings,
+            *media.findings(inputs),
             *schedule_findings,
             *deleted(inputs, changes),
             *guards.findings,
@@ -101,6 +104,8 @@ def summary(answers: Answers, layout: Layout, proxy: str) -> Iterator[str]:
     yield f"Accounts are named @user:{names.server_name}, and that is for ever."
     client = site.origin(names.client_host, layout)
     yield f"Clients talk to {client}, which {proxy} passes to Palpo at {answers.homeserver.upstream}."
+    if answers.media is not None:
+        yield f"Media are kept by the media repository at {answers.media}, and no more by Palpo."
     match federation.delegation:
         case Delegation.WELL_KNOWN:
             where = f"https://{names.base}/.well-known/matrix/server"

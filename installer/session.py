@@ -12,7 +12,7 @@ from palpo_installer.answers import Answers
 from palpo_installer.answers_file import assignments, load
 from palpo_installer.choices import AS_USUAL, Choices
 from palpo_installer.engine.history import in_force, ours, runs, settled, written
-from palpo_installer.engine.recorded import traces
+from palpo_installer.engine.recorded import known_traces, traces
 from palpo_installer.errors import AnswersError
 from palpo_installer.facts import Facts, gather
 from palpo_installer.facts import names as dns
@@ -67,6 +67,7 @@ def inputs_of(session: Session, choices: Choices = AS_USUAL) -> Inputs:
         overwrite=choices.overwrite,
         renaming=choices.renaming,
         in_force=in_force(layout),
+        traces=known_traces(layout),
         secrets=session.resolved.secrets,
         command=own_command(session.host.which("palpo-installer")),
         now=datetime.now(UTC),

@@ -98,14 +98,17 @@ class Forward:
     Attributes:
         match: which requests.
         upstream: where to.
-        host: the Host header to send; empty for the client's own.
+        host: what to send as Host, and as X-Forwarded-Host too; empty for the client's own Host, and no
+            X-Forwarded-Host at all.
         limit: for POST requests, None for none.
+        body_limit: bytes of a request body; 0 for the limit of the site.
     """
 
     match: Match
     upstream: Address
     host: str = ""
     limit: Limit | None = None
+    body_limit: int = 0
 
 
 @dataclass(frozen=True)
@@ -213,6 +216,12 @@ SERVICES = ("_matrix-fed", "_matrix")
 
 FEDERATION_PATHS = ("/_matrix/federation", "/_matrix/key", "/_matrix/policy")
 MEDIA_PATHS = ("/_matrix/media", "/_matrix/client/v1/media", "/_matrix/federation/v1/media")
+"""What a media repository answers instead of the homeserver, all of it and nothing else: uploads, downloads, previews
+and their limits from before and after media needed a login, and downloads by other servers (matrix-media-repo,
+CHANGELOG 1.3.5). Its logout and Synapse-like administration below ``/_matrix/client`` stay the homeserver's."""
+
+MEDIA_ADMIN_PATHS = ("/_matrix/media/unstable/admin", "/_matrix/media/unstable/io.t2bot.media/admin")
+"""Where matrix-media-repo purges, quarantines and exports (``api/routes.go``)."""
 
 
 def build(answers: Answers, layout: Layout) -> Site:
@@ -274,7 +283,7 @@ def homeserver_routes(answers: Answers) -> tuple[Route, ...]:
     if answers.federation.delegation is Delegation.NONE:
         routes += [Closed(Match(path), NOT_FEDERATING) for path in FEDERATION_PATHS]
     if answers.media is not None:
-        routes += [Forward(Match(path), answers.media, host=answers.names.server_name) for path in MEDIA_PATHS]
+        routes += media_routes(answers, answers.media)
     register = Match("/_matrix/client/*/register", Scope.EXACT)
     if answers.homeserver.registration is Registration.CLOSED:
         routes.append(Closed(Match(register.path, Scope.EXACT, method="POST"), NOT_REGISTERING))
@@ -287,6 +296,21 @@ def homeserver_routes(answers: Answers) -> tuple[Route, ...]:
     ]
     routes += [Closed(Match(path)) for path in ADMIN_PATHS]
     return tuple(routes)
+
+
+def media_routes(answers: Answers, upstream: Address) -> tuple[Route, ...]:
+    """Return what goes to a media repository, in order.
+
+    It knows servers by their name, which it takes from X-Forwarded-Host or else from Host, and refuses the public
+    name of the client host (matrix-media-repo, ``api/_routers/03-host_detection.go``).
+    """
+    federates = answers.federation.delegation is not Delegation.NONE
+    paths = (path for path in MEDIA_PATHS if federates or not path.startswith(FEDERATION_PATHS))
+    forwards = (
+        Forward(Match(path), upstream, host=answers.names.server_name, body_limit=answers.media_upload_size)
+        for path in paths
+    )
+    return (*(Closed(Match(path)) for path in MEDIA_ADMIN_PATHS), *forwards)
 
 
 def discovery_routes(answers: Answers, layout: Layout) -> tuple[Route, ...]:

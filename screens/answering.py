@@ -24,13 +24,12 @@ def who_answers(facts: Facts, layout: Layout) -> Iterator[str]:
     ports = sorted({layout.http_port, layout.https_port, FEDERATION_PORT, *served})
     for port in ports:
         holders = [listener for listener in facts.listeners if listener.port == port]
-        running = {proxy.pid for proxy in facts.proxies} - {None}
         for owner, addresses in _by_owner(holders):
             yield f"port {port}, {addresses}: {owner}"
         if not holders:
             yield f"port {port}: nobody"
-        held = {each.pid for each in holders} & running
-        there = [site for proxy in facts.proxies if not holders or proxy.pid in held for site in proxy.servers]
+        held = {each.pid for each in holders}
+        there = [site for proxy in facts.proxies if not holders or held & proxy.pids for site in proxy.servers]
         yield from _sites(there, port, facts.certificates, stopped=not holders)
     others = dict.fromkeys(
         f"{each.process or each.owner} on {each.port}" for each in facts.listeners if _far(each, ports)

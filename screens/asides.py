@@ -13,6 +13,7 @@ from palpo_installer.facts import Facts
 from palpo_installer.facts.names import Name
 from palpo_installer.layout import Layout
 from palpo_installer.planning.ports import identity
+from palpo_installer.proxies.kinds import title
 from palpo_installer.questions import Situation
 from palpo_installer.questions.certificates import certificate_names
 from palpo_installer.questions.names import has_own_port
@@ -57,7 +58,7 @@ def aside(page: Page, seen: Seen) -> Aside:
             proof = (
                 [seen.layout.http_port] if seen.situation.get("certificates.method", Method) is Method.HTTP_01 else []
             )
-            below = "\n".join(held(seen.facts, proof))
+            below = "\n".join(held(seen.situation, proof))
             return Aside(below=below, notes={"certificates.agree_terms": note}, rows=rows(seen))
         case _:
             return Aside()
@@ -86,7 +87,7 @@ def consequences(situation: Situation) -> Iterator[str]:
     ports = [layout.http_port, layout.https_port, *([port] if port and has_own_port(situation) else [])]
     yield "What this choice asks for"
     yield f"  Ports open from outside: {', '.join(map(str, dict.fromkeys(ports)))}"
-    yield from (f"  {line}" for line in held(situation.facts, ports))
+    yield from (f"  {line}" for line in held(situation, ports))
     yield f"  Certificates on this host for: {', '.join(certificate_names(situation))}"
     if situation.get("names.base_domain", BaseDomain) is BaseDomain.ELSEWHERE:
         yield f"  What the website of {situation.base} must answer is printed at the end."
@@ -99,12 +100,14 @@ def consequences(situation: Situation) -> Iterator[str]:
         yield from (f"  {line}" for line in _services(known.get(situation.base), port, situation))
 
 
-def held(facts: Facts, ports: Collection[int]) -> Iterator[str]:
-    """Yield a line for each of these ports that somebody else than the proxy holds."""
-    master = facts.nginx.pid if facts.nginx else None
-    for listener in facts.listeners:
-        if listener.port in ports and listener.process and listener.pid != master:
-            yield f"! {Address(listener.address, listener.port)} is held by {identity(listener)}; nginx needs it"
+def held(situation: Situation, ports: Collection[int]) -> Iterator[str]:
+    """Yield a line for each of these ports that somebody else than the proxy of the answers holds."""
+    kind = situation.get("proxy.kind", str) or ""
+    proxy = situation.facts.proxy(kind)
+    own, needs = proxy.pids if proxy else (), f"{title(kind) or 'the proxy'} needs it"
+    for listener in situation.facts.listeners:
+        if listener.port in ports and listener.process and listener.pid not in own:
+            yield f"! {Address(listener.address, listener.port)} is held by {identity(listener)}; {needs}"
 
 
 def _addresses(text: str, name: Name | None, situation: Situation) -> Iterator[str]:

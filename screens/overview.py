@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 from palpo_installer.audit.finding import Audit
 from palpo_installer.audit.report import summary
-from palpo_installer.detect import who_answers_for
+from palpo_installer.detect import NO_PROXY, who_answers_for
 from palpo_installer.engine.confirmation import of_day
 from palpo_installer.engine.history import PastRun
 from palpo_installer.facts import Facts
 from palpo_installer.layout import Layout
+from palpo_installer.proxies.standing import standings
+from palpo_installer.questions.proxies import in_words
 from palpo_installer.questions.question import Choice
 from palpo_installer.screens.answering import who_answers
 
@@ -95,7 +97,7 @@ def _lines(facts: Facts, past: Past, layout: Layout) -> Iterator[str]:
     yield "This host"
     yield f"  {facts.system.name}, addresses {', '.join(_outside(facts)) or 'on loopback only'}"
     yield f"  firewall: {', '.join(facts.system.firewalls) or 'none seen here; there may be one outside'}"
-    yield f"  proxy: {_proxy(facts)}"
+    yield from (f"  proxy: {line}" for line in _proxies(facts))
     yield f"  Palpo: {_palpo(facts)}"
     for found in facts.palpo.configurations:
         yield f"    {found.path}: {found.problem or f'server name {found.server_name}'}"
@@ -133,13 +135,15 @@ def _outside(facts: Facts) -> tuple[str, ...]:
     return tuple(address for address in facts.system.addresses if address not in {"127.0.0.1", "::1"})
 
 
-def _proxy(facts: Facts) -> str:
-    nginx = facts.nginx
-    if nginx is None:
-        return "nginx is not installed; this version needs it, e.g.: apt-get install nginx"
-    state = "stopped" if nginx.pid is None else "running"
-    broken = f"; cannot be read at {nginx.problems[0].file}:{nginx.problems[0].line}" if nginx.problems else ""
-    return f"nginx {'.'.join(map(str, nginx.version))}, {state}, {nginx.configuration}{broken}"
+def _proxies(facts: Facts) -> Iterator[str]:
+    if not facts.proxies:
+        yield NO_PROXY
+    for proxy in facts.proxies:
+        state = "stopped" if proxy.pid is None else "running"
+        broken = f"; cannot be read at {proxy.problems[0].file}:{proxy.problems[0].line}" if proxy.problems else ""
+        yield f"{proxy.title} {proxy.version_in_words}, {state}, {proxy.configuration}{broken}"
+    if len(standings(facts)) > 1:
+        yield from in_words(facts)
 
 
 def _palpo(facts: Facts) -> str:
@@ -171,7 +175,8 @@ def _entries(facts: Facts, past: Past, audited: Audit | None) -> Iterator[Choice
         yield Choice("set-up", "Reconfigure", "The earlier answers again; only what differs is changed.")
         yield Choice("verify", "Verify", "What clients and other servers see now.")
     else:
-        yield Choice("set-up", "Set up Palpo behind nginx", "A few questions, then a review of every change.")
+        behind = facts.proxies[0].title if len(facts.proxies) == 1 else "a reverse proxy"
+        yield Choice("set-up", f"Set up Palpo behind {behind}", "A few questions, then a review of every change.")
     if audited is not None and (audited.findings or (audited.read and audited.unread)):
         yield Choice("audit", "Read the audit", "Each trap in the Matrix configuration that is there, and its cure.")
     if past.in_force and root:

@@ -6,7 +6,7 @@ import pytest
 
 from palpo_installer.conversation import PAGES, Given, Page, Talk, applying, changed, talk
 from palpo_installer.layout import Layout
-from palpo_installer.questions import QUESTIONS, SUPPORTED, is_supported, resolve
+from palpo_installer.questions import QUESTIONS, is_supported, resolve
 from palpo_installer.secret import Secret
 from tests.situations import DATABASE, FEWEST, configured, facts, homeserver
 
@@ -27,12 +27,11 @@ def keys(conversation: Talk, page: Page) -> list[str]:
 
 
 def test_every_question_that_can_matter_is_on_one_page() -> None:
-    """Left out are the proxy, of which there is one kind, and what belongs to methods that are not there yet."""
+    """Left out is what belongs to methods that are not there yet."""
     placed = [key for page in PAGES for key in (*page.keys, *page.more)]
     assert len(placed) == len(set(placed))
     left_out = {question.key for question in QUESTIONS} - set(placed)
-    assert left_out == {"proxy.kind", "certificates.dns", "certificates.dns_credentials"}
-    assert SUPPORTED["proxy.kind"] == {"nginx"}
+    assert left_out == {"certificates.dns", "certificates.dns_credentials"}
     assert not is_supported("certificates.method", "dns-01")
 
 

@@ -1,19 +1,21 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
-from palpo_installer.detect import as_json, describe
+from palpo_installer.detect import as_json, describe, of_proxy
 from palpo_installer.facts import Facts, gather
 from palpo_installer.facts.names import Name, ServiceRecord
 from palpo_installer.facts.palpo import Palpo, PalpoConfiguration
-from palpo_installer.proxies.found import Listen, Problem
+from palpo_installer.proxies.found import Listen, Problem, Proxy, ServerBlock
 from palpo_installer.serialization import load
 from tests.facts.made import START, certificate
+from tests.media.made import repository
 from tests.recorded import HOSTS, recorded
 
 ASKED = "Who answers for these names in nginx"
@@ -103,7 +105,34 @@ def test_nginx_shows_its_sites_with_their_place(facts: Facts, tmp_path: Path) ->
     assert "on 192.0.2.10:443 ssl http2" in lines
     assert "cannot be read: /x.conf:3: broken" in lines
     assert "passes TCP or UDP on: 0.0.0.0:443  (/s.conf:9)" in lines
-    assert section(describe(replace(facts, nginx=None), NOW), "nginx") == ["not installed"]
+
+
+def test_every_proxy_is_shown_alike() -> None:
+    """Version, program, state, unit, main file; sites with file and line."""
+
+    @dataclass(frozen=True)
+    class Other(Proxy):
+        kind: ClassVar[str] = "other"
+        title: ClassVar[str] = "Other"
+
+    listen = Listen("::1", 443, ("ssl",), Path("/etc/other.conf"), 3)
+    site = ServerBlock(("shop.example",), (listen,), (), Path("/etc/other.conf"), 2)
+    binary, main = Path("/usr/bin/other"), Path("/etc/other.conf")
+    found = Other(binary, (2, 6, 0), main, (), (site,), (), (), "", "", "", None, "other.service", unit_enabled=False)
+    assert list(of_proxy(found)) == [
+        "2.6.0, /usr/bin/other, stopped, other.service (does not start at boot)",
+        "configuration: /etc/other.conf",
+        "site: shop.example  (/etc/other.conf:2)",
+        "  on [::1]:443 ssl",
+    ]
+
+
+def test_a_host_without_a_proxy_says_so(facts: Facts) -> None:
+    """With those that could be there; where there is one, it has a section of its own instead."""
+    without = describe(replace(facts, nginx=None), NOW)
+    (line,) = section(without, "Proxies")
+    assert line.startswith("none found of those that can be read: nginx, Apache, Caddy, HAProxy")
+    assert "Proxies" not in describe(facts, NOW)
 
 
 def test_palpo_shows_how_it_runs_and_what_its_files_say(facts: Facts) -> None:
@@ -167,3 +196,13 @@ def test_a_host_without_root_says_so(facts: Facts) -> None:
     assert "looked at without root: processes and files may be missing" in lines
     assert "firewall: ufw" in lines
     assert any(line.endswith("(no IPv6)") for line in lines)
+
+
+def test_a_media_repository_is_shown(facts: Facts) -> None:
+    """Where it is, whom it serves, and not at all where there is none."""
+    assert "Media repository" not in describe(facts)
+    lines = section(describe(replace(facts, media=repository())), "Media repository")
+    assert lines == [
+        "matrix-media-repo, runs, at 127.0.0.1:8000",
+        "/etc/matrix-media-repo/media-repo.yaml: serves example.com",
+    ]

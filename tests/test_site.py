@@ -9,6 +9,7 @@ from itertools import product
 import pytest
 
 from palpo_installer.answers import (
+    MEDIA_UPLOAD_SIZE,
     Address,
     Answers,
     BaseCertificate,
@@ -24,6 +25,7 @@ from palpo_installer.site import (
     ADMIN_PATHS,
     FEDERATION_PATHS,
     LOGIN,
+    MEDIA_ADMIN_PATHS,
     MEDIA_PATHS,
     NOT_FEDERATING,
     NOT_REGISTERING,
@@ -250,8 +252,12 @@ def test_media_go_to_their_own_repository(delegation: Delegation) -> None:
             assert isinstance(route, Closed)
         else:
             assert isinstance(route, Forward)
-            assert (route.upstream, route.host) == (MEDIA, BASE)
+            assert (route.upstream, route.host, route.body_limit) == (MEDIA, BASE, MEDIA_UPLOAD_SIZE)
     assert upstream(first(host, "/_matrix/client/v3/sync")) == made.LOCAL
+    for path in ("v3/logout", "v3/logout/all", "v3/admin/quarantine_media/x", "v1/mediafoo", "v3/media/config"):
+        assert upstream(first(host, f"/_matrix/client/{path}")) == made.LOCAL
+    for path in MEDIA_ADMIN_PATHS:
+        assert isinstance(first(host, f"{path}/purge/old"), Closed)
     without = tls(build(answers(), Layout()))[CLIENT, 443]
     assert upstream(first(without, f"{MEDIA_PATHS[0]}/v3/config")) == made.LOCAL
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from palpo_installer.audit import nginx, others, palpo
+from palpo_installer.audit import media, nginx, others, palpo
 from palpo_installer.audit.finding import Audit, Finding, Severity, Unread
 from palpo_installer.facts import Facts, gather
 from palpo_installer.facts import names as dns
@@ -14,8 +14,8 @@ from palpo_installer.host import Host
 
 ORDER = tuple(Severity)
 
-READERS = (nginx.read,)
-"""One for each proxy that is read. A new one is a module with such a function; ``others`` then names it no more."""
+READERS = {"nginx": nginx.read}
+"""One for each kind of proxy that is read: a module with such a function. ``others`` names those that are not here."""
 
 
 def audit(host: Host, facts: Facts, now: datetime | None = None) -> Audit:
@@ -30,10 +30,11 @@ def audit(host: Host, facts: Facts, now: datetime | None = None) -> Audit:
     unread: list[Unread] = []
     note = unread.append
     homeserver = palpo.read(host, facts, note)
-    proxied = [read(host, facts, homeserver, note, now or datetime.now(UTC)) for read in READERS]
+    proxied = [read(host, facts, homeserver, note, now or datetime.now(UTC)) for read in READERS.values()]
+    proxied.append(media.read(facts, homeserver, note))
     answered = frozenset(kind for each in proxied for kind in each.answered)
     found = (*(finding for each in proxied for finding in each.findings), *palpo.judged(homeserver, answered))
-    others.name(host, facts, note)
+    others.name(host, facts, note, READERS)
     return Audit(
         findings=tuple(sorted(dict.fromkeys(found), key=_place)),
         read=(*(line for each in proxied for line in each.read), *homeserver.read),

@@ -27,7 +27,12 @@ TOKEN = re.compile(r"[A-Za-z0-9_-]{1,200}")
 
 def needed(kind: str, layout: Layout) -> str:
     """Return the address and port at which a kind of proxy expects the answers, empty where it reads the files."""
-    return layout.responder if kind in PASSED_ON else ""
+    return address(layout) if kind in PASSED_ON else ""
+
+
+def address(layout: Layout) -> str:
+    """Return where they are answered: SELinux lets HAProxy connect to the ports 10001 to 10010."""
+    return f"127.0.0.1:{layout.http_port + 1000 if layout.private else 10009}"
 
 
 def answer(webroot: Path, target: str) -> bytes | None:
@@ -42,22 +47,22 @@ def answer(webroot: Path, target: str) -> bytes | None:
 
 
 @contextmanager
-def answering(address: str, webroot: Path) -> Iterator[None]:
+def answering(place: str, webroot: Path) -> Iterator[None]:
     """Answer challenges from a directory meanwhile, at ``127.0.0.1:PORT``; at no address where that is empty.
 
     Raises:
         HostError: somebody else has the port.
     """
-    if not address:
+    if not place:
         yield
         return
-    name, _, port = address.rpartition(":")
+    name, _, port = place.rpartition(":")
     try:
         server = ThreadingHTTPServer((name, int(port)), _handler(webroot))
     except OSError as error:
         raise HostError(
             f"proofs for the certificate authority cannot be answered: {error.strerror}",
-            where=address,
+            where=place,
             next=f"See what holds it (ss -ltnp 'sport = :{port}'), then try again",
         ) from error
     with server:

@@ -25,7 +25,7 @@ def of_site(
         port: where the site answers with TLS.
         now: the time, with its zone.
     """
-    blocks = [found.block for found in answering(proxy, name, port) if found.by is By.NAME]
+    blocks = [found.block for found in answering(proxy, name, port) if found.by in {By.NAME, By.ANY}]
     if not blocks:
         return None, f"no site of {proxy.title} has the name {name} on port {port}"
     pairs = [pair for block in blocks for pair in zip(block.certificates, block.keys, strict=False)]

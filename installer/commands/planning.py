@@ -20,6 +20,7 @@ from palpo_installer.errors import AnswersError, HostError
 from palpo_installer.host import Host
 from palpo_installer.operations.paths import PathState, write_new
 from palpo_installer.plan import make
+from palpo_installer.planning import media
 from palpo_installer.planning.rendered import RenderedFile, rendered
 from palpo_installer.planning.serving import Serving
 from palpo_installer.session import begin, given, inputs_of
@@ -69,6 +70,8 @@ def render(host: Host, file: Path | None, settings: tuple[str, ...], output: Pat
             click.echo(_write(each, output))
     except OSError as error:
         raise HostError(f"cannot be written: {error.strerror}", where=str(error.filename or output)) from error
+    for finding in media.findings(inputs):
+        click.echo(finding, err=True)
     return 0
 
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import cast
 
+from palpo_installer.changes import AnyActivation, AnyOperation
 from palpo_installer.engine.history import COPIES, ORIGINALS, PastRun, effective, plan_of, runs
 from palpo_installer.engine.journal import Progress, progress, read
 from palpo_installer.engine.run import activation
-from palpo_installer.errors import RefusedPlan
+from palpo_installer.errors import HostError, RefusedPlan
 from palpo_installer.layout import Layout
+from palpo_installer.operations.base import Json
 from palpo_installer.planning.traces import Taken, Trace, Traces
+from palpo_installer.proxies.handover import HandOver
 
 
 def traces(layout: Layout) -> Traces:
@@ -39,11 +43,34 @@ def _operations(run: PastRun, done: Progress) -> Iterator[Trace]:
             step = str(number)
             number += 1
             if step in done.begun:
-                yield Trace(run.id, operation, change.activation, done.prepared[step], copies)
+                yield Trace(run.id, operation, _of(change.activation, operation), done.prepared[step], copies)
+
+
+def _of(activation: AnyActivation | None, operation: AnyOperation) -> AnyActivation | None:
+    """Return the activation that takes an operation up; of a handover, that of the one or the other proxy."""
+    if not isinstance(activation, HandOver):
+        return activation
+    return activation.old if getattr(operation, "path", None) in activation.leaving else activation.new
 
 
 def _activations(run: PastRun, done: Progress) -> Iterator[Taken]:
+    """Yield what was carried out; a handover as what each proxy did."""
     for number, change in enumerate(plan_of(run.directory).changes):
         step = activation(number)
-        if change.activation is not None and step in done.begun:
-            yield Taken(run.id, run.began, change.activation, done.prepared[step])
+        if change.activation is None or step not in done.begun:
+            continue
+        found = done.prepared[step]
+        if isinstance(change.activation, HandOver):
+            old, new = change.activation.old, change.activation.new
+            yield Taken(run.id, run.began, old, cast("Json", found["old"]))
+            yield Taken(run.id, run.began, new, cast("Json", found["new"]))
+        else:
+            yield Taken(run.id, run.began, change.activation, found)
+
+
+def known_traces(layout: Layout) -> Traces:
+    """Return what the runs in force did, nothing where one of them is of another version and cannot be read."""
+    try:
+        return traces(layout)
+    except (RefusedPlan, HostError):
+        return Traces()

@@ -11,6 +11,7 @@ from palpo_installer.facts import (
     firewalld,
     listeners,
     matrix,
+    media,
     nftables,
     palpo_search,
     selinux,
@@ -22,6 +23,7 @@ from palpo_installer.facts.certificates import Certificate
 from palpo_installer.facts.firewalld import Firewalld
 from palpo_installer.facts.listeners import Listener
 from palpo_installer.facts.matrix import Matrix
+from palpo_installer.facts.media import MediaRepository
 from palpo_installer.facts.names import Name
 from palpo_installer.facts.nftables import InputChain
 from palpo_installer.facts.palpo import Palpo
@@ -54,6 +56,7 @@ class Facts:
         firewalld: None where it does not run.
         ufw: None where it is not active.
         chains: of a bare rule set that nobody manages.
+        media: a media repository beside Palpo, None where there is no sign of one.
     """
 
     system: System
@@ -71,6 +74,7 @@ class Facts:
     apache: Apache | None = None
     caddy: Caddy | None = None
     haproxy: HAProxy | None = None
+    media: MediaRepository | None = None
 
     @property
     def proxies(self) -> tuple[Proxy, ...]:
@@ -118,4 +122,5 @@ def gather(host: Host, names: tuple[str, ...] = ()) -> Facts:
         unseen=tuple(dict.fromkeys(unseen)),
         matrix=matrix.read(host, nginx, palpo),
         apache=apache,
+        media=media.read(host, running, boxes, listening),
     )

@@ -147,6 +147,8 @@ class Hosting:
     def _reserved(self, answer: Answering) -> str:
         """Return why a line in this site is for a person to add, empty where it is not."""
         name = self.guest.name
+        if self.virtual_hosts.tells_names_apart:
+            return uneditable(self.host, answer.block.file)
         if answer.by is not By.NAME:
             pattern = ", ".join(answer.block.names)
             return f"it answers for every name that fits {pattern}, and all of them would answer so"

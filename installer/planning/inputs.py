@@ -22,6 +22,7 @@ from palpo_installer.merging import Merged, merge
 from palpo_installer.operations.files import MakeDirectory, MakeLink, WriteFile
 from palpo_installer.operations.paths import PathState, state_of
 from palpo_installer.operations.security import Withdraw
+from palpo_installer.planning.traces import Traces
 from palpo_installer.secret import Secret, SecretReference, Text
 from palpo_installer.site import MARKER_HEADER
 
@@ -57,6 +58,7 @@ class Inputs:
         overwrite: the subjects of the edits that the person gives up, or ``ALL_EDITS``.
         renaming: whether the person agreed to give up the server name for another one.
         in_force: what takes back each setting that earlier runs made in SELinux and firewalls.
+        traces: what the runs in force did.
     """
 
     host: Host
@@ -71,6 +73,7 @@ class Inputs:
     overwrite: frozenset[str] = frozenset()
     renaming: bool = False
     in_force: tuple[Withdraw, ...] = ()
+    traces: Traces = field(default_factory=Traces)
 
     @property
     def layout(self) -> Layout:

@@ -35,17 +35,14 @@ class Taken:
         return f"{Address(self.holder.address, self.holder.port)} ({families}) is held by {identity(self.holder)}"
 
 
-def taken(
-    rendering: Rendering, listeners: Sequence[Listener], master: int | Collection[int] | None
-) -> tuple[Taken, ...]:
+def taken(rendering: Rendering, listeners: Sequence[Listener], own: Collection[int]) -> tuple[Taken, ...]:
     """Return every port that the proxy will need and another program holds; one more of its kind is another program.
 
     Args:
         rendering: what the proxy will listen on.
         listeners: who listens now.
-        master: the main process of the proxy, or all that hold its sockets; None where it is stopped.
+        own: the processes of the proxy, none where it is stopped.
     """
-    own = {master} if isinstance(master, int) else set(master or ())
     needed = (*rendering.plain.expectations, *rendering.secure.expectations)
     found = []
     for listener in listeners:

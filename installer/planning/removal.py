@@ -7,6 +7,7 @@ A kind that is in neither cannot be taken back, and a test says so.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from types import NoneType
 
@@ -28,12 +29,13 @@ from palpo_installer.planning.inputs import look, missing_directories
 from palpo_installer.planning.removal_of_files import directories, emptied, files, joined
 from palpo_installer.planning.removal_of_lines import lines
 from palpo_installer.planning.removal_of_palpo import configuration, restarted
-from palpo_installer.planning.removal_of_services import forgotten_timer, withdrawn_proxy
+from palpo_installer.planning.removal_of_services import forgotten_timer, kinds, proxy_of, withdrawn_proxy
 from palpo_installer.planning.removal_of_settings import host_settings
 from palpo_installer.planning.scene import Scene, TakingUp, Way
 from palpo_installer.planning.traces import Trace
 from palpo_installer.proxies.activation import ActivateProxy
 from palpo_installer.proxies.found import ReadFile
+from palpo_installer.proxies.handover import HandOver
 from palpo_installer.proxies.withdrawal import WithdrawProxy
 
 Planner = Callable[[tuple[Trace, ...], Scene], Way]
@@ -93,6 +95,8 @@ ACTIVATIONS: Mapping[type, tuple[str, UpTaker]] = {
     NoneType: ("files that no service has to take up", nobody),
     StopTimer: ("", nobody),
     WithdrawProxy: ("", nobody),
+    # Its traces are those of the two proxies.
+    HandOver: ("", nobody),
 }
 """The changes of a removal, in order: by how their files were taken up, a title and how that is taken back."""
 
@@ -136,11 +140,24 @@ def _changes(scene: Scene, way: Way) -> tuple[tuple[Change, ...], tuple[TakingUp
         operations = tuple(
             each for its, each in way.operations if its is kind and not isinstance(each, RemoveDirectory)
         )
-        up = taker(scene, operations)
-        taken_up.append(up)
-        if operations or up.activation is not None:
-            changes.append(Change(title, operations, up.activation))
+        for some, its_taker in _by_proxy(kind, operations, scene, taker):
+            up = its_taker(scene, some)
+            taken_up.append(up)
+            if some or up.activation is not None:
+                changes.append(Change(title, some, up.activation))
     return tuple(changes), tuple(taken_up)
+
+
+def _by_proxy(
+    kind: type, operations: tuple[AnyOperation, ...], scene: Scene, taker: UpTaker
+) -> Iterator[tuple[tuple[AnyOperation, ...], UpTaker]]:
+    """Yield operations with how they are taken up; those on proxies for each proxy, the one that serves now first."""
+    if kind is not ActivateProxy:
+        yield operations, taker
+        return
+    for proxy in kinds(scene):
+        its = tuple(each for each in operations if proxy_of(each, scene) == proxy)
+        yield its, partial(withdrawn_proxy, kind=proxy)
 
 
 def _copies(way: Way) -> tuple[Change, ...]:

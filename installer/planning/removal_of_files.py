@@ -15,6 +15,8 @@ from palpo_installer.operations.removing import KeepCopy, PutBack, RemoveDirecto
 from palpo_installer.planning.inputs import look
 from palpo_installer.planning.scene import Scene, Way
 from palpo_installer.planning.traces import Touched, Trace, same, texts, touched
+from palpo_installer.proxies.activation import ActivateProxy
+from palpo_installer.proxies.withdrawal import WithdrawProxy
 
 
 def files(traces: tuple[Trace, ...], scene: Scene) -> Way:
@@ -88,8 +90,9 @@ def put_back(subject: Touched, now: PathState) -> AnyOperation:
 
 
 def kind_of(subject: Touched) -> type:
-    """Return the type of the activation that takes a path up."""
-    return type(subject.newest.activation)
+    """Return the type of the activation that takes a path up; what left a proxy is the proxy's to take up again."""
+    kind = type(subject.newest.activation)
+    return ActivateProxy if kind is WithdrawProxy else kind
 
 
 def directories(traces: tuple[Trace, ...], scene: Scene) -> Way:  # noqa: ARG001

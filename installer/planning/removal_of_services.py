@@ -36,15 +36,45 @@ def forgotten_timer(scene: Scene, operations: tuple[AnyOperation, ...]) -> Takin
     return TakingUp(stop, ("Certificates are not renewed any more: what starts that twice a day is removed.",))
 
 
-def withdrawn_proxy(scene: Scene, operations: tuple[AnyOperation, ...]) -> TakingUp:
-    """Return how the proxy goes on without our files, or stops where it was stopped before them.
+def kinds(scene: Scene) -> tuple[str, ...]:
+    """Return the proxies that runs in force told of our files, the one that serves them now first."""
+    told = (each.activation for each in scene.traces.activations)
+    return tuple(dict.fromkeys(reversed([each.proxy for each in told if isinstance(each, ActivateProxy)])))
+
+
+def proxy_of(operation: AnyOperation, scene: Scene) -> str:
+    """Return the proxy that takes up an operation: the one that an earlier run told of the same path, or of the like.
+
+    A file of somebody's, renamed since, is that of the proxy which reads it.
+    """
+    path, first = getattr(operation, "path", None), kinds(scene)[0]
+    told = [(each.operation, each.activation) for each in scene.traces.operations]
+    proxies = [(made, act.proxy) for made, act in told if isinstance(act, ActivateProxy | WithdrawProxy)]
+    same_path = (kind for made, kind in proxies if path is not None and getattr(made, "path", None) == path)
+    readers = (each.kind for each in scene.facts.proxies if any(read.path.resolve() == path for read in each.files))
+    alike = (kind for made, kind in reversed(proxies) if type(made) is type(operation))
+    found = (*same_path, *readers, *(alike if path is None else ()))
+    return next((kind for kind in found if kind in kinds(scene)), first)
+
+
+def withdrawn_proxy(scene: Scene, operations: tuple[AnyOperation, ...], kind: str = "") -> TakingUp:
+    """Return how a proxy goes on without our files, or stops where it was stopped before them.
+
+    Args:
+        scene: what a removal is planned from.
+        operations: what happens to its files.
+        kind: the proxy; empty for the one that serves our files now.
 
     Raises:
         RefusedPlan: its configuration cannot be read, so that it is not known who else is served.
     """
-    first = _first(scene, ActivateProxy).activation
+    kind = kind or kinds(scene)[0]
+    if kind != kinds(scene)[0] and not operations:
+        # It left when another one took over, and was judged then.
+        return TakingUp()
+    first = _first_of(scene, kind).activation
     assert isinstance(first, ActivateProxy)  # noqa: S101 - chosen by that
-    proxy, title = scene.facts.proxy(first.proxy), first.control.title
+    proxy, title = scene.facts.proxy(kind), first.control.title
     if proxy is None:
         return TakingUp(summary=(f"{title} is not there any more; its files of ours are removed.",))
     if proxy.problems and proxy.pid is not None:
@@ -54,10 +84,10 @@ def withdrawn_proxy(scene: Scene, operations: tuple[AnyOperation, ...]) -> Takin
             where=f"{problem.file}:{problem.line}",
             next="Correct this line, then try again. Nothing was changed",
         )
-    own = _own(scene)
+    own = _own(scene, kind)
     others = tuple(block for block in proxy.servers if block.file not in own)
     fate = _fate(scene, proxy, others)
-    expectations = _expectations(scene)
+    expectations = _expectations(scene, kind)
     taken = {(listen.address, listen.port) for listen in proxy.streams} | served(others, scene.facts.system)
     places = sorted({(e.address, e.port) for e in expectations})
     comeback = Comeback.of(scene, operations)
@@ -91,7 +121,7 @@ def _fate(scene: Scene, proxy: Proxy, others: Sequence[ServerBlock]) -> Fate:
 
     It is as it was again, unless others may have come to rely on it: it has other sites, and time has passed.
     """
-    first = _first(scene, ActivateProxy)
+    first = _first_of(scene, proxy.kind)
     former = converter.structure(first.found, FormerProxy)
     stopped = not former.running and proxy.pid is not None
     disabled = former.enabled is False and proxy.unit_enabled is True
@@ -109,22 +139,27 @@ def _fate(scene: Scene, proxy: Proxy, others: Sequence[ServerBlock]) -> Fate:
     return Fate(stop=stopped, disable=disabled, summary=(sentence,) if stopped else (*goes_on, sentence))
 
 
-def _own(scene: Scene) -> tuple[Path, ...]:
-    """Return our files in the proxy's configuration, those that are gone among them."""
-    activations = (each.activation for each in scene.traces.activations)
-    recorded = (path for each in activations if isinstance(each, ActivateProxy) for path in each.own)
-    return tuple(dict.fromkeys(recorded))
+def _own(scene: Scene, kind: str) -> tuple[Path, ...]:
+    """Return our files in a proxy's configuration, those that are gone among them."""
+    return tuple(dict.fromkeys(path for each in _told(scene, kind) for path in each.own))
 
 
-def _expectations(scene: Scene) -> tuple[Expectation, ...]:
-    """Return every socket and name that a run in force ever served, once, without what it showed."""
-    return tuple(dict.fromkeys(_shown(scene)))
+def _expectations(scene: Scene, kind: str) -> tuple[Expectation, ...]:
+    """Return every socket and name that a run in force ever let a proxy serve, once, without what it showed."""
+    shown = (expectation for each in _told(scene, kind) for expectation in each.expectations)
+    return tuple(dict.fromkeys(replace(each, marker="", certificate=None) for each in shown))
 
 
-def _shown(scene: Scene) -> Iterator[Expectation]:
+def _told(scene: Scene, kind: str) -> Iterator[ActivateProxy]:
     for taken in scene.traces.activations:
-        if isinstance(taken.activation, ActivateProxy):
-            yield from (replace(each, marker="", certificate=None) for each in taken.activation.expectations)
+        if isinstance(taken.activation, ActivateProxy) and taken.activation.proxy == kind:
+            yield taken.activation
+
+
+def _first_of(scene: Scene, kind: str) -> Taken:
+    """Return the first activation of a proxy: it saw the proxy as it was before us."""
+    seen = (each for each in scene.traces.activations if isinstance(each.activation, ActivateProxy))
+    return next(each for each in seen if getattr(each.activation, "proxy", "") == kind)
 
 
 def _first(scene: Scene, kind: type) -> Taken:

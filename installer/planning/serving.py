@@ -13,6 +13,7 @@ from palpo_installer.certificates import authority, store
 from palpo_installer.certificates.responder import needed
 from palpo_installer.changes import AnyOperation, Change, Unchanged
 from palpo_installer.errors import RefusedPlan
+from palpo_installer.facts.listeners import Listener
 from palpo_installer.gates import markers
 from palpo_installer.operations.certificates import IssueSelfSigned, OrderCertificate, ProbeChallenge
 from palpo_installer.operations.files import RemoveFile
@@ -22,6 +23,7 @@ from palpo_installer.planning.inputs import AS_IT_SHOULD_BE, MARKER, Inputs, lin
 from palpo_installer.planning.ports import taken
 from palpo_installer.planning.security import Needs
 from palpo_installer.planning.sites import Sites
+from palpo_installer.planning.switching import Leaving, leaving
 from palpo_installer.planning.taking_over import FormerSite, former_sites
 from palpo_installer.probe import ask
 from palpo_installer.proxies.activation import ActivateProxy, activate
@@ -100,12 +102,47 @@ class Serving:
         """
         inputs, given_up = self.inputs, [block for each in self.former for block in each.blocks]
         whole = self.adapter.render(self.site, inputs.facts.system, inputs.layout, self.certificates, given_up)
-        held = taken(replace(whole, secure=NONE), inputs.facts.listeners, self.proxy.pids)
+        held = taken(replace(whole, secure=NONE), self.listeners, self.proxy.pids)
         asked = inputs.answers.certificates.method is Method.HTTP_01
         if not held or asked or inputs.layout.http_port in self.others_ports:
-            return whole
+            return _each_link_once(whole)
         finding = f"{'; '.join(map(str, held))}: plain HTTP is left to it, and not redirected to HTTPS"
         return replace(whole, plain=NONE, findings=(*whole.findings, finding))
+
+    @cached_property
+    def leaving(self) -> Leaving | None:
+        """The proxy that served for us until now, where another one is to.
+
+        Raises:
+            RefusedPlan: a file of ours in it was edited by hand.
+        """
+        return leaving(self.inputs)
+
+    @property
+    def listeners(self) -> tuple[Listener, ...]:
+        """Who listens, without the sockets that the proxy of before lets go of for this one."""
+        found = self.inputs.facts.listeners
+        old = self.leaving
+        return tuple(each for each in found if old is None or not old.releases(each))
+
+    def refuse_switch(self) -> None:
+        """Check that the proxy of before leaves what this one needs, in a moment.
+
+        Raises:
+            RefusedPlan: it holds a port for somebody else's site; or certificates would have to be ordered meanwhile.
+        """
+        if self.leaving is None:
+            return
+        parts = (self.rendering.plain, self.rendering.secure)
+        self.leaving.refuse([each for part in parts for each in part.expectations], self.inputs, self.proxy.title)
+        ordered = [order.name for order in self.due if isinstance(order, OrderCertificate)]
+        if ordered:
+            raise RefusedPlan(
+                f"a certificate for {', '.join(ordered)} is due, and nobody would answer while it is ordered",
+                where="proxy.kind",
+                next=f"Keep {self.leaving.proxy.title} for these answers first, or renew what is due "
+                "(palpo-installer renew); change the proxy after that",
+            )
 
     @cached_property
     def former(self) -> tuple[FormerSite, ...]:
@@ -130,9 +167,9 @@ class Serving:
 
     @cached_property
     def together(self) -> Part | None:
-        """Both halves as one, where one file of somebody else serves both and is switched off for them."""
+        """Both halves as one: where one file of somebody else serves both and is switched off; from proxy to proxy."""
         plain, secure = self.rendering.plain, self.rendering.secure
-        if not any(each.plain and each.secure for each in self.former):
+        if self.leaving is None and not any(each.plain and each.secure for each in self.former):
             return None
         return Part(
             f"{plain.title}, and {secure.title}",
@@ -238,11 +275,17 @@ class Serving:
             # Who answers from now on and the lines that led elsewhere change places in one reload.
             changed, kept = self.sites.operations()
             operations, unchanged = (*operations, *changed), (*unchanged, *kept)
-        if not operations and not self.due and self.proxy.pid is not None and self._is_live(part):
+        nothing = not operations and not self.due and self.leaving is None
+        if nothing and self.proxy.pid is not None and self._is_live(part):
             return (), unchanged
         activation = self._activation(part, enable=self.together is not None and self.proxy.unit_enabled is False)
         if started:
             activation = replace(activation, start=False)
+        if self.leaving is not None:
+            # What comes is written while the old one serves; what goes is the last before it is told.
+            title = f"{part.title}: {self.proxy.title} instead of {self.leaving.proxy.title}"
+            whole = (*operations, *self.leaving.operations)
+            return (Change(title, whole, self.leaving.hand_over(activation)),), unchanged
         return (Change(part.title, operations, activation),), unchanged
 
     def shows_the_certificates(self) -> bool:
@@ -321,6 +364,13 @@ class Serving:
     def remaining(self, changed: Sequence[Change]) -> ActivateProxy:
         """Return how the proxy takes up that some of its files are gone; ``changed`` is what the TLS ports got."""
         return self._activation(self.rendering.secure, enable=False) if changed else self.renewal()
+
+
+def _each_link_once(rendering: Rendering) -> Rendering:
+    """Return a rendering in which links that both halves need, such as those of modules, are made with the first."""
+    plain, secure = rendering.plain, rendering.secure
+    left = tuple(link for link in secure.links if link not in plain.links)
+    return replace(rendering, secure=replace(secure, links=left))
 
 
 def reused(serving: Serving) -> tuple[Unchanged, ...]:

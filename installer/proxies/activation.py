@@ -94,15 +94,30 @@ class ActivateProxy(Activation):
         """
         record = converter.structure(before, Before)
         try:
-            self._test(bench, record)
-            self._take_up(bench, record)
-            self._compare(bench, record)
-            if self.enable and record.enabled is False:
-                services.carry_out(bench.host, record.service, services.enable_command(record.service.unit))
+            self.test(bench, record)
+            self.take_up(bench, record)
+            self.settle(bench, record)
         except HostError as error:
             raise GateFailed(error.what, where=error.where, next=error.next) from error
 
-    def _test(self, bench: Workbench, record: Before) -> None:
+    def settle(self, bench: Workbench, record: Before) -> None:
+        """Compare the neighbours, then let its unit start at boot where the plan says so.
+
+        Raises:
+            GateFailed: other sites answer differently.
+            HostError: the unit cannot be enabled.
+        """
+        self._compare(bench, record)
+        if self.enable and record.enabled is False:
+            services.carry_out(bench.host, record.service, services.enable_command(record.service.unit))
+
+    def test(self, bench: Workbench, record: Before) -> None:
+        """Test the configuration on disk.
+
+        Raises:
+            GateFailed: it does not load, or another site has one of our names.
+            HostError: it cannot be tested.
+        """
         title = self.control.title
         bench.report(f"testing {title}'s configuration")
         verdict = self.control.examine(bench.host, record.service, self.limit)
@@ -124,8 +139,13 @@ class ActivateProxy(Activation):
                 next=f"{title} was left as it was. Remove the name from one of the two, then try again",
             )
 
-    def _take_up(self, bench: Workbench, record: Before) -> None:
-        """Reload or start, and prove; a failure tells its cause before its symptom."""
+    def take_up(self, bench: Workbench, record: Before) -> None:
+        """Reload or start, and prove; a failure tells its cause before its symptom.
+
+        Raises:
+            GateFailed: the right answers do not come.
+            Interrupted: the run was asked to stop.
+        """
         host, service, proxy = bench.host, record.service, self.control
         log = proxy.mark(host, self.error_log)
         running = services.is_active(host, service)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from palpo_installer.errors import RefusedPlan
 from palpo_installer.proxies.adapter import Adapter
+from palpo_installer.proxies.apache.adapter import ApacheAdapter
+from palpo_installer.proxies.apache.configuration import Apache
 from palpo_installer.proxies.found import Proxy
 from palpo_installer.proxies.haproxy.adapter import HAProxyAdapter
 from palpo_installer.proxies.haproxy.configuration import HAProxy
@@ -20,6 +22,8 @@ def adapter(proxy: Proxy) -> Adapter:
     match proxy:
         case Nginx():
             return NginxAdapter(proxy)
+        case Apache():
+            return ApacheAdapter(proxy)
         case HAProxy():
             return HAProxyAdapter(proxy)
         case _:

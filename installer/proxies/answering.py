@@ -15,6 +15,7 @@ class By(StrEnum):
     NAME = "name"
     WILDCARD = "wildcard"
     PATTERN = "pattern"
+    ANY = "any"
     DEFAULT = "default"
 
 
@@ -22,6 +23,7 @@ REASONS = {
     By.NAME: "{term} {names}",
     By.WILDCARD: "by a wildcard, {term} {names}",
     By.PATTERN: "by a regular expression, {term} {names}",
+    By.ANY: "whatever the name; {term} {names}",
     By.DEFAULT: "only as the default there: {term} {names}",
 }
 """In words."""

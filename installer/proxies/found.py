@@ -155,5 +155,10 @@ class Proxy:
 
     @property
     def pids(self) -> frozenset[int]:
-        """The processes that may hold its sockets."""
-        return frozenset() if self.pid is None else frozenset({self.pid})
+        """The processes that may hold its sockets, none where it is stopped."""
+        return frozenset() if self.pid is None else frozenset((self.pid,))
+
+    @property
+    def version_in_words(self) -> str:
+        """The version, e.g. ``1.22.1``."""
+        return ".".join(map(str, self.version))

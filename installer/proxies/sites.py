@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from palpo_installer.errors import RefusedPlan
 from palpo_installer.host import Host
+from palpo_installer.proxies.apache.configuration import Apache
+from palpo_installer.proxies.apache.virtual_hosts import ApacheVirtualHosts
 from palpo_installer.proxies.found import Proxy
+from palpo_installer.proxies.haproxy.configuration import HAProxy
+from palpo_installer.proxies.haproxy.virtual_hosts import HAProxyVirtualHosts
 from palpo_installer.proxies.nginx.configuration import Nginx
 from palpo_installer.proxies.nginx.virtual_hosts import NginxVirtualHosts
 from palpo_installer.proxies.virtual_hosts import VirtualHosts
@@ -15,6 +19,10 @@ def known(proxy: Proxy, host: Host) -> VirtualHosts | None:
     match proxy:
         case Nginx():
             return NginxVirtualHosts(proxy, host)
+        case Apache():
+            return ApacheVirtualHosts(proxy, host)
+        case HAProxy():
+            return HAProxyVirtualHosts(proxy, host)
         case _:
             return None
 

@@ -49,7 +49,7 @@ class Standing:
 
     def __str__(self) -> str:
         """Return it as a sentence without its full stop."""
-        held = f"holds {in_words(self.ports)}" if self.ports else "holds no port"
+        held = f"holds {named(self.ports)}" if self.ports else "holds no port"
         state = f"runs and {held}" if self.running else "is stopped"
         many = "" if self.sites is None else f", {self.sites} other site{'' if self.sites == 1 else 's'}"
         place = f", container {self.container}" if self.container else f", {self.unit}" if self.unit else ""
@@ -60,7 +60,7 @@ class Standing:
         return bool({layout.http_port, layout.https_port} & set(self.ports))
 
 
-def in_words(ports: Sequence[int]) -> str:
+def named(ports: Sequence[int]) -> str:
     """Return ports as people name them."""
     *first, last = map(str, ports)
     return f"ports {', '.join(first)} and {last}" if first else f"port {last}"
@@ -69,7 +69,7 @@ def in_words(ports: Sequence[int]) -> str:
 def standings(facts: Facts) -> tuple[Standing, ...]:
     """Return every proxy that is installed, or that holds a port without our knowing its configuration."""
     read = tuple(_of_proxy(proxy, facts.listeners) for proxy in facts.proxies)
-    own = {proxy.pid for proxy in facts.proxies if proxy.pid is not None}
+    own = {pid for proxy in facts.proxies for pid in proxy.pids}
     others: dict[tuple[str, str, str], list[int]] = {}
     for each in facts.listeners:
         kind = PROGRAMS.get(each.process, "")
@@ -83,7 +83,7 @@ def standings(facts: Facts) -> tuple[Standing, ...]:
 
 
 def _of_proxy(proxy: Proxy, listeners: Sequence[Listener]) -> Standing:
-    held = {each.port for each in listeners if proxy.pid is not None and each.pid == proxy.pid}
+    held = {each.port for each in listeners if each.pid in proxy.pids}
     others = {(block.file, block.line) for block in proxy.servers if "palpo-installer" not in block.file.name}
     ports = tuple(sorted(held))
     return Standing(proxy.kind, proxy.title, proxy.pid is not None, ports, len(others), proxy.unit)

@@ -102,6 +102,10 @@ class VirtualHosts(Protocol):
     def word(self) -> str:
         """What the proxy calls a site, e.g. ``server block``."""
 
+    @property
+    def tells_names_apart(self) -> bool:
+        """Whether a line of ours answers for the guest's name alone, whatever other names the site has."""
+
     def leaflet(self, guest: Guest) -> Leaflet:
         """Return the file of a guest and its line.
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from palpo_installer.proxies.answering import Answering
+from palpo_installer.proxies.apache.answering import answering as by_virtual_host
+from palpo_installer.proxies.apache.configuration import Apache
 from palpo_installer.proxies.found import Proxy
+from palpo_installer.proxies.haproxy.answering import answering as by_frontend
+from palpo_installer.proxies.haproxy.configuration import HAProxy
 from palpo_installer.proxies.nginx.answering import answering as by_server_name
 from palpo_installer.proxies.nginx.configuration import Nginx
 
@@ -19,5 +23,9 @@ def answering(proxy: Proxy, name: str, port: int) -> tuple[Answering, ...]:
     match proxy:
         case Nginx():
             return by_server_name(proxy.servers, name, port)
+        case Apache():
+            return by_virtual_host(proxy.servers, name, port)
+        case HAProxy():
+            return by_frontend(proxy.servers, name, port)
         case _:
             return ()

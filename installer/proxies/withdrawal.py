@@ -90,10 +90,19 @@ class WithdrawProxy(Activation):
             if record.running:
                 self._take_up(bench, record)
             self._prove(bench, record)
-            if self.disable and record.enabled:
-                services.carry_out(bench.host, record.service, services.disable_command(record.service.unit))
+            self.settle(bench, record)
         except HostError as error:
             raise GateFailed(error.what, where=error.where, next=error.next) from error
+
+    def settle(self, bench: Workbench, record: Before) -> None:
+        """Keep its unit from starting at boot where the plan says so, then compare the neighbours.
+
+        Raises:
+            GateFailed: other sites answer differently.
+            HostError: the unit cannot be disabled.
+        """
+        if self.disable and record.enabled:
+            services.carry_out(bench.host, record.service, services.disable_command(record.service.unit))
         different = () if self.stop else differences(self.neighbours, record.neighbours, bench)
         if different:
             raise GateFailed(
@@ -107,6 +116,17 @@ class WithdrawProxy(Activation):
             bench.report(f"stopping {title}, which was stopped before the first run")
             services.stop(host, service)
             return
+        self.test(bench, record)
+        services.carry_out(host, service, taking_up(self.control, host, service, self.limit))
+
+    def test(self, bench: Workbench, record: Before) -> None:
+        """Test the configuration without our files.
+
+        Raises:
+            GateFailed: it does not load.
+            HostError: it cannot be tested.
+        """
+        host, service, title = bench.host, record.service, self.control.title
         bench.report(f"testing {title}'s configuration without our files")
         verdict = self.control.examine(host, service, self.limit)
         if not verdict.loads:
@@ -115,7 +135,6 @@ class WithdrawProxy(Activation):
                 where=f"{verdict.file}:{verdict.line}" if verdict.file else "",
                 next=f"{title} was left as it was. Correct this line, then try again",
             )
-        services.carry_out(host, service, taking_up(self.control, host, service, self.limit))
 
     def _prove(self, bench: Workbench, record: Before) -> None:
         """Wait until nothing of ours is served; a failure tells its cause before its symptom."""

@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from palpo_installer.answers import (
+    MEDIA_UPLOAD_SIZE,
     Address,
     Answers,
     BaseCertificate,
@@ -195,6 +196,7 @@ def _answers(situation: Situation) -> Answers:
         certificates=_certificates(situation),
         take_over=get("proxy.take_over", bool) or False,
         host=Guards(get("host.selinux", SELinuxAnswer), get("host.firewall", FirewallAnswer)),
+        media_upload_size=get("media.max_upload_size", int) or MEDIA_UPLOAD_SIZE,
     )
 
 

@@ -125,7 +125,7 @@ def arrival(stage: Stage, one: Passed) -> str:
 def _check_headers(stage: Stage, endpoint: Endpoint, sent: list[Passed]) -> Check:
     client = stage.doors.addresses[0]
     judgements = [
-        _headers(request, client, one.route.host or one.exchange.host)
+        _headers(request, client, one.route.host or one.exchange.host, one.route.host)
         for one in sent
         for request in one.exchange.arrived
     ]
@@ -141,8 +141,10 @@ def _check_headers(stage: Stage, endpoint: Endpoint, sent: list[Passed]) -> Chec
     return judged("forwarding headers", endpoint, promise, list(dict.fromkeys(broken)))
 
 
-def _headers(request: Request, client: str, host: str) -> Iterator[str]:
+def _headers(request: Request, client: str, host: str, forwarded_host: str = "") -> Iterator[str]:
+    """Yield what is wrong with the headers of a request; ``forwarded_host`` is what a media repository must be told."""
     wanted = {"x-forwarded-for": client, "x-forwarded-proto": "https", "host": host}
+    wanted |= {"x-forwarded-host": forwarded_host} if forwarded_host else {}
     for name, value in wanted.items():
         if request.all(name) != (value,):
             yield f"{name} arrives as {' and '.join(request.all(name)) or 'nothing'} instead of {value}"

@@ -131,22 +131,24 @@ class _Connection(socketserver.StreamRequestHandler):
     def handle(self) -> None:
         recorder = self.server.recorder
         try:
-            while (request := _read(self.rfile, recorder.address)) is not None:
+            while (request := self._read(recorder.address)) is not None:
                 recorder.note(request)
                 self.wfile.write(recorder.answer(request))
         except OSError:
             self.connection.close()
 
-
-def _read(stream: BufferedIOBase, at: Address) -> Request | None:
-    """Return the next request of a connection, None at its end; its body is read and forgotten."""
-    line = stream.readline()
-    if not line:
-        return None
-    method, _, rest = line.rstrip(b"\r\n").partition(b" ")
-    headers = tuple(_headers(stream))
-    stream.read(int(dict(headers).get("content-length", "0")))
-    return Request(at, method.decode("latin-1"), rest.rpartition(b" ")[0], headers)
+    def _read(self, at: Address) -> Request | None:
+        """Return the next request, None at the end; its body is read and forgotten."""
+        line = self.rfile.readline()
+        if not line:
+            return None
+        method, _, rest = line.rstrip(b"\r\n").partition(b" ")
+        headers = tuple(_headers(self.rfile))
+        if dict(headers).get("expect") == "100-continue":
+            # Some proxies leave it to the homeserver to ask for the body (RFC 9110, section 10.1.1).
+            self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        self.rfile.read(int(dict(headers).get("content-length", "0")))
+        return Request(at, method.decode("latin-1"), rest.rpartition(b" ")[0], headers)
 
 
 def _headers(stream: BufferedIOBase) -> Iterator[tuple[str, str]]:

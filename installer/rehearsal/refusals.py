@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from palpo_installer.homeserver.settings import LIMITING_PROXIES
 from palpo_installer.rehearsal.forwarding import open_routes, path_of
 from palpo_installer.rehearsal.judging import came, judged, refuses
 from palpo_installer.rehearsal.stage import Stage
 from palpo_installer.site import NOTHING, TOO_LARGE, TOO_MANY, Closed, Forward, Match, Refusal, VirtualHost
 from palpo_installer.verify.checks_paths import INTERNAL_PATHS, spellings
-from palpo_installer.verify.report import Check
+from palpo_installer.verify.report import Check, cannot_tell
 from palpo_installer.verify.view import Endpoint
+
+PALPO_LIMITS = "Palpo's own limits are set instead, for all clients together: the plan shows them in palpo.toml."
 
 MORE = 3
 """Requests above a limit, in case that it lets one more through in the meantime."""
@@ -77,6 +80,10 @@ def check_limits(stage: Stage, hosts: Sequence[VirtualHost]) -> Iterator[Check]:
         for route in open_routes(there)
         if route.limit is not None and Match(route.match.path, route.match.scope, "POST") not in _closed_methods(there)
     ]
+    proxy = stage.proxy
+    if limited and proxy.kind not in LIMITING_PROXIES:
+        yield cannot_tell("limits", proxy.title, f"{proxy.title} does not limit requests by itself.", PALPO_LIMITS)
+        return
     for name in dict.fromkeys(limit.name for _, _, limit in limited):
         broken: list[str] = []
         limits = [each for each in limited if each[2].name == name]

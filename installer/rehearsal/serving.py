@@ -67,6 +67,10 @@ def _challenge(stage: Stage, endpoint: Endpoint, webroot: Path) -> Iterator[str]
     file = webroot / target.lstrip("/")
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(PROOF)
+    # A proxy that was started by root reads it as another account, whatever root's umask is.
+    for directory in (webroot, *(each for each in file.parents if webroot in each.parents)):
+        directory.chmod(0o755)
+    file.chmod(0o644)
     answer = stage.send(endpoint, target).answer
     if (answer.status, answer.body) != (200, PROOF.encode()):
         yield f"{target} gets {came(answer)} and not what is in its file"
@@ -74,6 +78,15 @@ def _challenge(stage: Stage, endpoint: Endpoint, webroot: Path) -> Iterator[str]
 
 def check_guests(stage: Stage) -> Iterator[Check]:
     """Yield the checks of what goes into sites that the host has already; made-up ones stand for them here."""
+    there = {each.leaflet.guest for each in stage.visited}
+    for guest in stage.view.site.guests:
+        if guest not in there:
+            yield cannot_tell(
+                "site that is there",
+                f"{guest.name}:{guest.port}",
+                f"This version adds no line to a site of {stage.proxy.title}, so none stood for yours here.",
+                "`palpo-installer verify` asks your site, once what is to be answered there is.",
+            )
     for each in stage.visited:
         guest = each.leaflet.guest
         endpoint = Endpoint(guest.name, guest.port, guest.tls, ours=False)
@@ -95,7 +108,7 @@ def check_guests(stage: Stage) -> Iterator[Check]:
             "site that is there",
             str(endpoint),
             "A made-up site stood for yours, one that forbids everything and adds headers of its own.",
-            "What your site does before any location is read from its file for the plan; apply asks it itself.",
+            "What yours does before that is read from its file for the plan; apply asks it itself.",
         )
 
 

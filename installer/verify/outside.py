@@ -20,6 +20,7 @@ from palpo_installer.verify.checks_connection import check_connections
 from palpo_installer.verify.checks_discovery import check_discovery, find
 from palpo_installer.verify.checks_federation import check_keys, check_off
 from palpo_installer.verify.checks_homeserver import ask_homeserver, check_homeserver
+from palpo_installer.verify.checks_media import check_media
 from palpo_installer.verify.checks_names import check_names
 from palpo_installer.verify.checks_paths import check_closed_paths
 from palpo_installer.verify.checks_targets import check_targets
@@ -84,6 +85,8 @@ def _tasks(view: View, deadline: float) -> Tasks:
     if runs:
         tasks["closed paths"] = partial(check_closed_paths, view, contacts)
         tasks["request targets"] = partial(check_targets, view, contacts)
+    if runs and view.answers.media is not None:
+        tasks["media repository"] = partial(check_media, view, contacts, view.answers.media)
     federates = view.answers.federation.delegation is not Delegation.NONE
     resolution = _one(partial(find, view, contacts), deadline) if federates else None
     if federates:

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import os
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from palpo_installer.audit import others
 from palpo_installer.audit.auditing import audit
-from palpo_installer.audit.finding import Audit
+from palpo_installer.audit.finding import Audit, Unread
 from palpo_installer.audit.report import describe, summary
 from palpo_installer.facts import matrix
 from palpo_installer.host import Host
 from palpo_installer.layout import Layout
 from palpo_installer.serialization import dump, load
 from tests.audit.made import NOW, SERVER, SITE, SOUND, TOML, audited, host_with, known, rules, trapped
+from tests.media.made import PATH as MEDIA_FILE
+from tests.media.made import edited as media_text
+from tests.media.made import repository as media_repository
 from tests.situations import facts as of_host
 
 DOCUMENTED = """\
@@ -133,6 +138,16 @@ def test_a_proxy_that_is_not_read_is_named(tmp_path: Path) -> None:
     assert summary(found) == "0 traps in what could be read; 2 things could not be judged."
 
 
+def test_a_proxy_that_has_a_reader_is_named_no_more(tmp_path: Path) -> None:
+    """The reader itself says what it could not read."""
+    host = host_with(tmp_path, "", None)
+    host.layout.at("/etc/caddy").mkdir()
+    host.layout.at("/etc/haproxy").mkdir()
+    unread: list[Unread] = []
+    others.name(host, of_host(), unread.append, {"caddy"})
+    assert [each.subject for each in unread] == ["HAProxy (/etc/haproxy)"]
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_what_may_not_be_read_is_said(tmp_path: Path) -> None:
     """A palpo.toml of another account."""
@@ -177,3 +192,15 @@ def test_no_broken_configuration_breaks_the_audit(tmp_path: Path) -> None:
         facts = known(host)
         assert matrix.read(host, facts.nginx, facts.palpo) is not None
         assert describe(audit(host, facts, NOW))
+
+
+def test_the_media_repository_is_judged_by_its_own_file(tmp_path: Path) -> None:
+    """With its file and line; one whose file is not found is named as not read."""
+    host = host_with(tmp_path, SERVER)
+    whole = known(host)
+    sound = media_repository(media_text(("name: example.com", "name: matrix.example.com")))
+    found = audit(host, replace(whole, media=sound), NOW)
+    assert [(each.rule, str(each.file), each.line) for each in found.findings] == [("media-name", MEDIA_FILE, 7)]
+    assert MEDIA_FILE in found.read
+    unknown = audit(host, replace(whole, media=replace(sound, configuration=None)), NOW)
+    assert [each.subject for each in unknown.unread] == ["the media repository"]

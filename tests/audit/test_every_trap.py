@@ -11,7 +11,9 @@ from palpo_installer import audit
 from palpo_installer.audit.finding import Trap
 from palpo_installer.audit.nginx import RULES as NGINX_RULES
 from palpo_installer.audit.palpo_rules import RULES as PALPO_RULES
+from palpo_installer.media import checking
 from tests.audit import test_nginx_rules, test_palpo_rules
+from tests.media import test_checking
 
 TRAPS = {
     "proxy_pass with a path or a slash behind the name": "decoded-target",
@@ -76,6 +78,15 @@ TRAPS = {
     "a database on another host, without TLS": "palpo-database-remote",
     "ExecReload=kill -HUP ends Palpo": "palpo-reload-kills",
     "WatchdogSec ends Palpo": "palpo-watchdog",
+    "a media repository that serves the client host instead of the server name": "media-name",
+    "a media repository that asks itself who somebody is": "media-loop",
+    "a media repository that asks at a wrong port, or at the base domain": "media-homeserver",
+    "a media repository that asks through the proxy": "media-roundabout",
+    "a media repository without a signing key": "media-signing-key",
+    "a media repository that can be reached without the proxy": "media-exposed",
+    "a media repository on another port than the proxy asks": "media-address",
+    "a media repository that remembers tokens that were logged out": "media-token-cache",
+    "a media repository with another limit than the proxy": "media-upload-limit",
 }
 """By trap of the measurements, the rule that names it."""
 
@@ -97,6 +108,7 @@ def defined() -> dict[str, Trap]:
     modules = [
         importlib.import_module(f"{audit.__name__}.{each.name}") for each in pkgutil.iter_modules(audit.__path__)
     ]
+    modules.append(checking)
     return {value.rule: value for module in modules for value in vars(module).values() if isinstance(value, Trap)}
 
 
@@ -115,7 +127,8 @@ def test_every_rule_says_what_it_is_from(rule: object) -> None:
 
 def test_every_trap_is_tried() -> None:
     """By a test that brings it into a configuration without one."""
-    tried = {*test_nginx_rules.CASES, *test_palpo_rules.CASES, *BY_NAME}
+    media = {rule for _, rule, *_ in test_checking.TRAPS.values()}
+    tried = {*test_nginx_rules.CASES, *test_palpo_rules.CASES, *media, *BY_NAME}
     assert set(defined()) - tried == set()
 
 
@@ -129,6 +142,7 @@ BY_NAME = {
     "certificate-chain",
     "certificate-expired",
     "certificate-key",
+    "media-address",
     "palpo-well-known-client",
     "palpo-readable",
     "palpo-reload-kills",

@@ -32,6 +32,7 @@ from palpo_installer.operations.selinux import LabelPort, SetBoolean
 from palpo_installer.operations.ufw import AllowUfwPort
 from palpo_installer.proxies.activation import ActivateProxy
 from palpo_installer.proxies.base import Expectation
+from palpo_installer.proxies.handover import HandOver
 from palpo_installer.proxies.withdrawal import WithdrawProxy
 from palpo_installer.secret import Text
 from palpo_installer.site import MARKER_HEADER
@@ -204,6 +205,7 @@ ROWS: Mapping[Kind, Callable[[Scene], tuple[Change, ...]]] = {
 ELSEWHERE: Mapping[Kind, str] = {
     SetBoolean: "test_selinux_store.test_a_kill_anywhere_leaves_the_store_as_it_was",
     LabelPort: "test_selinux_store.test_a_kill_anywhere_leaves_the_store_as_it_was",
+    HandOver: "test_handover.test_a_kill_anywhere_leaves_the_first_proxy_serving",
     OpenFirewalldPort: "test_firewalld.test_a_kill_anywhere_leaves_the_zone_as_it_was",
 }
 """Kinds whose programs need a booted host of their own, and the test that kills them there, after every record."""

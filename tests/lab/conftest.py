@@ -38,6 +38,13 @@ def nginx(host: ThrowAwayHost) -> ThrowAwayHost:
 
 
 @pytest.fixture
+def apache(host: ThrowAwayHost) -> ThrowAwayHost:
+    """The host with Debian's Apache running, beside the installer a neighbour's site."""
+    services.start_apache(host)
+    return host
+
+
+@pytest.fixture
 def booted() -> Iterator[BootedHost]:
     """A booted Debian host with names, the installed tool, and nginx beside a neighbour's site."""
     require_root()

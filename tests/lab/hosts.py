@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -17,6 +20,8 @@ from tests.lab.snapshots import BELOW, SCAN, WITHOUT, Snapshot, parse
 CHECKOUT = Path(__file__).resolve().parents[2]
 ADDRESS4 = "198.18.0.10"
 ADDRESS6 = "fd10::10"
+NETWORK = 0x40000000
+"""CLONE_NEWNET, the kind of namespace that setns(2) enters."""
 
 
 class LabHost:
@@ -115,6 +120,16 @@ class LabHost:
         (found,) = self.processes(ending)
         return found
 
+    @contextmanager
+    def network(self) -> Iterator[None]:
+        """Open the sockets of this thread, and of threads it starts, on the host."""
+        with open("/proc/thread-self/ns/net") as own, open(f"/proc/{self.pid}/ns/net") as there:  # noqa: PTH123
+            _enter(there.fileno())
+            try:
+                yield
+            finally:
+                _enter(own.fileno())
+
     def stop(self) -> None:
         """End everything that was started here."""
         for running in self._started:
@@ -161,6 +176,14 @@ class ThrowAwayHost(LabHost):
             self._holder.kill()
         super().stop()
         self._scratch.rmdir()
+
+
+def _enter(network: int) -> None:
+    """Let this thread be in a network: Python 3.11 has no os.setns yet."""
+    library = ctypes.CDLL(None, use_errno=True)
+    if library.setns(network, NETWORK) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
 
 
 def _counted_in(pid: int) -> str:

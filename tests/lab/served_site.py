@@ -36,46 +36,6 @@ from tests.lab.wire import Wire
 
 CLIENT, BASE, NEIGHBOUR = "matrix.example.com", "example.com", "neighbour.example"
 
-LEGAL = [
-    "/_matrix/client/v3/rooms/%21abc%3Aexample.com/state/m.room.name/",
-    "/_matrix/federation/v1/query/directory?room_alias=%23a%3Ab",
-    "/_matrix/client/v3/rooms/!abc:example.com/state/m.room.name/",
-    "/_matrix/client/v3/directory/room/%23a%2Fb%3Aexample.com",
-    "/_matrix/client/v3/directory/room/%23a%2fb%3aexample.com",
-    "/_matrix/client/v3/user/a%2F%2Fb",
-    "/_matrix/client//v3/sync",
-    "/_matrix//client/v3/rooms//x/",
-    "//_matrix/client/versions",
-    "/_matrix/client/./versions",
-    "/_matrix/client/v3/../versions",
-    "/_matrix/client/v3/%2e%2e/versions",
-    "/_matrix/client/v3/rooms/..%2F..%2Fx/y",
-    "/_matrix/client/v3/rooms/%2E%2E%2Fx",
-    "/_matrix/a%25b",
-    "/_matrix/a%252Fb",
-    "/_matrix/%E2%80%A2/x",
-    "/_matrix/%e2%80%a2/x",
-    "/_matrix/a+b?x=a+b%20c%2B",
-    "/_matrix/a;b=c/d;e",
-    "/_matrix/client/v3/profile/@user:example.com/displayname",
-    "/_matrix/client/v3/profile/%40user%3Aexample.com/displayname",
-    "/_matrix/a*b'()!$&,=~/c",
-    "/_matrix/client/versions?",
-    "/_matrix/client/versions??a=b?c",
-    "/_matrix/x?a=/../b//c&d=%2F",
-    "/_matrix/%7Euser/%41%62",
-    "/_matrix/a%20b",
-    "/_matrix/a%0d%0aX:1",
-    "/_matrix/a%5Cb",
-    "/_matrix/a%3Fb%23c",
-    "/_matrix",
-    "/_matrix?a",
-    "/_m%61trix/client/versions",
-    "/%5Fmatrix/client/versions",
-    "/_palpo/client/x",
-]
-"""Targets that clients and servers may send (RFC 3986), the nasty ones among them."""
-
 
 @dataclass(frozen=True)
 class Running:
@@ -90,18 +50,6 @@ class Running:
     def wire(self) -> Wire:
         """To the client host."""
         return Wire("127.0.0.1", self.nginx.ports.https, CLIENT)
-
-    @property
-    def dead(self) -> Wire:
-        """To the federation port, whose homeserver is not there."""
-        return Wire("127.0.0.1", self.nginx.ports.federation, BASE)
-
-    def seen(self, target: str) -> tuple[Answer, list[bytes]]:
-        """Ask for a target, and return the answer with what reached either upstream."""
-        for each in (self.homeserver, self.media):
-            each.requests.clear()
-        answer = self.wire.http1(target.encode())
-        return answer, self.homeserver.targets + self.media.targets
 
 
 def site(layout: Layout, ports: Ports, homeserver: Address, media: Address, dead: Address, client: str) -> Site:

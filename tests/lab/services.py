@@ -29,6 +29,21 @@ server {{
     location / {{ return 200 "the neighbour, over TLS\\n"; }}
 }}
 """
+APACHE_NEIGHBOUR = f"""\
+<VirtualHost *:80>
+    ServerName {NEIGHBOUR}
+    DocumentRoot /var/www/neighbour
+</VirtualHost>
+<IfModule ssl_module>
+<VirtualHost *:443>
+    ServerName {NEIGHBOUR}
+    DocumentRoot /var/www/neighbour
+    SSLEngine on
+    SSLCertificateFile {NEIGHBOUR_CERTIFICATE}
+    SSLCertificateKeyFile {NEIGHBOUR_KEY}
+</VirtualHost>
+</IfModule>
+"""
 RULES = "for family in ip ip6; do ${family}tables-save | sed '/^#/d; s/ *\\[[0-9:]*\\]//'; done"
 """Prints every rule of the packet filter, without times and counters."""
 
@@ -81,6 +96,25 @@ def start_nginx(host: LabHost) -> None:
     configure_nginx(host)
     host.output(["nginx"])
     host.until_listening(443)
+
+
+def configure_apache(host: LabHost, *, tls: bool = True) -> None:
+    """Leave Debian's default site and the neighbour's site; ``tls`` enables mod_ssl, which Debian does not."""
+    make_certificate(host, NEIGHBOUR_CERTIFICATE, NEIGHBOUR_KEY, f"DNS:{NEIGHBOUR}")
+    host.write("/etc/apache2/sites-available/neighbour.conf", APACHE_NEIGHBOUR)
+    host.write("/var/www/neighbour/index.html", "the neighbour\n")
+    # Of a file that was written this very second, Apache's ETag is weak.
+    host.output(["touch", "--date=@1000000000", "/var/www/neighbour/index.html"])
+    for command in (["a2ensite", "neighbour"], *([["a2enmod", "ssl"]] if tls else [])):
+        host.output([*command, "--quiet"])
+
+
+def start_apache(host: LabHost, *, tls: bool = True) -> None:
+    """Configure Apache and start it as a daemon, as a host without systemd does."""
+    require_programs("apache2", "openssl")
+    configure_apache(host, tls=tls)
+    host.output(["apache2ctl", "start"])
+    host.until_listening(443 if tls else 80)
 
 
 def start_ufw(host: LabHost, *ports: int) -> None:

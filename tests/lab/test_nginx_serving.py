@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from palpo_installer.probe import Question, ask
+from tests.lab.conformance.targets import LEGAL
 from tests.lab.neighboured_nginx import Ports
-from tests.lab.served_site import BASE, CLIENT, LEGAL, NEIGHBOUR, Running, installed, neighboured, served
-from tests.lab.upstream import upstream
+from tests.lab.served_site import BASE, CLIENT, NEIGHBOUR, Running, installed, neighboured, refused, served
+from tests.lab.upstream import DELAY, upstream
 from tests.lab.wire import Wire
 
 
@@ -116,6 +117,21 @@ def test_neighbours_and_nameless_requests_are_answered_as_before(running: Runnin
             before = answers(alone.ports, name, sni)
             assert {body for _, body, _ in before} == {b"neighbour over http", b"neighbour over https"}
             assert answers(running.nginx.ports, name, sni) == before
+
+
+def test_behind_a_load_balancer_the_client_is_the_one_it_names(running: Running) -> None:
+    """X-Forwarded-For comes from the PROXY line where the neighbour's socket has one."""
+    hello = b"PROXY TCP4 198.51.100.7 203.0.113.1 4711 443\r\n"
+    wire = replace(running.wire, port=running.nginx.ports.balanced, hello=hello)
+    assert wire.http1(b"/_matrix/x").status == 200
+    assert running.homeserver.requests[-1].all("x-forwarded-for") == ("198.51.100.7",)
+
+
+def test_answers_may_take_as_long_as_the_site_says(running: Running) -> None:
+    """Two seconds of three; four are told as 504 in JSON, and the next request is tried again."""
+    assert running.wire.http1(b"/_matrix/client/v3/sync", [(DELAY.encode(), b"2")]).status == 200
+    refused(running.wire.http1(b"/_matrix/x", [(DELAY.encode(), b"3.5")]), 504, "M_UNKNOWN")
+    assert running.wire.http1(b"/_matrix/x").status == 200
 
 
 def test_http2_is_offered_where_it_harms_nobody(running: Running) -> None:

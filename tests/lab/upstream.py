@@ -6,7 +6,7 @@ import socket
 import socketserver
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from io import BufferedIOBase
 
@@ -52,9 +52,9 @@ class Upstream:
 
 
 @contextmanager
-def upstream() -> Iterator[Upstream]:
-    """Run an upstream on a loopback port of its own."""
-    with _Server(("127.0.0.1", 0), _Connection) as server:
+def upstream(port: int = 0) -> Iterator[Upstream]:
+    """Run an upstream on a loopback port, 0 for one of its own; in the end no connection to it is left."""
+    with _Server(("127.0.0.1", port), _Connection) as server:
         running = server.upstream = Upstream(Address("127.0.0.1", server.server_address[1]))
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
@@ -64,11 +64,19 @@ def upstream() -> Iterator[Upstream]:
             running.stopping.set()
             server.shutdown()
             thread.join()
+            for connection in tuple(server.connections):
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
 
 
 class _Server(socketserver.ThreadingTCPServer):
     daemon_threads = True
+    allow_reuse_address = True
     upstream: Upstream
+
+    def __init__(self, address: tuple[str, int], handler: type[socketserver.BaseRequestHandler]) -> None:
+        self.connections: set[socket.socket] = set()
+        super().__init__(address, handler)
 
 
 class _Connection(socketserver.StreamRequestHandler):
@@ -76,6 +84,17 @@ class _Connection(socketserver.StreamRequestHandler):
 
     server: _Server
     disable_nagle_algorithm = True
+
+    def setup(self) -> None:
+        """Note the connection."""
+        super().setup()
+        self.server.connections.add(self.connection)
+
+    def finish(self) -> None:
+        """Forget the connection."""
+        self.server.connections.discard(self.connection)
+        with suppress(OSError):
+            super().finish()
 
     def handle(self) -> None:
         running = self.server.upstream

@@ -32,6 +32,7 @@ def answers(authority: Authority | None, delegation: str, base_domain: str = "ou
         if authority
         else 'method = "self-signed"'
     )
+    further = "".join(f"[{name}]\n{more[name]}\n" for name in ("proxy", "media", "well_known") if name in more)
     return f"""\
 version = 1
 [names]
@@ -46,12 +47,14 @@ database_url = "postgres://palpo:{DATABASE_PASSWORD}@127.0.0.1/palpo"
 {more.get("homeserver", "")}
 [certificates]
 {ordered}
-"""
+{further}"""
 
 
-def prepare(host: LabHost, authority: Authority | None, delegation: str, base_domain: str = "ours") -> None:
+def prepare(
+    host: LabHost, authority: Authority | None, delegation: str, base_domain: str = "ours", **more: str
+) -> None:
     """Put the answers, and the authority's root for ``verify --trust``, on a host."""
-    host.write(ANSWERS, answers(authority, delegation, base_domain), 0o600)
+    host.write(ANSWERS, answers(authority, delegation, base_domain, **more), 0o600)
     if authority:
         host.write(ROOT, authority.root())
 
@@ -62,6 +65,20 @@ def start_palpo(host: LabHost, *arguments: str) -> Running:
     running = host.start([host.python, script, "--config", "/etc/palpo/palpo.toml", *arguments])
     host.until_listening(8008)
     return running
+
+
+def done(host: LabHost, *command: str) -> str:
+    """Run a command of the installer that must succeed; return what it said."""
+    ended = host.tool(*command, timeout=240)
+    assert ended.returncode == 0, f"{command} ended with {ended.returncode}: {ended.stdout}{ended.stderr}"
+    return ended.stdout
+
+
+def let_certificates_be_due(host: LabHost, *names: str) -> None:
+    """Let certbot take the certificates for these names for ones that are to be renewed now."""
+    for name in names:
+        settings = f"/etc/palpo-installer/acme/renewal/palpo-{name}.conf"
+        host.output(["sed", "-i", "1i renew_before_expiry = 1 year", settings])
 
 
 def untouched(before: Snapshot, host: LabHost) -> dict[str, object]:
@@ -92,7 +109,7 @@ def fetch(host: LabHost, url: str, *options: str) -> str:
 
 
 def neighbour_answers(host: LabHost) -> tuple[str, ...]:
-    """Return what the neighbour's site, and the request without a name, answer on both families."""
+    """Return what the neighbour's site, and the request without a name, answer on both families, or how they fail."""
     asked = (
         ("http://198.18.0.10/", "--header", "Host: neighbour.example.org"),
         ("http://[fd10::10]/", "--header", "Host: neighbour.example.org"),
@@ -102,7 +119,9 @@ def neighbour_answers(host: LabHost) -> tuple[str, ...]:
         ("https://198.18.0.10/", "--insecure"),
         ("https://[fd10::10]/", "--insecure"),
     )
-    return tuple(re.sub(r"(?im)^date:.*\r?\n", "", fetch(host, url, *options)) for url, *options in asked)
+    command = ("curl", "--silent", "--show-error", "--max-time", "10", "--include")
+    ended = [host.run([*command, *options, url]) for url, *options in asked]
+    return tuple(re.sub(r"(?im)^date:.*\r?\n", "", each.stdout + each.stderr) for each in ended)
 
 
 def ledger_orders(host: LabHost) -> int:

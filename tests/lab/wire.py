@@ -14,7 +14,7 @@ import h2.events
 
 from palpo_installer.probe import Answer
 
-TIMEOUT = 90.0
+TIMEOUT = 120.0
 
 Headers = Sequence[tuple[bytes, bytes]]
 

@@ -14,6 +14,7 @@ from palpo_installer.layout import Layout
 from palpo_installer.plan import make
 from palpo_installer.planning.ports import collides, refuse_taken_ports, taken
 from palpo_installer.proxies.base import Expectation, Part, Rendering
+from palpo_installer.proxies.haproxy.configuration import HAProxy
 from palpo_installer.questions import resolve
 from tests.planning.made import inputs_on
 from tests.situations import FEWEST, facts, nginx_with
@@ -82,7 +83,7 @@ def test_another_nginx_is_another_program() -> None:
     for other in (boxed, listener("0.0.0.0", 443, "nginx", 901)):
         with pytest.raises(RefusedPlan, match=rf"held by nginx \(process \d+{', container shop' * (other is boxed)}\)"):
             refuse([other])
-        assert taken(RENDERING, [other], None)
+        assert taken(RENDERING, [other], ())
 
 
 def test_all_of_them_are_told_at_once_for_each_family() -> None:
@@ -138,7 +139,7 @@ def test_what_is_free_enough() -> None:
         listener("0.0.0.0", 80, "", None),
         listener("192.0.2.99", 8448),
     ]
-    assert taken(RENDERING, free, NGINX) == ()
+    assert taken(RENDERING, free, {NGINX}) == ()
 
 
 def test_a_plan_over_a_host_with_a_taken_port_is_refused(tmp_path: Path) -> None:
@@ -155,3 +156,27 @@ def test_a_running_nginx_is_no_obstacle_to_itself(tmp_path: Path) -> None:
     inputs = inputs_on(tmp_path, recording="debian_sites")
     assert {each.process for each in inputs.facts.listeners} >= {"nginx"}
     assert make(inputs).changes
+
+
+def test_the_workers_of_haproxy_are_haproxy() -> None:
+    """Its main process holds no socket; another HAProxy is another program."""
+    where = Path("/etc/haproxy/haproxy.cfg")
+    found = HAProxy(
+        Path("/usr/sbin/haproxy"),
+        (2, 6, 12),
+        where,
+        (),
+        (),
+        (),
+        (),
+        "",
+        "",
+        "",
+        300,
+        "",
+        unit_enabled=None,
+        workers=(301,),
+    )
+    assert taken(RENDERING, [listener("0.0.0.0", 443, "haproxy", 301)], found.pids) == ()
+    assert taken(RENDERING, [listener("0.0.0.0", 443, "haproxy", 302)], found.pids)
+    assert replace(found, pid=None, workers=()).pids == frozenset()

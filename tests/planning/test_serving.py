@@ -215,7 +215,7 @@ def test_debians_files_are_linked_and_their_directory_made(tmp_path: Path) -> No
 
 def test_without_nginx_there_is_nothing_to_serve_with(tmp_path: Path) -> None:
     """Asking for it is refused, not an attribute of nothing."""
-    with pytest.raises(RefusedPlan, match="nginx is not installed"):
+    with pytest.raises(RefusedPlan, match="is not installed on this host"):
         serving(inputs_on(tmp_path, recording="another_on_80")).plain()
 
 

@@ -91,6 +91,11 @@ FAULTS: dict[str, tuple[Change, str, str]] = {
         "well-known",
         "Access-Control-Allow-Origin is missing",
     ),
+    "the media repository asked by the public name": (
+        instead(r"(set \$palpo_installer_forwarded_host) example.com;", r"\1 matrix.example.com;"),
+        "forwarding headers",
+        "x-forwarded-host arrives as matrix.example.com instead of example.com",
+    ),
     "a document that is plain text": (
         instead(r"(expires 3600s;)", r"\1 default_type text/plain;"),
         "well-known",

@@ -44,12 +44,12 @@ def test_each_port_has_its_owner_and_each_site_its_file_and_line(tmp_path: Path)
 
 
 def test_another_server_on_port_80_is_named(tmp_path: Path) -> None:
-    """Who holds the port stands there, and that nginx is not installed."""
+    """Who holds the port stands there, and that no proxy can be read."""
     host = recorded("another_on_80", tmp_path)
     said = overview(gather(host), Past(), host.layout).text
     holder = next(each for each in gather(host).listeners if each.port == 80)
     assert f"port 80, IPv4: {holder.owner}" in said or f"{holder.owner}" in said.split("port 80")[1].splitlines()[0]
-    assert "nginx is not installed" in said
+    assert "proxy: none found of those that can be read: nginx" in said
 
 
 def test_a_stopped_nginx_answers_nothing_but_would(tmp_path: Path) -> None:

@@ -46,7 +46,8 @@ class Apache(Proxy):
     """Apache as found.
 
     Its ``servers`` are the virtual hosts in the order in which Apache reads them; behind them, for sockets that no
-    virtual host takes, the main server, whose place is the first line of the main file.
+    virtual host takes, the main server, whose place is the first line of the main file. Among the options of their
+    sockets are ``by_address`` where a virtual host names the very address, and ``any_port`` where it names no port.
 
     Attributes:
         arrangement: how its files are arranged: ``debian`` (``sites-enabled``, ``mods-enabled``) or ``httpd``
@@ -58,6 +59,10 @@ class Apache(Proxy):
         includes: the directories outside every section, in order; our files go into the last one.
         server_root: what relative paths start from.
         awake: what it would say with the modules of a site of ours.
+        unaided: those of them that are loaded by lines outside our own files.
+        enabled: the links of ``mods-enabled`` that are as a2enmod makes them (Debian).
+        header_limits: bytes of the request line and of a header line that the main server allows, 0 where it says
+            nothing.
     """
 
     kind: ClassVar[str] = "apache"
@@ -71,3 +76,6 @@ class Apache(Proxy):
     includes: tuple[IncludeDirectory, ...]
     server_root: Path
     awake: Awake
+    unaided: tuple[str, ...] = ()
+    enabled: tuple[str, ...] = ()
+    header_limits: tuple[int, int] = (0, 0)

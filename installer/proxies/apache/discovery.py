@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import stat
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,7 +53,7 @@ def read(
     Under a layout that is not the host's root, only the configuration there counts. ``owners`` are the processes that
     listen in our network namespace.
     """
-    main = main_process(processes, owners)
+    main = main_process(of_layout(host, processes), owners)
     running = Path(main.program) if main and main.program else None
     binary = running if running and host.status(running) is not None else _installed(host)
     if binary is None:
@@ -93,6 +94,7 @@ def _describe(
     written = tree.load(host, configuration, surroundings)
     awake = tree.load(host, configuration, Surroundings(root, version, variables, defines, compiled, NEEDED))
     says, would = (reading.parse(each, ipv6=ipv6, resolve=resolve) for each in (written, awake))
+    built_in = tuple(f"{name.removesuffix('.c').removeprefix('mod_')}_module" for name in compiled)
     unit, enabled = _unit(host, binary.name, main)
     return Apache(
         binary=binary,
@@ -109,8 +111,11 @@ def _describe(
         unit=unit,
         unit_enabled=enabled,
         arrangement=arrangement,
-        modules=(*written.modules, *(f"{name}_module" for name in _names(compiled))),
+        modules=(*written.modules, *built_in),
         available=host.names(root / ("mods-available" if arrangement == "debian" else "modules")),
+        unaided=(*(each for each, file in written.loads if reading.OURS not in file.name), *built_in),
+        enabled=tuple(name for name in host.names(root / "mods-enabled") if _is_plain(host, root, name)),
+        header_limits=says.header_limits,
         mpm=next((m for each in written.modules if (m := _mpm(each))), ""),
         listens=says.listens,
         includes=says.includes,
@@ -119,14 +124,24 @@ def _describe(
     )
 
 
-def _names(compiled: Sequence[str]) -> tuple[str, ...]:
-    """Return the identifiers of modules by their source files."""
-    return tuple(each.removesuffix(".c").removeprefix("mod_") for each in compiled)
+def _is_plain(host: Host, root: Path, name: str) -> bool:
+    """Return whether a link of ``mods-enabled`` is as a2enmod makes it."""
+    path = root / "mods-enabled" / name
+    status = host.status(path)
+    return status is not None and stat.S_ISLNK(status.st_mode) and str(path.readlink()) == f"../mods-available/{name}"
 
 
 def _mpm(identifier: str) -> str:
     match = re.fullmatch(r"mpm_(\w+)_module", identifier)
     return match[1] if match else ""
+
+
+def of_layout(host: Host, processes: Sequence[Process]) -> tuple[Process, ...]:
+    """Return the processes that may serve a layout: below another root than /, those that were started with it."""
+    root = host.layout.root
+    if root == Path("/"):
+        return tuple(processes)
+    return tuple(each for each in processes if Path(parse_command(each.command).configuration).is_relative_to(root))
 
 
 def main_process(processes: Sequence[Process], owners: frozenset[int]) -> Process | None:

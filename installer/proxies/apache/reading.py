@@ -17,6 +17,15 @@ ANY4, ANY6 = "0.0.0.0", "::"  # noqa: S104
 BOTH = "ipv6only=off"
 """In nginx's words: a socket that takes IPv4 and IPv6, as ``Listen 80`` opens one."""
 
+OURS = "palpo-installer"
+"""Part of the name of every file of ours."""
+
+HTTPS = "https"
+"""A socket that is meant for TLS: it says so, or has port 443 (core, "Listen")."""
+
+BY_ADDRESS = "by_address"
+ANY_PORT = "any_port"
+
 Resolve = Callable[[str], tuple[str, ...]]
 """Returns the IP addresses of a host name."""
 
@@ -40,6 +49,7 @@ class Configuration:
     user: str
     error_log: str
     pid_file: str
+    header_limits: tuple[int, int]
 
 
 def parse(tree: Tree, *, ipv6: bool, resolve: Resolve) -> Configuration:
@@ -54,7 +64,14 @@ def parse(tree: Tree, *, ipv6: bool, resolve: Resolve) -> Configuration:
         user=top.last("user"),
         error_log=_log(top.last("errorlog") or "logs/error_log", root),
         pid_file=str(root / (top.last("pidfile") or "logs/httpd.pid")),
+        header_limits=(_limit(top, "limitrequestline"), _limit(top, "limitrequestfieldsize")),
     )
+
+
+def _limit(top: Directive, name: str) -> int:
+    """Return the number that a directive of the main server gives outside our own files, 0 for none."""
+    found = [word for each in top.all(name) if OURS not in each.file.name for word in each.arguments[:1]]
+    return int(found[-1]) if found and found[-1].isdigit() else 0
 
 
 def virtual_hosts(top: Directive) -> tuple[Directive, ...]:
@@ -73,7 +90,9 @@ def listens(directive: Directive, *, ipv6: bool) -> tuple[Listen, ...]:
     host = (match["host"] or "*").strip("[]")
     both = host in {"*", ANY6} and ipv6
     address = ANY6 if both else ANY4 if host in {"*", ANY6} else host
-    return (Listen(address, int(match["port"]), (BOTH,) if both else (), directive.file, directive.line),)
+    https = directive.arguments[1:] == ("https",) or (match["port"] == "443" and len(directive.arguments) == 1)
+    options = (*((BOTH,) if both else ()), *((HTTPS,) if https else ()))
+    return (Listen(address, int(match["port"]), options, directive.file, directive.line),)
 
 
 def _servers(top: Directive, sockets: Sequence[Listen], root: Path, resolve: Resolve) -> tuple[ServerBlock, ...]:
@@ -82,7 +101,7 @@ def _servers(top: Directive, sockets: Sequence[Listen], root: Path, resolve: Res
     blocks = []
     for section, named in hosts.items():
         found = dict.fromkeys(
-            Listen(address, socket.port, _options(section, top, socket, address), section.file, section.line)
+            Listen(address, socket.port, _options(section, top, socket, each), section.file, section.line)
             for socket in sockets
             for each in named
             if each.port in {0, socket.port} and (address := _taken(each.host, socket, hosts.values()))
@@ -90,9 +109,11 @@ def _servers(top: Directive, sockets: Sequence[Listen], root: Path, resolve: Res
         blocks.append(_block(section, top, tuple(found), root))
     answered = {(listen.address, listen.port) for block in blocks for listen in block.listens}
     left = tuple(
-        Listen(each.address, each.port, _options(top, top, each, each.address), each.file, each.line)
+        Listen(each.address, each.port, options, each.file, each.line)
         for each in sockets
         if (each.address, each.port) not in answered
+        # Plain HTTP on a socket for TLS is nothing that anybody uses.
+        and ("ssl" in (options := _options(top, top, each, Address("*", each.port))) or HTTPS not in each.options)
     )
     main = ServerBlock((), left, (), top.file, 1)
     return (*blocks, *((main,) if left else ()))
@@ -114,16 +135,22 @@ def _taken(host: str, socket: Listen, everybody: Collection[tuple[Address, ...]]
     return host if covered else ""
 
 
-def _options(section: Directive, top: Directive, socket: Listen, address: str) -> tuple[str, ...]:
+def _options(section: Directive, top: Directive, socket: Listen, named: Address) -> tuple[str, ...]:
     """Return the options of a socket as a virtual host has it, in nginx's words."""
     tls = (section.last("sslengine") or top.last("sslengine")).lower() in {"on", "optional"}
     protocols = [each.arguments for part in (section, top) for each in part.all("protocols")]
     http2 = tls and bool(protocols) and "h2" in protocols[0]
     balanced = (section.last("remoteipproxyprotocol") or top.last("remoteipproxyprotocol")).lower() == "on"
-    both = socket.options if address == socket.address else ()
-    return (
-        *(("ssl",) if tls else ()), *(("http2",) if http2 else ()), *(("proxy_protocol",) if balanced else ()), *both
-    )  # fmt: skip
+    both = BOTH in socket.options and named.host == "*"
+    given = {
+        "ssl": tls,
+        "http2": http2,
+        "proxy_protocol": balanced,
+        BOTH: both,
+        BY_ADDRESS: named.host != "*",
+        ANY_PORT: not named.port,
+    }
+    return tuple(word for word, is_so in given.items() if is_so)
 
 
 def _block(section: Directive, top: Directive, found: tuple[Listen, ...], root: Path) -> ServerBlock:

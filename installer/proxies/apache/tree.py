@@ -101,15 +101,20 @@ class Tree:
         top: stands for the main file.
         files: every file, in reading order.
         problems: why parts cannot be read.
-        modules: the identifiers of the modules that its lines load, e.g. ``ssl_module``.
+        loads: the identifiers of the modules that its lines load, e.g. ``ssl_module``, each with the file.
         server_root: as it says, else as it was found with.
     """
 
     top: Directive
     files: tuple[ReadFile, ...]
     problems: tuple[Problem, ...]
-    modules: tuple[str, ...]
+    loads: tuple[tuple[str, Path], ...]
     server_root: Path
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """The identifiers of the modules."""
+        return tuple(each for each, _ in self.loads)
 
 
 def load(host: Host, main: Path, surroundings: Surroundings) -> Tree:
@@ -120,7 +125,7 @@ def load(host: Host, main: Path, surroundings: Surroundings) -> Tree:
         Directive("", (), main, 1, block),
         tuple(reader.files.values()),
         tuple(dict.fromkeys(reader.problems)),
-        tuple(reader.modules),
+        tuple(reader.loads),
         reader.server_root,
     )
 
@@ -134,7 +139,7 @@ class _Reader:
         self.version = surroundings.version
         self.variables = dict(surroundings.variables)
         self.defines = set(surroundings.defines)
-        self.modules: list[str] = []
+        self.loads: list[tuple[str, Path]] = []
         self.known = set(surroundings.modules)
         for each in surroundings.assumed:
             self._loaded(each, "")
@@ -193,7 +198,7 @@ class _Reader:
         """Do what a directive tells the reader itself; return what it includes."""
         match directive.name, directive.arguments:
             case "loadmodule", (identifier, source, *_):
-                self.modules.append(identifier)
+                self.loads.append((identifier, directive.file))
                 self._loaded(identifier, Path(source).stem)
             case "define", (name, *value):
                 self.defines.add(name)

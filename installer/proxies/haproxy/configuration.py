@@ -121,5 +121,5 @@ class HAProxy(Proxy):
 
     @property
     def pids(self) -> frozenset[int]:
-        """The main process and its workers: the sockets are theirs."""
-        return super().pids | frozenset(self.workers)
+        """The main process, and the workers, which alone hold the sockets (management guide, "Master-worker mode")."""
+        return super().pids | {*self.workers}

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from palpo_installer.answers import Address, CertificateFiles
+from palpo_installer.certificates import responder
 from palpo_installer.errors import RefusedPlan
 from palpo_installer.facts.system import System
 from palpo_installer.layout import Layout
@@ -151,7 +152,7 @@ def _part(
         refusals=_refusals(limits),
         buffer=BUFFER if buffer(haproxy, placement) < BUFFER else 0,
         host="req.hdr(host),host_only" if haproxy.version >= HOST_ONLY else "req.hdr(host),field(1,:)",
-        responder=layout.responder,
+        responder=responder.address(layout),
         marker=templates.MARKER_PLACEHOLDER,
         marker_header=MARKER_HEADER,
         marker_path=MARKER_PATH,

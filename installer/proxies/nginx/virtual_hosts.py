@@ -39,6 +39,11 @@ class NginxVirtualHosts:
         """What nginx calls a site."""
         return "server block"
 
+    @property
+    def tells_names_apart(self) -> bool:
+        """Whether a line answers for the guest's name alone: it answers for all names of the site."""
+        return False
+
     @cached_property
     def top(self) -> tree.Directive:
         """The whole configuration."""

@@ -38,7 +38,7 @@ def sockets(configuration: Configuration) -> list[tuple[str, int, tuple[str, ...
         ("[::]:80", True, "::", ("ipv6only=off",)),
         ("0.0.0.0:80", True, "0.0.0.0", ()),
         ("192.0.2.1:80", True, "192.0.2.1", ()),
-        ("[2001:db8::1]:80 https", True, "2001:db8::1", ()),
+        ("[2001:db8::1]:80 https", True, "2001:db8::1", ("https",)),
     ],
 )
 def test_sockets(tmp_path: Path, word: str, ipv6: bool, address: str, options: tuple[str, ...]) -> None:
@@ -56,10 +56,10 @@ def test_a_specific_address_takes_requests_from_any(tmp_path: Path) -> None:
     both = ("ipv6only=off",)
     assert sockets(said(tmp_path, text)) == [
         ("::", 80, both, 3),
-        ("192.0.2.1", 80, (), 5),
-        ("192.0.2.2", 80, (), 7),
-        ("192.0.2.2", 81, (), 7),
-        ("::", 80, both, 9),
+        ("192.0.2.1", 80, ("by_address",), 5),
+        ("192.0.2.2", 80, ("by_address", "any_port"), 7),
+        ("192.0.2.2", 81, ("by_address", "any_port"), 7),
+        ("::", 80, (*both, "any_port"), 9),
     ]
 
 
@@ -90,8 +90,8 @@ SSLCertificateKeyFile /keys/all.key
     assert block.names == ("a.example.org", "b.example.org", "*.c.example.org", "d.example.org")
     assert (block.certificates, block.keys) == ((str(tmp_path / "ssl/a.pem"),), ("/keys/all.key",))
     assert [(each.address, each.options) for each in block.listens] == [
-        ("192.0.2.1", ("ssl", "http2")),
-        ("2001:db8::1", ("ssl", "http2")),
+        ("192.0.2.1", ("ssl", "http2", "by_address")),
+        ("2001:db8::1", ("ssl", "http2", "by_address")),
         ("::", ("ssl", "http2", "ipv6only=off")),
     ]
 

@@ -91,7 +91,7 @@ def test_a_module_counts_from_its_line_on_and_an_assumed_one_everywhere(tmp_path
     files = {"main.conf": "<IfModule x_module>\nListen 1\n</IfModule>\nLoadModule x_module m/mod_x.so\n"}
     assert ports(read(tmp_path, files)) == []
     assert ports(read(tmp_path, files, assumed=("x_module",))) == ["1"]
-    assert read(tmp_path, files).modules == ("x_module",)
+    assert read(tmp_path, files).loads == (("x_module", tmp_path / "main.conf"),)
 
 
 def test_variables_have_the_values_of_the_environment_and_of_define(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""A media repository beside Palpo (matrix-media-repo): what its configuration says, and whether that fits."""

@@ -1,0 +1,241 @@
+"""What a media repository's configuration must say for a homeserver and its proxy, and each way in which it does not.
+
+Source for all of it: matrix-media-repo, ``config.sample.yaml``, ``api/_routers/03-host_detection.go``, CHANGELOG 1.3.5
+and the page "Signing keys" of its documentation.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from palpo_installer.answers import Address
+from palpo_installer.audit.finding import Finding, Severity, Trap
+from palpo_installer.facts.media import MediaRepository
+from palpo_installer.media.configuration import MediaConfiguration, ServedName
+
+SUBJECT = "media repository"
+KEY = "/etc/matrix-media-repo/signing.key"
+"""Where its key lies in what we say; any other place will do."""
+
+NAME = Trap(
+    "media-name",
+    Severity.BREAKS,
+    "It answers 502 to every request for a server that it does not know: no upload, no picture.",
+)
+LOOP = Trap(
+    "media-loop", Severity.BREAKS, "It asks the homeserver who somebody is. Asking itself, it takes nobody's upload."
+)
+ASTRAY = Trap(
+    "media-homeserver",
+    Severity.BREAKS,
+    "It asks the homeserver who somebody is. Without an answer it takes nobody's upload and shows nobody a picture.",
+)
+ROUNDABOUT = Trap(
+    "media-roundabout",
+    Severity.WEAKENS,
+    "Each question goes out by the public name and comes back through the proxy: it depends on DNS, on the certificate "
+    "and on a router that lets this host reach its own public address.",
+)
+UNSIGNED = Trap(
+    "media-signing-key",
+    Severity.BREAKS,
+    "Other servers give out media only to signed requests (Matrix 1.11): pictures from other servers stay away.",
+)
+EXPOSED = Trap(
+    "media-exposed",
+    Severity.WEAKENS,
+    "Whoever reaches it there passes by the proxy: without TLS, with any address as theirs, and to its administration.",
+)
+ELSEWHERE = Trap("media-address", Severity.BREAKS, "The proxy finds nobody there and answers 502.")
+REMEMBERED = Trap(
+    "media-token-cache",
+    Severity.WEAKENS,
+    "It believes in a token without asking. Logging out goes to the homeserver, so it does not hear of it.",
+)
+UPLOADS = Trap("media-upload-limit", Severity.KNOW, "The smaller one of the two is what clients can upload.")
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What the configuration has to fit.
+
+    Attributes:
+        server_name: Palpo's.
+        client_host: the host that clients talk to, empty when not known.
+        homeserver: where Palpo answers on this host, None when not known.
+        media: where the proxy passes media to, None when not known.
+        upload_size: what the proxy lets through in bytes, None when not known.
+        palpo_file: palpo.toml, for its key; None when there is none.
+        key_version: the version of that key, empty when not known.
+    """
+
+    server_name: str
+    client_host: str = ""
+    homeserver: Address | None = None
+    media: Address | None = None
+    upload_size: int | None = None
+    palpo_file: Path | None = None
+    key_version: str = ""
+
+
+def judged(repository: MediaRepository, expected: Expected) -> Iterator[Finding]:
+    """Yield what is wrong; nothing for a configuration that cannot be read."""
+    configuration = repository.configuration
+    if configuration is None or configuration.problem:
+        return
+    entry = configuration.of(expected.server_name) if expected.server_name else None
+    if expected.server_name and entry is None:
+        yield _unknown_name(configuration, expected)
+    for each in (entry,) if entry else ():
+        yield from _asking(repository, configuration, each, expected)
+        yield from _signing(configuration, each, expected)
+    yield from _listening(repository, configuration, expected)
+    if configuration.token_seconds:
+        what = f"A token that was logged out goes on working for up to {configuration.token_seconds} seconds"
+        yield _finding(REMEMBERED, configuration, 1, what, "Set it to 0:", "accessTokens:", "  maxCacheTimeSeconds: 0")
+    taken, passed = configuration.upload_size, expected.upload_size
+    if passed is not None and taken != passed:
+        what = f"The media repository takes {shown(taken)}, the proxy lets {shown(passed)} through"
+        yield _finding(UPLOADS, configuration, 1, what, "Let both say the same (here: media.max_upload_size).")
+
+
+def wanted(expected: Expected, *, contained: bool = False) -> str:
+    """Return what a media-repo.yaml must say, as one line of YAML; ``contained`` for one in a container."""
+    api = f"http://{expected.homeserver}" if expected.homeserver and not contained else "http://ADDRESS-OF-PALPO:8008"
+    return f'homeservers: [{{name: "{expected.server_name}", csApi: "{api}", signingKeyPath: "{KEY}"}}]'
+
+
+def key_commands(expected: Expected, output: str) -> tuple[str, ...]:
+    """Return how to make the key that it signs with: Palpo's own one, in the form of matrix-media-repo.
+
+    Palpo has one key and publishes no other, so only that one makes signatures that other servers believe. In
+    PKCS#8 (RFC 8410) the 32 bytes of an Ed25519 key are those from the seventeenth on; the form in between is that
+    of Synapse, which ``generate_signing_key`` reads.
+    """
+    between, version = "/root/palpo.signing.key", expected.key_version or "VERSION"
+    document = f"sed -n 's/^document *= *\"\\(.*\\)\".*/\\1/p' {expected.palpo_file or '/etc/palpo/palpo.toml'}"
+    seed = "base64 -d | tail -c +17 | head -c 32 | base64 | tr -d ="
+    return (
+        "umask 077",
+        f"{document} | {seed} | sed 's/^/ed25519 {version} /' > {between}",
+        f"generate_signing_key -input {between} -format mmr -output {output}",
+    )
+
+
+def _unknown_name(configuration: MediaConfiguration, expected: Expected) -> Finding:
+    known = ", ".join(each.name for each in configuration.served) or "none"
+    line = configuration.served[0].line if configuration.served else 1
+    what = f"It does not serve {expected.server_name} (it serves {known})"
+    cure = "Name the server name itself, not the client host:"
+    return _finding(NAME, configuration, line, what, cure, wanted(expected))
+
+
+def _asking(
+    repository: MediaRepository, configuration: MediaConfiguration, entry: ServedName, expected: Expected
+) -> Iterator[Finding]:
+    """Yield what is wrong with ``csApi``."""
+    url = _split(entry.cs_api)
+    right = f'csApi: "http://{expected.homeserver or "127.0.0.1:8008"}"'
+    if url is None:
+        what = f"csApi is {entry.cs_api or 'missing'}, which is no URL"
+        yield _finding(ASTRAY, configuration, entry.line, what, "Write Palpo's own address:", right)
+        return
+    scheme, host, port = url
+    place = Address(host, port)
+    own = _own(repository, configuration)
+    if repository.container and _is_loopback(host):
+        what = f"csApi is {entry.cs_api}, which in its container is the container itself"
+        cure = "Write an address of Palpo that the container reaches: that of a shared network, or of the bridge."
+        yield _finding(ASTRAY, configuration, entry.line, what, cure)
+    elif _same(place, own):
+        what = f"csApi is {entry.cs_api}, its own address"
+        yield _finding(LOOP, configuration, entry.line, what, "Write Palpo's own address:", right)
+    elif _is_loopback(host) and expected.homeserver and not _same(place, expected.homeserver):
+        what = f"csApi is {entry.cs_api}, but Palpo answers at {expected.homeserver}"
+        yield _finding(ASTRAY, configuration, entry.line, what, "Write Palpo's own address:", right)
+    elif expected.client_host and host.lower() == expected.client_host:
+        what = f"csApi is {entry.cs_api}, the way of clients from outside"
+        yield _finding(ROUNDABOUT, configuration, entry.line, what, "Write Palpo's own address:", right)
+    elif host.lower() == expected.server_name.partition(":")[0] and scheme == "https" and expected.client_host:
+        what = f"csApi is {entry.cs_api}, where only the well-known documents are"
+        yield _finding(ASTRAY, configuration, entry.line, what, "Write Palpo's own address:", right)
+
+
+def _signing(configuration: MediaConfiguration, entry: ServedName, expected: Expected) -> Iterator[Finding]:
+    """Yield what is wrong with the key for requests to other servers."""
+    if entry.signing_key and entry.key_there is not False:
+        return
+    path = entry.signing_key or str(configuration.path.parent / "signing.key")
+    what = f"The file {path} (signingKeyPath) is missing" if entry.signing_key else "It has no signingKeyPath"
+    cure = "Give it Palpo's key in its own form, readable for its account only (the tool is from its release page):"
+    named = () if entry.signing_key else (f'signingKeyPath: "{path}"',)
+    yield _finding(UNSIGNED, configuration, entry.line, what, cure, *key_commands(expected, path), *named)
+
+
+def _listening(repository: MediaRepository, configuration: MediaConfiguration, expected: Expected) -> Iterator[Finding]:
+    """Yield what is wrong with where it listens; in a container that is said when it is started."""
+    own = _own(repository, configuration)
+    if expected.media and own and repository.address and own != expected.media and not _same(own, expected.media):
+        what = f"It listens on {own}, and not where media are passed to ({expected.media})"
+        yield _finding(ELSEWHERE, configuration, configuration.repo_line, what, f"Say media.upstream = {own}.")
+    bound = _address(configuration.address)
+    wide = () if repository.container or bound is None or bound.is_loopback else (configuration.address,)
+    for address in dict.fromkeys((*repository.open_to, *wide)):
+        what = f"It can be reached at {address} port {own.port if own else configuration.port} without the proxy"
+        if repository.container:
+            cure = f"Publish its port on loopback only: --publish 127.0.0.1:{own.port if own else 8000}:8000"
+            yield _finding(EXPOSED, configuration, configuration.repo_line, what, cure)
+        else:
+            lines = ("repo:", "  bindAddress: '127.0.0.1'")
+            yield _finding(EXPOSED, configuration, configuration.repo_line, what, "Let it listen here only:", *lines)
+        return
+
+
+def _own(repository: MediaRepository, configuration: MediaConfiguration) -> Address | None:
+    """Return where it is reached from this host."""
+    host, _, port = repository.address.rpartition(":")
+    return Address(host.strip("[]"), int(port)) if host else Address(configuration.address, configuration.port)
+
+
+def _same(one: Address, other: Address | None) -> bool:
+    """Return whether two addresses are one socket: names of loopback are alike."""
+    if other is None or one.port != other.port:
+        return False
+    return one.host == other.host or (_is_loopback(one.host) and _is_loopback(other.host))
+
+
+def _is_loopback(host: str) -> bool:
+    ip = _address(host)
+    return host == "localhost" or (ip is not None and (ip.is_loopback or ip.is_unspecified))
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
+    except ValueError:
+        return None
+
+
+def _split(url: str) -> tuple[str, str, int] | None:
+    """Return scheme, host and port of a URL, None where it is none."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return None
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        return None
+    return parts.scheme, parts.hostname, port or (443 if parts.scheme == "https" else 80)
+
+
+def shown(size: int) -> str:
+    """Return a size in words; 0 is no limit."""
+    return f"{size / (1 << 20):g} MiB" if size else "any size"
+
+
+def _finding(trap: Trap, configuration: MediaConfiguration, line: int, what: str, cure: str, *lines: str) -> Finding:
+    return trap.at(configuration.path, line, SUBJECT, what, cure, *lines)

@@ -1,0 +1,51 @@
+"""What a person should know about the media repository beside Palpo: its own configuration is theirs to write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from palpo_installer.audit.finding import Finding
+from palpo_installer.homeserver.reading import look_up, values
+from palpo_installer.homeserver.settings import key_version
+from palpo_installer.media.checking import KEY, Expected, judged, key_commands, wanted
+from palpo_installer.planning.inputs import Inputs
+
+
+def findings(inputs: Inputs) -> Iterator[str]:
+    """Yield what its configuration lacks, or what it must say where it cannot be read; nothing without one."""
+    media, found = inputs.answers.media, inputs.facts.media
+    if media is None:
+        return
+    expected = expectation(inputs)
+    configuration = found.configuration if found else None
+    if found is None or configuration is None or configuration.problem:
+        where = f" ({configuration.path}: {configuration.problem})" if configuration else ""
+        said = wanted(expected, contained=found is not None and bool(found.container))
+        key = "; ".join(key_commands(expected, KEY))
+        yield f"media-repo.yaml of the media repository at {media} could not be read here{where}. It must say: {said}"
+        yield f"The media repository signs requests to other servers with Palpo's key; make its file with: {key}"
+        return
+    for each in judged(found, expected):
+        yield in_words(each)
+
+
+def expectation(inputs: Inputs) -> Expected:
+    """Return what its configuration has to fit."""
+    answers = inputs.answers
+    existing = inputs.host.read(answers.homeserver.config)
+    version = look_up(values(existing), ("keypair", "version"))
+    return Expected(
+        server_name=answers.names.server_name,
+        client_host=answers.names.client_host,
+        homeserver=answers.homeserver.upstream,
+        media=answers.media,
+        upload_size=answers.media_upload_size,
+        palpo_file=answers.homeserver.config,
+        key_version=str(version or key_version(answers.names.server_name)),
+    )
+
+
+def in_words(finding: Finding) -> str:
+    """Return a finding as one text, with what to write."""
+    lines = f" {'; '.join(finding.lines)}" if finding.lines else ""
+    return f"The media repository ({finding.file}:{finding.line}): {finding.what}. {finding.why} {finding.cure}{lines}"

@@ -1,0 +1,168 @@
+"""Routes as conditions of Apache's expressions, and everything that is quoted for its configuration language.
+
+Apache reads a target with ``..`` resolved, slashes merged and all escapes decoded, and passes it on as it came. The
+homeserver reads that target itself: segment by segment, decoding each, resolving nothing. Only what both readings
+pass on is passed on. See httpd, "Expressions in Apache HTTP Server".
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Sequence
+
+from palpo_installer.errors import RefusedPlan
+from palpo_installer.site import Closed, Forward, Match, Refusal, Route, Scope, compact
+
+ORIGIN = "(?:https?://[^/?]+)?"
+"""What a target in absolute form has before its path (RFC 9112, section 3.2.2)."""
+
+LONGEST_LINE = 8000
+"""Apache refuses lines of 8192 bytes and more (httpd.h, MAX_STRING_LEN)."""
+
+NEVER = "false"
+
+
+def passed_on(routes: Sequence[Route]) -> str:
+    """Return the condition under which a request is passed on: by Apache's reading and by the homeserver's."""
+    return f"({_first_match(routes, here)}) && ({_first_match(_subtrees(routes), there)})"
+
+
+def _first_match(routes: Iterable[Route], reading: Callable[[Match], str]) -> str:
+    """Return whether the first route that fits a request is one that passes it on; without methods."""
+    condition = NEVER
+    for route in reversed([each for each in routes if isinstance(each, Closed | Forward)]):
+        if route.match.method or route.match == Match("/"):
+            continue
+        fits = reading(route.match)
+        if isinstance(route, Forward):
+            condition = fits if condition == NEVER else f"{fits} || ({condition})"
+        elif condition != NEVER:
+            condition = f"!({fits}) && ({condition})"
+    return condition
+
+
+def _subtrees(routes: Iterable[Route]) -> tuple[Route, ...]:
+    """Return the routes that count for the homeserver's reading.
+
+    Of an exact path that holds neither ``..`` nor an escaped slash both readings are the same, and others are part of
+    a subtree.
+    """
+    return tuple(each for each in routes if isinstance(each, Closed | Forward) and each.match.scope is not Scope.EXACT)
+
+
+def refused(route: Closed, earlier: Sequence[Route]) -> str:
+    """Return the condition under which a route answers itself, those before it left out that also fit."""
+    condition = here(route.match)
+    if route.match.method:
+        condition += f" && %{{REQUEST_METHOD}} == '{bare(route.match.method)}'"
+    before = [
+        here(each.match)
+        for each in earlier
+        if isinstance(each, Closed | Forward) and not each.match.method and covers(each.match, route.match)
+    ]
+    return " && ".join([condition, *(f"!({each})" for each in before)])
+
+
+def misread(match: Match) -> str:
+    """Return whether a target fits for Apache, and not as it came: it could not be passed on unaltered."""
+    pattern = spelled(match)
+    return f"%{{REQUEST_URI}} =~ m#^{pattern}#i && !(%{{THE_REQUEST}} =~ m#^[^ ]+ {ORIGIN}{pattern}#i)"
+
+
+def here(match: Match) -> str:
+    """Return whether a request fits, for the path as Apache reads it."""
+    if match.path == "/":
+        return "true"
+    path = "/".join("[^/]+" if part == "*" else re.escape(bare(part)) for part in segments(match.path))
+    return f"%{{REQUEST_URI}} =~ m#^/{_without_backslashes(path)}{'/?$' if match.scope is Scope.EXACT else '(?:/|$)'}#"
+
+
+def there(match: Match) -> str:
+    """Return whether a request fits, for the target as the homeserver reads it."""
+    return f"%{{THE_REQUEST}} =~ m#^[^ ]+ {ORIGIN}{spelled(match)}#i"
+
+
+def spelled(match: Match) -> str:
+    """Return a pattern for a path with each character plain or as its percent escape, and any number of slashes."""
+    written = []
+    for part in segments(match.path):
+        letters = (f"(?:{_without_backslashes(re.escape(each))}|%{ord(each):02x})" for each in bare(part))
+        written.append("[^/?]+" if part == "*" else "".join(letters))
+    return "".join(f"(?:/|%2f)+{part}" for part in written) + "(?:[/? ]|%2f|$)"
+
+
+def _without_backslashes(pattern: str) -> str:
+    r"""Return a pattern with ``[.]`` for ``\.``: in quotes, a backslash is read by more than one reader."""
+    return re.sub(r"\\(.)", r"[\1]", pattern)
+
+
+def covers(outer: Match, inner: Match) -> bool:
+    """Return whether every path of one match is a path of the other."""
+    wanted, given = segments(outer.path), segments(inner.path)
+    same = all(want in {"*", got} for want, got in zip(wanted, given, strict=False))
+    if outer.scope is Scope.EXACT:
+        return same and inner.scope is Scope.EXACT and len(wanted) == len(given)
+    return same and len(wanted) <= len(given)
+
+
+def segments(path: str) -> tuple[str, ...]:
+    """Return the segments of a path."""
+    return tuple(part for part in path.split("/") if part)
+
+
+def exactly(path: str) -> str:
+    """Return the pattern of one path for ``<LocationMatch>``."""
+    return f"^{_without_backslashes(re.escape(bare(path)))}$"
+
+
+def bare(word: str) -> str:
+    """Return a name, path or origin that Apache reads as one word without quotes.
+
+    Raises:
+        RefusedPlan: it has a character that means something to Apache.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9._:/\[\]-]+", word):
+        raise RefusedPlan(
+            f"{word!r} cannot stand in an Apache configuration", next="Use letters, digits, dots and dashes"
+        )
+    return word
+
+
+def quoted(text: str) -> str:
+    """Return a path or other text as one word of Apache's language.
+
+    Raises:
+        RefusedPlan: it has line breaks, or ``${``, which Apache would replace by a variable.
+    """
+    if not text.isprintable() or "${" in text or "%{" in text:
+        raise RefusedPlan(
+            f"{text!r} cannot stand in an Apache configuration", next="Use a name without ${, %{ or line breaks"
+        )
+    word = '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    if len(word.encode()) > LONGEST_LINE:
+        raise RefusedPlan(f"longer than the {LONGEST_LINE} bytes that Apache can read", where=text[:40])
+    return word
+
+
+def document(body: str) -> str:
+    r"""Return a JSON document as the text of an ``ErrorDocument``.
+
+    Apache would read ``${`` and ``%{`` in it as variables and expressions, and the rest of a line after a backslash
+    as escaped. In JSON both only stand in strings, where they have other spellings.
+
+    Raises:
+        RefusedPlan: it is no JSON, has line breaks, or is longer than Apache can read.
+    """
+    try:
+        json.loads(body)
+    except ValueError as error:
+        raise RefusedPlan(f"not a JSON document: {error}", where=body[:40]) from error
+    if not body.isprintable():
+        raise RefusedPlan("a JSON document for Apache must be one line", where=body[:40])
+    return quoted(body.replace("$", "\\u0024").replace("%", "\\u0025"))
+
+
+def refusal(answer: Refusal) -> str:
+    """Return a Matrix error (client-server API, "Standard error response") as the text of an ``ErrorDocument``."""
+    return document(compact({"errcode": answer.errcode, "error": answer.error}))

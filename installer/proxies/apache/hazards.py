@@ -1,0 +1,66 @@
+"""What passes Apache's own test and then ends Apache as a whole: a socket that it cannot open at the reload."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Collection, Iterator, Sequence
+
+from palpo_installer import processes
+from palpo_installer.host import Host
+from palpo_installer.proxies.apache import discovery, process
+from palpo_installer.proxies.apache.diagnosis import held_by
+from palpo_installer.proxies.apache.reading import ANY4, ANY6, BOTH
+from palpo_installer.proxies.found import Listen
+from palpo_installer.proxies.sockets import Socket, family
+from palpo_installer.services import Service
+
+
+def hazard(host: Host, service: Service) -> str:
+    """Return which socket of the configuration on disk a reload could not open; empty for none.
+
+    The sockets that Apache has now stay open over a reload.
+    """
+    found = discovery.read(host, processes.read(host), frozenset(), lambda _: None)
+    if found is None:
+        return ""
+    own = process.family(host, service)
+    held = {(each.address, each.port) for each in host.listening() if each.pid in own}
+    reasons = (*overlaps(found.listens, held), *_unopenable(host, found.listens, held, own))
+    consequence = "Apache's test passes, but a reload would end Apache and every site of it"
+    return f"{'; '.join(dict.fromkeys(reasons))}. {consequence}" if reasons else ""
+
+
+def overlaps(listens: Sequence[Listen], held: Collection[Socket]) -> Iterator[str]:
+    """Yield each pair of ``Listen`` of which the kernel gives only one: all addresses of a port, and one of them."""
+    for wide in (each for each in listens if each.address in {ANY4, ANY6}):
+        for narrow in (each for each in listens if each.port == wide.port and each.address not in {ANY4, ANY6}):
+            covered = BOTH in wide.options or family(narrow.address) == family(wide.address)
+            if covered and not {(wide.address, wide.port), (narrow.address, narrow.port)} <= set(held):
+                yield (
+                    f"{narrow.file}:{narrow.line} listens on {narrow.address} port {narrow.port}, and "
+                    f"{wide.file}:{wide.line} on all addresses of that port"
+                )
+
+
+def _unopenable(host: Host, listens: Sequence[Listen], held: Collection[Socket], own: frozenset[int]) -> Iterator[str]:
+    for each in listens:
+        if (each.address, each.port) in held:
+            continue
+        reason = refusal_of(each)
+        if reason:
+            owner = held_by(host, each.port, own)
+            yield f"{each.address} port {each.port} ({each.file}:{each.line}) cannot be opened: {reason}{owner}"
+
+
+def refusal_of(listen: Listen) -> str:
+    """Return why a socket cannot be opened now, empty where it can; nothing listens on it for that."""
+    version = socket.AF_INET6 if ":" in listen.address else socket.AF_INET
+    try:
+        with socket.socket(version, socket.SOCK_STREAM) as trial:
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if version == socket.AF_INET6:
+                trial.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(BOTH not in listen.options))
+            trial.bind((listen.address, listen.port))
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""

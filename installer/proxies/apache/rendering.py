@@ -1,0 +1,278 @@
+"""A site as two files of Apache: port 80, and the TLS ports."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from palpo_installer.answers import Address, CertificateFiles
+from palpo_installer.errors import RefusedPlan
+from palpo_installer.facts.system import System
+from palpo_installer.layout import Layout
+from palpo_installer.proxies import templates
+from palpo_installer.proxies.apache import expressions, listens, modules
+from palpo_installer.proxies.apache.configuration import Apache
+from palpo_installer.proxies.apache.listens import Door, Neighbours
+from palpo_installer.proxies.apache.placement import PLAIN, SECURE, Placement, place
+from palpo_installer.proxies.base import Expectation, Part, Rendering
+from palpo_installer.proxies.found import ServerBlock
+from palpo_installer.site import (
+    AWAY,
+    CHALLENGE_PATH,
+    MARKER_HEADER,
+    MARKER_PATH,
+    NOTHING,
+    TOO_LARGE,
+    Challenge,
+    Closed,
+    FixedJson,
+    Forward,
+    Redirect,
+    Site,
+    VirtualHost,
+)
+
+UNLIMITED = (
+    "Apache cannot count the logins of each client: Palpo's own limits on logins, registrations and password checks "
+    "stay on in palpo.toml, raised, since they count all clients together"
+)
+
+
+@dataclass(frozen=True)
+class Refusing:
+    """A condition, and the route that answers where it holds."""
+
+    condition: str
+    route: Closed
+
+
+@dataclass(frozen=True)
+class Server:
+    """One virtual host, as the templates see it.
+
+    Attributes:
+        host: what it serves.
+        door: where.
+        certificate: its files, None without TLS.
+        refusals: what it answers itself with an answer of its own, the first that fits winning.
+    """
+
+    host: VirtualHost
+    door: Door
+    certificate: CertificateFiles | None
+    refusals: tuple[Refusing, ...]
+
+    @property
+    def forwards(self) -> tuple[Forward, ...]:
+        """What is passed on, in order."""
+        return tuple(each for each in self.host.routes if isinstance(each, Forward))
+
+    @property
+    def apart(self) -> tuple[Forward, ...]:
+        """What is passed on elsewhere than most of it, or under another name."""
+        usual = self.usual
+        return tuple(e for e in self.forwards if usual and (e.upstream, e.host) != (usual.upstream, usual.host))
+
+    @property
+    def usual(self) -> Forward | None:
+        """Where everything else is passed on."""
+        return self.forwards[-1] if self.forwards else None
+
+    @property
+    def documents(self) -> tuple[FixedJson, ...]:
+        """The fixed answers."""
+        return tuple(each for each in self.host.routes if isinstance(each, FixedJson))
+
+    @property
+    def challenge(self) -> Challenge | None:
+        """Where challenges are answered from, None for nowhere."""
+        return next((each for each in self.host.routes if isinstance(each, Challenge)), None)
+
+    @property
+    def redirect(self) -> Redirect | None:
+        """Where everything else is sent, None for nowhere."""
+        return next((each for each in self.host.routes if isinstance(each, Redirect)), None)
+
+    @property
+    def own_paths(self) -> str:
+        """The pattern of the paths that are neither passed on nor refused."""
+        exact = [MARKER_PATH, *(each.path for each in self.documents)]
+        below = f"|^{CHALLENGE_PATH}/" if self.challenge else ""
+        return "|".join(map(expressions.exactly, exact)) + below.replace(".", "[.]")
+
+
+def render(
+    site: Site,
+    apache: Apache,
+    system: System,
+    layout: Layout,
+    certificates: Mapping[str, CertificateFiles],
+    taken: Collection[ServerBlock] = (),
+) -> Rendering:
+    """Return both files, and what every bound address must show once they are live.
+
+    Args:
+        site: what must be served.
+        apache: what is served now; our own files of an earlier run may be among it.
+        system: for the addresses of this host.
+        layout: for the addresses of sockets that are new.
+        certificates: for each of ``site.certificates`` the files that will hold it.
+        taken: virtual hosts of others that the change removes.
+
+    Raises:
+        RefusedPlan: Apache has no place for our files, somebody else has a name or a port, a module is not
+            installed, or a word of the site cannot be written in Apache's language.
+    """
+    placement = place(apache)
+    neighbours = beside(apache, placement, taken)
+    doors = {}
+    for port, tls in site.ports:
+        listens.refuse_other_protocol(port, neighbours, tls=tls)
+        doors[port] = listens.door(port, neighbours, system, layout)
+    servers = []
+    for host in site.virtual_hosts:
+        listens.refuse_taken_name(host, neighbours)
+        listens.refuse_default_place(host, neighbours, placement)
+        servers.append(Server(host, doors[host.port], certificate(host, certificates), tuple(refusals(host))))
+    plain = [each for each in servers if not each.host.tls]
+    secure = [each for each in servers if each.host.tls]
+    limited = any(route.limit for each in servers for route in each.forwards)
+    return Rendering(
+        plain=part(PLAIN, "apache-http.conf.j2", placement, plain, site, apache, system),
+        secure=part(SECURE, "apache-tls.conf.j2", placement, secure, site, apache, system),
+        findings=(
+            *listens.findings(doors.values(), layout.addresses),
+            *header_findings(secure, apache, site),
+            *((UNLIMITED,) if limited else ()),
+        ),
+    )
+
+
+def beside(apache: Apache, placement: Placement, taken: Collection[ServerBlock]) -> Neighbours:
+    """Return what is served without us."""
+    servers = tuple(each for each in apache.awake.servers if not placement.owns(each.file) and each not in taken)
+    return Neighbours(
+        servers,
+        tuple(each for each in apache.awake.listens if not placement.owns(each.file)),
+        frozenset((each.address, each.port) for each in apache.listens if not placement.owns(each.file)),
+        apache.configuration,
+    )
+
+
+def certificate(host: VirtualHost, certificates: Mapping[str, CertificateFiles]) -> CertificateFiles | None:
+    """Return a virtual host's certificate, None without TLS.
+
+    Raises:
+        RefusedPlan: there is none.
+    """
+    if not host.tls:
+        return None
+    if host.certificate not in certificates:
+        raise RefusedPlan(f"there is no certificate for {host.certificate}")
+    return certificates[host.certificate]
+
+
+def refusals(host: VirtualHost) -> Iterator[Refusing]:
+    """Yield the answers of our own that are not those of every path that nobody serves, the first winning last."""
+    found = [
+        Refusing(expressions.refused(route, host.routes[:number]), route)
+        for number, route in enumerate(host.routes)
+        if isinstance(route, Closed) and route.refusal != NOTHING
+    ]
+    yield from reversed(found)
+
+
+def part(
+    name: str,
+    template: str,
+    placement: Placement,
+    servers: Sequence[Server],
+    site: Site,
+    apache: Apache,
+    system: System,
+) -> Part:
+    """Return one file with its proof, and the links that load the modules it needs."""
+    hosts = [each.host for each in servers]
+    http2 = name == SECURE and modules.has_http2(apache)
+    names = (*modules.SECURE, *((modules.HTTP2,) if http2 else ())) if name == SECURE else modules.PLAIN
+    loading = modules.loading(apache, names)
+    doors = tuple(dict.fromkeys(each.door for each in servers))
+    text = templates.render(
+        template,
+        servers=servers,
+        site=site,
+        loading=loading.lines,
+        listens=listens.own_listens(doors),
+        stand_ins=[each for each in doors if each.stand_in],
+        http2=http2,
+        raise_limits=name == SECURE and not any(apache.header_limits),
+        # Apache counts the line without its end, and wants to see that it is not longer.
+        header_limit=site.header_limit + 256,
+        marker=templates.MARKER_PLACEHOLDER,
+        marker_header=MARKER_HEADER,
+        marker_path=MARKER_PATH,
+        challenge_path=CHALLENGE_PATH,
+        origin=expressions.ORIGIN,
+        bare=expressions.bare,
+        quoted=expressions.quoted,
+        document=expressions.document,
+        exactly=expressions.exactly,
+        refusal=expressions.refusal,
+        passed_on=expressions.passed_on,
+        misread=expressions.misread,
+        spelled=expressions.spelled,
+        here=expressions.here,
+        upstream=upstream,
+        nothing=NOTHING,
+        too_large=TOO_LARGE,
+        away=AWAY,
+    )
+    (text,), marker = templates.with_marker([text])
+    files, links = placement.installed(name, text)
+    return Part(title(hosts), files, (*loading.links, *links), tuple(expectations(servers, marker, system)))
+
+
+def title(hosts: Sequence[VirtualHost]) -> str:
+    """Return what a part is, in words."""
+    ports = list(dict.fromkeys(str(host.port) for host in hosts))
+    protocol = "HTTPS" if any(host.tls for host in hosts) else "plain HTTP"
+    return f"{protocol} on port{'s' if len(ports) > 1 else ''} {', '.join(ports)}"
+
+
+def upstream(address: Address) -> str:
+    """Return an upstream as the beginning of an URL.
+
+    Raises:
+        RefusedPlan: it is no IP address: a name can stand for several, of which only one answers.
+    """
+    try:
+        ip = ipaddress.ip_address(address.host)
+    except ValueError as error:
+        where = str(address)
+        raise RefusedPlan("not an IP address", where=where, next="Give an address such as 127.0.0.1") from error
+    return f"http://[{ip}]:{address.port}" if ip.version == 6 else f"http://{ip}:{address.port}"
+
+
+def expectations(servers: Iterable[Server], marker: str, system: System) -> Iterable[Expectation]:
+    """Return what each address must show for each name."""
+    for server in servers:
+        host, chain = server.host, server.certificate.chain if server.certificate else None
+        for address in server.door.reached(system):
+            yield Expectation(address, host.port, host.tls, host.name, marker, chain, server.door.balanced)
+
+
+def header_findings(servers: Sequence[Server], apache: Apache, site: Site) -> Iterator[str]:
+    """Yield what becomes of long header lines: on a shared address Apache takes the limits of its first site."""
+    set_there = [each for each in apache.header_limits if each]
+    shared = any(socket.shared for each in servers for socket in each.door.sockets)
+    if set_there and min(set_there) < site.header_limit:
+        yield (
+            f"Header lines may have {min(set_there)} bytes, as the main server says (LimitRequestLine, "
+            f"LimitRequestFieldSize): other servers' requests with longer ones, up to {site.header_limit}, are refused"
+        )
+    elif shared and not set_there:
+        yield (
+            f"Header lines may have {site.header_limit} bytes on every site of this Apache that says nothing else: it "
+            "reads them before it knows which site is asked for"
+        )

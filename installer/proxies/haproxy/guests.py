@@ -1,0 +1,121 @@
+"""Guests: answers of ours for a frontend that is somebody else's, in a file that one line there reads.
+
+HAProxy includes no files. Its maps are files, and one rule can answer with what a map has for the path that is asked
+for (HAProxy's manual, "http-request return", "map").
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from palpo_installer.errors import RefusedPlan
+from palpo_installer.proxies import templates
+from palpo_installer.proxies.base import File
+from palpo_installer.proxies.virtual_hosts import Leaflet, line_with_comment
+from palpo_installer.site import (
+    MARKER_HEADER,
+    MARKER_PATH,
+    Challenge,
+    Closed,
+    FixedJson,
+    Guest,
+    Marker,
+    Scope,
+    compact,
+)
+
+PLAIN_PATH = re.compile(r"/[A-Za-z0-9._/+=@-]+")
+"""Paths that HAProxy reads as one word, in a rule and in a map."""
+
+PRINTABLE = re.compile(r"[\x20-\x7e]+")
+
+HEADERS = (
+    ("Access-Control-Allow-Origin", "*"),
+    ("Access-Control-Allow-Methods", '"GET, POST, PUT, DELETE, OPTIONS"'),
+    ("Access-Control-Allow-Headers", '"X-Requested-With, Content-Type, Authorization"'),
+)
+"""Scripts of any origin may read the answer: Matrix clients in browsers need that."""
+
+
+def leaflet(guest: Guest, directory: Path) -> Leaflet:
+    """Return the file of a guest.
+
+    Raises:
+        RefusedPlan: HAProxy cannot answer what it has, or a word of it cannot be written in a map.
+    """
+    refuse_files(guest)
+    text = templates.render(
+        "haproxy-guest.map.j2",
+        guest=guest,
+        documents=tuple(documents(guest)),
+        marker=templates.MARKER_PLACEHOLDER,
+        marker_header=MARKER_HEADER,
+    )
+    (text,), marker = templates.with_marker([text])
+    path = directory / f"{guest.name}-{guest.port}.map"
+    return Leaflet(guest, File(path, text), marker, line_with_comment(guest, line(guest, path)))
+
+
+def refuse_files(guest: Guest) -> None:
+    """Refuse a guest that is to answer with files: HAProxy serves none.
+
+    Raises:
+        RefusedPlan: proofs of certificates are among its answers.
+    """
+    if any(isinstance(route, Challenge) for route in guest.routes):
+        raise RefusedPlan(
+            f"a proof for a certificate of {guest.name} is a file, and a frontend of HAProxy answers with no files",
+            next="Choose certificates.base_domain = site, or certificates.method = files",
+        )
+
+
+def documents(guest: Guest) -> Iterator[tuple[str, str]]:
+    """Yield each path with what is answered there.
+
+    What is not there is answered with an error as its document, and the status of a document: to other servers that is
+    no valid delegation either (server-server API, "Resolving server names").
+
+    Raises:
+        RefusedPlan: a word of it cannot be written in a map.
+    """
+    for route in guest.routes:
+        match route:
+            case Marker():
+                yield MARKER_PATH, "{}"
+            case FixedJson(path=path, body=body):
+                yield _plain(path), _printable(body)
+            case Closed(match=match, refusal=refusal) if match.scope is Scope.EXACT:
+                error = compact({"errcode": refusal.errcode, "error": refusal.error})
+                yield _plain(match.path), _printable(error)
+
+
+def line(guest: Guest, path: Path) -> str:
+    """Return the rule that answers what a file has, for one name alone; the host may come with its port."""
+    source = f"map({_plain(str(path))})"
+    headers = " ".join(f"hdr {name} {value}" for name, value in HEADERS)
+    conditions = [f"{{ req.hdr(host),field(1,:) -i {guest.name} }}", f"{{ path,{source} -m found }}"]
+    if guest.tls:
+        conditions.insert(0, "{ ssl_fc }")
+    return (
+        f"http-request return status 200 content-type application/json hdr {MARKER_HEADER} "
+        f"%[str({MARKER_HEADER}),{source}] {headers} lf-string %[path,{source}] if {' '.join(conditions)}"
+    )
+
+
+def reads(directive: str, path: Path) -> bool:
+    """Return whether a directive is a rule that answers what a file has."""
+    return directive.startswith("http-request return ") and f"lf-string %[path,map({path})]" in directive
+
+
+def _plain(path: str) -> str:
+    if not PLAIN_PATH.fullmatch(path):
+        raise RefusedPlan("this path cannot stand in a configuration of HAProxy", where=path)
+    return path
+
+
+def _printable(text: str) -> str:
+    if not PRINTABLE.fullmatch(text):
+        raise RefusedPlan(f"this text cannot stand in a map of HAProxy: {text!r}")
+    return text

@@ -1,0 +1,203 @@
+"""The real Apache from a private directory: its configuration around ours, its modules, its process."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+import socket
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from palpo_installer.errors import HostError
+from palpo_installer.proxies.apache.configuration import Apache, Awake, IncludeDirectory
+from palpo_installer.proxies.apache.modules import NEEDED
+from palpo_installer.proxies.base import Rendering
+from palpo_installer.proxies.control import Verdict
+from palpo_installer.proxies.virtual_hosts import Leaflet
+from palpo_installer.rehearsal import installing, program
+from palpo_installer.rehearsal.private_proxy import Surroundings
+from palpo_installer.rehearsal.sockets import on_one_port, reserving
+from palpo_installer.site import Guest
+
+BASE = ("authz_core_module",)
+"""What every configuration of Apache has beside an MPM."""
+
+AT_WORK = (
+    "deflate_module", "dir_module", "filter_module", "http2_module", "mime_module", "negotiation_module",
+    "reqtimeout_module", "rewrite_module", "setenvif_module",
+)  # fmt: skip
+"""What looks at every request without being told to: loaded here where it is loaded on the host."""
+
+AROUND = """\
+ServerRoot "{root}"
+DefaultRuntimeDir "{root}"
+Mutex "file:{root}" default
+PidFile "{root}/pid"
+ErrorLog "{errors}"
+ServerName localhost
+{account}
+{modules}
+<Directory />
+    AllowOverride None
+    Require all denied
+</Directory>
+{strangers}
+Include "{sites}/*.conf"
+"""
+
+STRANGER = """\
+<VirtualHost *:{port}>
+    ServerName {name}
+{tls}
+    Redirect 421 /
+</VirtualHost>
+"""
+"""Answers what is for none of our names, as other sites do: ours must be found by their names."""
+
+TLS = """\
+    SSLEngine on
+    SSLCertificateFile "{chain}"
+    SSLCertificateKeyFile "{key}"
+"""
+
+
+@dataclass(frozen=True)
+class PrivateApache:
+    """An Apache in a private directory, not started.
+
+    Attributes:
+        directory: private, for everything it reads and writes.
+        found: Apache on this host, of which only the program, its version and its modules count.
+    """
+
+    directory: Path
+    found: Apache
+
+    @property
+    def configuration(self) -> Path:
+        """The main file."""
+        return self.directory / "apache.conf"
+
+    @property
+    def sites(self) -> Path:
+        """Where our files go."""
+        return self.directory / "sites"
+
+    @property
+    def errors(self) -> Path:
+        """What Apache says."""
+        return self.directory / "errors"
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """The modules that are loaded."""
+        mpm = f"mpm_{self.found.mpm or 'event'}_module"
+        present = (each for each in AT_WORK if each in self.found.modules)
+        return tuple(dict.fromkeys((mpm, *BASE, *NEEDED, *present)))
+
+    @property
+    def facts(self) -> Apache:
+        """What rendering works with: the program as it is on this host, and nobody else's sites."""
+        return replace(
+            self.found,
+            configuration=self.configuration,
+            files=(),
+            servers=(),
+            problems=(),
+            arrangement="httpd",
+            modules=self.modules,
+            listens=(),
+            includes=(IncludeDirectory(self.sites, "*.conf", self.configuration, 1),),
+            server_root=self.directory,
+            awake=Awake((), ()),
+        )
+
+    def opened(self, addresses: Sequence[str]) -> tuple[socket.socket, ...]:
+        """Return sockets that keep a port until Apache has opened it.
+
+        Raises:
+            HostError: there is no free port.
+        """
+        return on_one_port(addresses, reserving)
+
+    def leaflet(self, _guest: Guest) -> Leaflet | None:
+        """Return None: no line goes into a virtual host by itself."""
+        return None
+
+    def write(self, rendering: Rendering, around: Surroundings) -> None:
+        """Write our files, and a main file that includes them behind the other sites."""
+        self.sites.mkdir(parents=True)
+        installing.install(rendering)
+        tls = TLS.format(chain=around.certificate.chain, key=around.certificate.key)
+        ports = {port: secure for (_, port), secure in around.strangers.items()}
+        strangers = (
+            STRANGER.format(port=port, name="somebody-else.invalid", tls=tls if secure else "")
+            for port, secure in ports.items()
+        )
+        files = {each: file_of(each, self.found) for each in self.modules}
+        loaded = (f'LoadModule {each} "{file}"' for each, file in files.items() if file is not None)
+        self.configuration.write_text(
+            AROUND.format(
+                root=self.directory,
+                errors=self.errors,
+                account=_account(),
+                modules="\n".join(loaded),
+                strangers="".join(strangers),
+                sites=self.sites,
+            )
+        )
+        if os.geteuid() == 0:
+            # Its workers read challenges as another account; nobody can list what is here.
+            for each in (self.directory, self.directory.parent):
+                each.chmod(0o711)
+
+    @contextmanager
+    def running(self, sockets: Sequence[socket.socket]) -> Iterator[subprocess.Popen[bytes]]:
+        """Run it on the ports of these sockets; it is gone afterwards.
+
+        Raises:
+            HostError: the program cannot be started.
+        """
+        argv = (self.found.binary, "-d", self.directory, "-f", self.configuration, "-DFOREGROUND")
+        with program.running(argv, self.errors) as process:
+            program.await_listening(process, [each.getsockname()[:2] for each in sockets])
+            yield process
+
+    def verdict(self) -> Verdict:
+        """Return what Apache said of a configuration that it did not take."""
+        said = self.errors.read_text(errors="replace")
+        place = re.search(r"Syntax error on line (\d+) of (/.+):\n(.+)", said)
+        error = place[3] if place else said.strip()
+        return Verdict(False, error, Path(place[2]) if place else None, int(place[1]) if place else 0, ())
+
+
+def file_of(module: str, apache: Apache) -> Path | None:
+    """Return the file of a module, wherever this system has it; None where it is compiled in.
+
+    Raises:
+        HostError: it is not installed.
+    """
+    name = module.removesuffix("_module")
+    load = apache.server_root / "mods-available" / f"{name}.load"
+    try:
+        told = re.search(rf"^\s*LoadModule\s+{module}\s+\"?([^\s\"]+)", load.read_text(), re.MULTILINE)
+    except OSError:
+        told = None
+    file = apache.server_root / (told[1] if told else f"modules/mod_{name}.so")
+    if file.exists():
+        return file
+    if module not in apache.modules:
+        raise HostError(f"Apache's module {name} is not installed", where=str(file))
+    return None
+
+
+def _account() -> str:
+    """Return the account of the workers: as root, Apache refuses to run them as root too."""
+    if os.geteuid() != 0:
+        return ""
+    nobody = pwd.getpwnam("nobody")
+    return f"User #{nobody.pw_uid}\nGroup #{nobody.pw_gid}"

@@ -1,0 +1,90 @@
+"""Requests per second and their times, measured with wrk by turns."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tests.lab.hosts import LabHost
+
+CONNECTIONS = 16
+UNITS = {"us": 1e-3, "ms": 1.0, "s": 1e3}
+
+UPSTREAM = """\
+worker_processes 1;
+pid /run/upstream.pid;
+error_log /dev/null;
+events { worker_connections 4096; }
+http {
+    access_log off;
+    keepalive_requests 1000000000;
+    default_type application/json;
+    server {
+        listen 127.0.0.1:8008 reuseport;
+        listen [::1]:8008 reuseport;
+        location / { return 200 '{"next_batch":"1"}'; }
+    }
+}
+"""
+"""A homeserver that costs next to nothing and keeps connections."""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What wrk measured in one go.
+
+    Attributes:
+        rate: requests per second.
+        p99: milliseconds within which 99 of 100 requests were answered.
+    """
+
+    rate: float
+    p99: float
+
+    def __str__(self) -> str:
+        return f"{self.rate:.0f}/s, p99 {self.p99:.1f} ms"
+
+
+def start_upstream(host: LabHost) -> None:
+    """Let a fast upstream listen on port 8008 of IPv4 and IPv6, as ``localhost`` means both."""
+    host.write("/etc/upstream.conf", UPSTREAM)
+    host.output(["nginx", "-c", "/etc/upstream.conf"])
+
+
+def measured(host: LabHost, url: str, seconds: int) -> Figures:
+    """Ask for a URL over a few kept connections for some seconds; every answer must be a good one."""
+    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--latency", url]
+    said = host.output(command)
+    assert "Non-2xx" not in said, said
+    assert "Socket errors" not in said, said
+    rate, late = re.search(r"Requests/sec: +([0-9.]+)", said), re.search(r"99% +([0-9.]+)(us|ms|s)\b", said)
+    assert rate, said
+    assert late, said
+    return Figures(float(rate[1]), float(late[1]) * UNITS[late[2]])
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What came of rounds in which each was measured once.
+
+    Attributes:
+        rounds: the figures by name, the names in the order in which they were measured.
+    """
+
+    rounds: Sequence[Mapping[str, Figures]]
+
+    def best(self, name: str) -> Figures:
+        """Return the best of each figure: what else runs on a machine makes a round slower, never faster."""
+        return Figures(max(each[name].rate for each in self.rounds), min(each[name].p99 for each in self.rounds))
+
+
+def compare(host: LabHost, urls: Mapping[str, str], rounds: int, seconds: int) -> Comparison:
+    """Measure URLs by turns, every other round backwards, so that a slow change of the machine meets all alike."""
+    names = list(urls)
+    found = []
+    for number in range(rounds):
+        order = names if number % 2 == 0 else names[::-1]
+        figures = {name: measured(host, urls[name], seconds) for name in order}
+        found.append(figures)
+    return Comparison(found)

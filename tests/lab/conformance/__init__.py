@@ -1,0 +1,1 @@
+"""One suite for every proxy: the same promises, tried on the real programs."""

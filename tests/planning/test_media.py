@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from palpo_installer.answers import MEDIA_UPLOAD_SIZE, Address
+from palpo_installer.errors import AnswersError
+from palpo_installer.plan import make
+from palpo_installer.planning.media import findings
+from tests.media.made import PATH, SOUND, edited
+from tests.planning.made import inputs_of
+from tests.recorded import recorded
+
+MEDIA = {"media.upstream": "127.0.0.1:8000"}
+
+
+def said(root: Path, text: str | None, raw: dict[str, object] | None = None) -> list[str]:
+    """Return the findings on a host with a media-repo.yaml."""
+    host = recorded("nginx_stopped", root)
+    if text is not None:
+        place = host.layout.at(PATH)
+        place.parent.mkdir(parents=True)
+        place.write_text(text)
+    return list(findings(inputs_of(host, MEDIA if raw is None else raw)))
+
+
+def test_without_a_media_repository_nothing_is_said(tmp_path: Path) -> None:
+    """And none is offered, whatever is there for another server."""
+    assert said(tmp_path / "none", None, {}) == []
+    assert said(tmp_path / "other", edited(("name: example.com", "name: example.org")), {}) == []
+
+
+def test_what_it_must_say_is_printed_where_it_cannot_be_read(tmp_path: Path) -> None:
+    """With name, Palpo's address and the key; why, where that is known."""
+    must, key = said(tmp_path / "none", None)
+    assert 'name: "example.com", csApi: "http://127.0.0.1:8008"' in must
+    assert "generate_signing_key" in key
+    assert "hunter2" not in must + key
+    must, _ = said(tmp_path / "broken", "repo: [")
+    assert "media-repo.yaml: line 1: " in must
+
+
+def test_what_is_wrong_is_named_with_file_line_and_cure(tmp_path: Path) -> None:
+    """In the plan, in whose summary the repository stands."""
+    text = edited(("name: example.com", "name: matrix.example.com"))
+    (finding,) = said(tmp_path, text)
+    assert f"{tmp_path}{PATH}:7): It does not serve example.com" in finding
+    assert 'homeservers: [{name: "example.com"' in finding
+    host = recorded("nginx_stopped", tmp_path / "plan")
+    plan = make(inputs_of(host, MEDIA))
+    assert any("Media are kept by the media repository at 127.0.0.1:8000" in line for line in plan.summary)
+    assert any("It must say" in finding for finding in plan.findings)
+
+
+def test_one_for_this_server_name_is_the_default(tmp_path: Path) -> None:
+    """With the size that it takes; a size is no answer without a repository."""
+    host = recorded("nginx_stopped", tmp_path)
+    assert inputs_of(host).answers.media_upload_size == MEDIA_UPLOAD_SIZE
+    place = host.layout.at(PATH)
+    place.parent.mkdir(parents=True)
+    place.write_text(f"{SOUND}uploads:\n  maxBytes: 31457280\n")
+    answers = inputs_of(host).answers
+    assert (answers.media, answers.media_upload_size) == (Address("127.0.0.1", 8000), 31457280)
+
+
+def test_a_server_name_with_a_port_cannot_have_one(tmp_path: Path) -> None:
+    """matrix-media-repo cuts names off at the first colon."""
+    raw: dict[str, object] = {"names.server_name": "example.com:8448", "federation.delegation": "direct", **MEDIA}
+    with pytest.raises(AnswersError, match=r"cannot serve example\.com:8448"):
+        said(tmp_path, None, raw)
