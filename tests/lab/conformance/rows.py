@@ -50,6 +50,7 @@ class Row:
 
 
 PROMISES = {
+    "too large": "a body above the limit is refused with 413 after all of it was sent; else by form what comes instead",
     "legal targets": "every legal request target arrives byte for byte; else by target what arrives, or the status",
     "neighbour": "no request to a neighbour fails; else by phase how many may",
 }
@@ -73,6 +74,19 @@ def start_apache(host: LabHost) -> None:
 WRITTEN = (
     Row("nginx", "nginx", start_nginx, limits=True),
     Row("apache", "apache2", start_apache, limits=False),
+    Row(
+        "haproxy",
+        "haproxy",
+        services.start_haproxy,
+        limits=True,
+        deviations={
+            "too large": Deviation(
+                {"sized": "413 or cut", "chunked": "passed on"},
+                "HAProxy refuses by the announced length and reads no body that it has refused, so a client that goes "
+                "on sending may see the connection cut; a body in chunks announces none, and Palpo's limit counts",
+            )
+        },
+    ),
 )
 
 ROWS = tuple(row for row in WRITTEN if is_supported("proxy.kind", row.kind))

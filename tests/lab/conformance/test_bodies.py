@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
@@ -44,6 +45,15 @@ def test_an_upload_above_the_limit_is_answered(served: Served, form: object, exc
     """With 413 and JSON after all of it was sent: the connection is not cut."""
     assert callable(form)
     headers, body = form(LIMIT + excess)
+    instead = served.row.exceptions("too large").get(form.__name__)
+    if instead == "passed on":
+        assert served.wire.http1(UPLOAD, headers, method=b"POST", body=body).status == 200
+        return
+    if instead == "413 or cut":
+        with suppress(OSError):
+            refused(served.wire.http1(UPLOAD, headers, method=b"POST", body=body), 413, "M_TOO_LARGE")
+        assert [request for request in served.arrived if request.body] == []
+        return
     refused(served.wire.http1(UPLOAD, headers, method=b"POST", body=body), 413, "M_TOO_LARGE")
     assert [request for request in served.arrived if request.body > LIMIT] == []
 
