@@ -31,6 +31,7 @@ from palpo_installer.proxies.adapter import Adapter
 from palpo_installer.proxies.adapters import adapter
 from palpo_installer.proxies.base import Expectation, Part, Rendering
 from palpo_installer.proxies.found import Proxy
+from palpo_installer.proxies.standing import TITLES
 from palpo_installer.secret import Text
 from palpo_installer.site import Site
 
@@ -60,7 +61,8 @@ class Serving:
         kind = self.inputs.answers.proxy
         proxy = self.inputs.facts.proxy(kind)
         if proxy is None:
-            raise RefusedPlan(f"{kind} is not installed on this host", next=how_to_install(self.inputs.host, kind))
+            what = f"{TITLES.get(kind, kind)} is not installed on this host"
+            raise RefusedPlan(what, next=how_to_install(self.inputs.host, kind))
         for problem in proxy.problems:
             if self._is_made_anew(problem.file):
                 continue
