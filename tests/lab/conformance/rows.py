@@ -52,10 +52,13 @@ class Row:
         return self.deviations[promise].instead if promise in self.deviations else {}
 
 
+AT_ONCE = "413 at once"
+"""An answer that comes before the body: who sends all of that first may find the connection cut."""
+
 PROMISES = {
     "legal targets": "every legal request target arrives byte for byte; else by target what arrives, or the status",
     "long lines": "lines of 31 KiB pass over both protocols; else by protocol the status",
-    "uploads": "a body above the limit is answered with 413; else by its form (sized, chunked) the status",
+    "uploads": "a body above the limit is answered with 413; else by its form the status, or ``AT_ONCE``",
     "logins": "of fifty at once most are refused; else by ``all`` the status that the homeserver's answer has",
     "redirects": "port 80 redirects for good; else by what is in the path of the target the status",
     "away": "a homeserver that is away is told as 502; else the status by ``status``",
@@ -97,6 +100,18 @@ WRITTEN = (
             "no name": Deviation(
                 {"status": 421}, "Apache refuses a Host other than that of the site it shook hands for"
             ),
+        },
+    ),
+    Row(
+        "haproxy",
+        "haproxy",
+        services.start_haproxy,
+        deviations={
+            "uploads": Deviation(
+                {"sized": AT_ONCE, "chunked": 200},
+                "HAProxy refuses by the announced length, before the body: a client that goes on sending may find the "
+                "connection cut. A body in chunks announces none, and Palpo refuses it itself",
+            )
         },
     ),
 )

@@ -104,6 +104,8 @@ def test_port_80_leads_to_the_same_target_over_tls(served: Served) -> None:
             assert answer.header("location") == f"https://{CLIENT}{target}"
     challenge = "/.well-known/acme-challenge"
     served.host.write(f"/var/lib/palpo-installer/webroot{challenge}/token", "answer")
-    there = served.plain.http1(f"{challenge}/token".encode())
-    assert (there.status, there.body) == (200, b"answer")
+    with served.answering():
+        there = served.plain.http1(f"{challenge}/token".encode())
+        assert (there.status, there.body) == (200, b"answer")
+        assert served.plain.http1(f"{challenge}/other".encode()).status == 404
     assert served.plain.http1(f"{challenge}/other".encode()).status == 404
