@@ -42,6 +42,7 @@ CLAIMS = (
         {
             "nginx": "tests/lab/test_facts_on_real_nginx.py::test_debians_running_nginx_is_found_with_its_sockets",
             "apache": "tests/lab/test_facts_on_real_apache.py::test_virtual_hosts_are_where_apache_has_them",
+            "haproxy": "tests/proxies/haproxy/test_haproxy_reading.py::HAPROXY_READING",
         },
     ),
     suite(

@@ -80,7 +80,10 @@ class Wire:
         pseudo = [(b":method", method), (b":scheme", b"https"), (b":authority", (self.sni or "").encode())]
         connection.send_headers(1, [*pseudo, (b":path", target), *headers], end_stream=True)
         with self.connect("h2") as stream:
-            stream.sendall(connection.data_to_send())
+            try:
+                stream.sendall(connection.data_to_send())
+            except OSError as error:
+                return Answer(problem=f"closed while sending: {error}")
             return _received(connection, stream)
 
 

@@ -106,7 +106,7 @@ class Served:
         try:
             yield
         finally:
-            running.close()
+            running.stop()
 
     def _come(self) -> None:
         """Let the homeserver listen."""
