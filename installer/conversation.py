@@ -135,9 +135,14 @@ class Talk:
     fields: tuple[Field, ...]
     answers: Mapping[str, object] = field(default_factory=dict)
 
+    @property
+    def visible(self) -> tuple[Field, ...]:
+        """The fields that have something to choose, or to put right."""
+        return tuple(each for each in self.fields if each.problem or not each.quiet)
+
     def on(self, keys: tuple[str, ...]) -> tuple[Field, ...]:
-        """Return the fields for these keys, in their order, that have something to choose or to put right."""
-        known = {each.question.key: each for each in self.fields if each.problem or not each.quiet}
+        """Return the fields for these keys, in their order."""
+        known = {each.question.key: each for each in self.visible}
         return tuple(known[key] for key in keys if key in known)
 
     def problems(self, page: Page) -> tuple[Field, ...]:

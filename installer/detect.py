@@ -19,7 +19,9 @@ from palpo_installer.facts.system import System
 from palpo_installer.proxies.found import Listen, Proxy, ServerBlock
 from palpo_installer.proxies.kinds import KINDS
 from palpo_installer.proxies.nginx.configuration import Nginx
+from palpo_installer.proxies.standing import standings
 from palpo_installer.proxies.who_answers import answering
+from palpo_installer.questions.proxies import in_words
 
 WIDTH = 80
 PORTS = (80, 443)
@@ -39,7 +41,7 @@ def describe(facts: Facts, now: datetime | None = None) -> str:
         (NOW, map(_listener, facts.listeners)),
         *((f"Who answers for these names in {each.title}", _asked(each, facts.names)) for each in facts.proxies),
         *((each.title, of_proxy(each)) for each in facts.proxies),
-        ("Proxies", iter(() if facts.proxies else (NO_PROXY,))),
+        ("Proxies", _proxies(facts)),
         ("Palpo", _palpo(facts.palpo)),
         ("Media repository", _media(facts.media)),
         ("Certificates", _certificates(facts.certificates, now or datetime.now(UTC))),
@@ -48,6 +50,14 @@ def describe(facts: Facts, now: datetime | None = None) -> str:
     )
     shown = [(title, list(lines)) for title, lines in sections]
     return "\n".join(_section(title, lines) for title, lines in shown if lines or title == NOW)
+
+
+def _proxies(facts: Facts) -> Iterator[str]:
+    """Yield every proxy with what it serves now, where that is not plain from the one that there is."""
+    if not facts.proxies:
+        yield NO_PROXY
+    if len(standings(facts)) > len(facts.proxies) or len(facts.proxies) > 1:
+        yield from in_words(facts)
 
 
 def _section(title: str, lines: list[str]) -> str:

@@ -127,7 +127,7 @@ class Form(Step[int]):
     def show(self, talk: Talk, aside: Aside) -> None:
         """Show the conversation after an answer."""
         self._talk, self._aside = talk, aside
-        fields = {each.question.key: each for each in talk.fields}
+        fields = {each.question.key: each for each in talk.visible}
         opened = self.has_class("opened")
         for row in self.query(QuestionRow):
             key = row.question.key
@@ -197,7 +197,7 @@ class Form(Step[int]):
             self.action_next()
 
     def _applies(self, row: QuestionRow) -> bool:
-        return any(each.question.key == row.question.key for each in self._talk.fields)
+        return any(each.question.key == row.question.key for each in self._talk.visible)
 
     def _visible(self) -> list[QuestionRow]:
         return [row for row in self.query(QuestionRow) if row.display]

@@ -12,6 +12,8 @@ from palpo_installer.engine.confirmation import of_day
 from palpo_installer.engine.history import PastRun
 from palpo_installer.facts import Facts
 from palpo_installer.layout import Layout
+from palpo_installer.proxies.standing import standings
+from palpo_installer.questions.proxies import in_words
 from palpo_installer.questions.question import Choice
 from palpo_installer.screens.answering import who_answers
 
@@ -140,6 +142,8 @@ def _proxies(facts: Facts) -> Iterator[str]:
         state = "stopped" if proxy.pid is None else "running"
         broken = f"; cannot be read at {proxy.problems[0].file}:{proxy.problems[0].line}" if proxy.problems else ""
         yield f"{proxy.title} {proxy.version_in_words}, {state}, {proxy.configuration}{broken}"
+    if len(standings(facts)) > 1:
+        yield from in_words(facts)
 
 
 def _palpo(facts: Facts) -> str:

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 from palpo_installer import review
 from palpo_installer.changes import Plan
+from palpo_installer.commands.packaging import LATER, gone
 from palpo_installer.commands.uninstalling import PROGRAM
 from palpo_installer.engine import launch
 from palpo_installer.engine.process import Engine
 from palpo_installer.errors import InstallerError
 from palpo_installer.host import Host
+from palpo_installer.packages.purging import Judged, judge, purge
 from palpo_installer.planning.removal import removal
 from palpo_installer.screens import following
 from palpo_installer.screens.apply import Apply, Ended
@@ -83,6 +85,27 @@ async def uninstall(app: Wizard) -> str:
                 return "start" if kind == "back" else "leave"
 
 
+async def _purge(app: Wizard) -> None:
+    """Offer to purge the packages that we installed, and say what came of it."""
+    judged = await app.ask(Waiting("Review", "Looking at the packages that were installed", partial(judge, app.host)))
+    if not isinstance(judged, Judged) or not (judged.going or judged.staying):
+        return
+    said = "\n".join(judged.lines())
+    if not judged.going:
+        app.farewell = f"{app.farewell}\n{said}"
+        return
+    if not await app.ask(Sure(f"{said}\n\nRemove these packages too?")):
+        app.farewell = f"{app.farewell}\n{said}\n{LATER}"
+        return
+    purged = await app.ask(Waiting("Review", "Removing packages", partial(_purged, app.host, judged)))
+    app.farewell = f"{app.farewell}\n{purged or 'Packages are still being removed.'}"
+
+
+def _purged(host: Host, judged: Judged) -> str:
+    purge(host, judged, lambda _: None)
+    return gone(judged)
+
+
 async def _carry_out(app: Wizard, plan: Plan) -> str:
     host = app.host
     identity = launch.register(plan, {}, host.layout)
@@ -95,5 +118,7 @@ async def _carry_out(app: Wizard, plan: Plan) -> str:
     ended: Ended = await app.ask(screen)
     app.code = ended.code
     app.farewell = f"{ended.text}\n{PROGRAM}" if ended.code == 0 else ended.text
+    if ended.code == 0:
+        await _purge(app)
     await app.ask(Reading(app.farewell, "Result"))
     return "leave" if ended.code == 0 else "start"

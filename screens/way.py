@@ -18,6 +18,7 @@ from palpo_installer.screens import conversing, errands, looking
 from palpo_installer.screens.edits import Edits
 from palpo_installer.screens.found import Found
 from palpo_installer.screens.frame import Sure
+from palpo_installer.screens.installing import with_proxy
 from palpo_installer.screens.looking import Made
 from palpo_installer.screens.overview import SUDO
 from palpo_installer.screens.reading import Reading
@@ -82,6 +83,8 @@ async def set_up(app: Wizard) -> str:
     step, pressing = 0, False
     # What was chosen for an earlier plan is no choice for this one.
     app.overwrite, app.agreed_name = frozenset(), ""
+    if not await with_proxy(app):
+        return "start"
     while step >= 0:
         if step < len(PAGES):
             step += await app.ask(conversing.form(app, PAGES[step], pressing=pressing))

@@ -23,6 +23,7 @@ PLACES = {
     "log": "/var/log/palpo-installer",
     "systemd": "/etc/systemd/system",
     "cron": "/etc/cron.d",
+    "packages": "/var/lib/palpo-installer/packages.json",
     "edits": "/var/lib/palpo-installer/edited",
 }
 """Paths that others rely on: timers, backups, the documentation."""

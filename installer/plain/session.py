@@ -10,6 +10,7 @@ from palpo_installer.audit import report as audit_report
 from palpo_installer.audit.auditing import audit
 from palpo_installer.commands.following import join, perform, recover
 from palpo_installer.commands.inspecting import history_lines
+from palpo_installer.commands.packaging import LATER, gone
 from palpo_installer.commands.uninstalling import PROGRAM
 from palpo_installer.engine import launch, lock
 from palpo_installer.engine.confirmation import in_time, waiting
@@ -20,10 +21,14 @@ from palpo_installer.errors import InstallerError
 from palpo_installer.facts import Facts, gather
 from palpo_installer.host import Host
 from palpo_installer.outside import look
+from palpo_installer.packages.catalogue import recommended
+from palpo_installer.packages.installing import install, preview
+from palpo_installer.packages.purging import judge, purge
 from palpo_installer.plain.asking import Asking
 from palpo_installer.plain.console import Console
 from palpo_installer.plain.reviewing import ENDED_BY_SIGNAL, Review
 from palpo_installer.planning.removal import removal
+from palpo_installer.proxies.standing import standings
 from palpo_installer.result import headline, in_words, of_run
 from palpo_installer.session import begin, given, scene_of
 from palpo_installer.verify import describe
@@ -160,10 +165,37 @@ class Visit:
         self.console.heading("What was found")
         self.console.say(detect.describe(facts))
         self.show_audit(facts)
+        facts = self._with_proxy(facts)
         asking = Asking(self.console, self.host, facts, self.raw)
         while not asking.run():
             self.console.say("This is the first question.")
         return Review(self.console, self.host, asking).run()
+
+    def _with_proxy(self, facts: Facts) -> Facts:
+        """Offer to install a proxy where there is none; return the facts as they are then."""
+        if standings(facts) or not self.host.is_root:
+            return facts
+        self.console.heading("No reverse proxy is installed here")
+        self.console.say("Palpo answers behind one. It can be installed now, before any question.")
+        offers = recommended()
+        options = [f"Install {each.title}: {each.reason}" for each in offers]
+        chosen = self.console.choose("What do you want?", (*options, "Go on without one; a plan needs it"), len(offers))
+        if chosen == len(offers):
+            return facts
+        one = preview(self.host, offers[chosen], facts.listeners)
+        if one.refused:
+            self.console.say(f"{one.refused}.")
+            return facts
+        for line in one.lines():
+            self.console.say(line)
+        if not self.console.confirm(f"Install {one.offer.title} now?", default=False):
+            return facts
+        self.changed = "What came of the packages is recorded: palpo-installer uninstall --purge-packages"
+        try:
+            install(self.host, one.offer, self.console.say)
+        except InstallerError as error:
+            self.console.say(f"! {error}")
+        return gather(self.host)
 
     def show_audit(self, facts: Facts) -> None:
         """Say what the audit found in a Matrix configuration that is there, and offer to read it."""
@@ -212,8 +244,20 @@ class Visit:
         self.changed = AT_WORK
         code = perform(self.host, launch.register(plan, {}, self.host.layout), say=self.console.say)
         if code == 0:
+            self._purge()
             self.console.say(PROGRAM)
         return code
+
+    def _purge(self) -> None:
+        """Offer to purge the packages that we installed."""
+        judged = judge(self.host)
+        for line in judged.lines():
+            self.console.say(line)
+        if judged.going and self.console.confirm("Remove these packages too?", default=False):
+            purge(self.host, judged, self.console.say)
+            self.console.say(gone(judged))
+        elif judged.going:
+            self.console.say(LATER)
 
     def _history(self) -> None:
         past = runs(self.host.layout)

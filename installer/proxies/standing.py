@@ -49,7 +49,7 @@ class Standing:
 
     def __str__(self) -> str:
         """Return it as a sentence without its full stop."""
-        held = f"holds {in_words(self.ports)}" if self.ports else "holds no port"
+        held = f"holds {named(self.ports)}" if self.ports else "holds no port"
         state = f"runs and {held}" if self.running else "is stopped"
         many = "" if self.sites is None else f", {self.sites} other site{'' if self.sites == 1 else 's'}"
         place = f", container {self.container}" if self.container else f", {self.unit}" if self.unit else ""
@@ -60,7 +60,7 @@ class Standing:
         return bool({layout.http_port, layout.https_port} & set(self.ports))
 
 
-def in_words(ports: Sequence[int]) -> str:
+def named(ports: Sequence[int]) -> str:
     """Return ports as people name them."""
     *first, last = map(str, ports)
     return f"ports {', '.join(first)} and {last}" if first else f"port {last}"

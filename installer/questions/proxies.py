@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from palpo_installer.proxies.standing import Standing, freeing, holder, in_words, standings
+from palpo_installer.facts import Facts
+from palpo_installer.proxies.standing import Standing, freeing, holder, named, standings
 from palpo_installer.questions.question import Situation
 from palpo_installer.questions.support import is_supported
 
@@ -33,17 +34,21 @@ def _now(situation: Situation) -> Iterator[str]:
     found = standings(situation.facts)
     if not found:
         yield "None is installed here. nginx or Caddy can be installed first, with a consent of its own."
-    for each in found:
-        yield f"{each}{_unable(each)}."
+    yield from (f"{told}." for told in in_words(situation.facts))
     holding = holder(situation.facts, situation.layout)
     if holding is not None:
         web = [port for port in holding.ports if port in {situation.layout.http_port, situation.layout.https_port}]
         it = "it" if len(web) == 1 else "them"
         yield (
-            f"{in_words(web).capitalize()}: another proxy gets {it} only when {holding.title} leaves {it}. Sites of "
+            f"{named(web).capitalize()}: another proxy gets {it} only when {holding.title} leaves {it}. Sites of "
             f"ours are moved by palpo-installer; for sites of yours nothing is stopped. To free {it} yourself: "
             f"{freeing(holding)}."
         )
+
+
+def in_words(facts: Facts) -> Iterator[str]:
+    """Yield every proxy with what it serves, and whether this version can set it up."""
+    return (f"{each}{_unable(each)}" for each in standings(facts))
 
 
 def _unable(standing: Standing) -> str:
@@ -51,6 +56,8 @@ def _unable(standing: Standing) -> str:
 
 
 def is_open(situation: Situation) -> bool:
-    """Return whether there is something to choose: not where the only proxy is the one that would be used."""
+    """Return whether there is something to choose: not where one proxy alone is possible and nobody is in its way."""
     found = {each.kind for each in standings(situation.facts)}
-    return bool(found) and (len(found) > 1 or proxy_default(situation) not in found)
+    possible = {kind for kind in found if is_supported("proxy.kind", kind)}
+    usual, holding = proxy_default(situation), holder(situation.facts, situation.layout)
+    return bool(found) and (len(possible) > 1 or usual not in found or (holding is not None and holding.kind != usual))

@@ -194,11 +194,13 @@ def apache(root: Path) -> Apache:
     server_root = Path("/usr/lib/apache2")
     tree = load(Host(), root / "main.conf", Surroundings(server_root, (2, 4, 71)))
     said = parse(tree, ipv6=False, resolve=lambda _: ())
+    modules = tuple(each for each, _ in tree.loads)
     return Apache(
         binary=Path("/usr/sbin/apache2"), version=(2, 4, 71), configuration=root / "main.conf", files=tree.files,
         servers=said.servers, streams=(), problems=tree.problems, user="www-data", error_log="", pid_file="", pid=None,
-        unit="", unit_enabled=None, arrangement="httpd", modules=tree.modules, available=(), mpm="event",
-        listens=said.listens, includes=said.includes, server_root=server_root, awake=Awake((), ()),
+        unit="", unit_enabled=None, arrangement="httpd", modules=modules, available=(), mpm="event",
+        unaided=modules, enabled=(), listens=said.listens, includes=said.includes, server_root=server_root,
+        header_limits=(0, 0), awake=Awake((), ()),
     )  # fmt: skip
 
 
