@@ -148,5 +148,5 @@ def uploads(host: LabHost) -> None:
 
 def answers(kind: str) -> str:
     """Return answers with a media repository, for a proxy."""
-    lines = ways.answers(None, "well-known").splitlines()
+    lines = ways.answers(None, "srv").splitlines()
     return "\n".join([*lines, "[proxy]", f'kind = "{kind}"', "[media]", 'upstream = "127.0.0.1:8000"', ""])

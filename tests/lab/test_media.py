@@ -40,7 +40,10 @@ def test_the_whole_way_with_a_media_repository(host: ThrowAwayHost, row: Row) ->
     }
     assert verified.returncode == 0, verified.stdout
     assert set(found.values()) == {"pass"}
-    assert len(found) == 2
+    assert len(found) == 3
+    audited = host.tool("audit", "--json")
+    rules = [(each["rule"], each["what"]) for each in json.loads(audited.stdout)["findings"]]
+    assert rules == [], audited.stdout
 
     assert host.tool("rollback", "--yes").returncode == 0
     left = {path for path in ways.untouched(before, host) if not path.startswith(("/run", *row.kept))}
