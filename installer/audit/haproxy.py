@@ -16,6 +16,7 @@ from palpo_installer.facts import Facts
 from palpo_installer.host import Host
 from palpo_installer.proxies.found import ServerBlock
 from palpo_installer.proxies.haproxy.configuration import Directive, Frontend, HAProxy, Section
+from palpo_installer.proxies.haproxy.reading import of_global
 
 CLEARED = ("X-Forwarded-Proto", "X-Forwarded-Host", "X-Real-IP", "Forwarded")
 ORIGIN = "access-control-allow-origin"
@@ -192,8 +193,10 @@ def _reading(haproxy: HAProxy, back: Section) -> Measure | None:
 
 def _heading(haproxy: HAProxy, section: Section) -> Measure:
     # A whole head must fit, so a buffer of 16 KiB is no room for one line of 8 KiB and all others.
-    room = haproxy.buffer if haproxy.buffer > BUFFER else haproxy.buffer // 4
-    return Measure(room, f"{haproxy.buffer} bytes for all together", _place(section.heading))
+    said = of_global(haproxy.sections, "tune.bufsize")
+    buffer = int(said) if said.isdigit() else BUFFER
+    room = buffer if buffer > BUFFER else buffer // 4
+    return Measure(room, f"{buffer} bytes for all together", _place(section.heading))
 
 
 def _place(directive: Directive) -> Place:

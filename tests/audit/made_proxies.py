@@ -95,11 +95,9 @@ def haproxy(host: Host, text: str) -> HAProxy:
     main.write_text(text)
     read = haproxy_tree.load(host, (main,))
     fronts, problems = haproxy_reading.frontends(host, read.sections)
-    buffer = haproxy_reading.of_global(read.sections, "tune.bufsize")
     return HAProxy(
         Path("/usr/sbin/haproxy"), (2, 6, 12), main, read.files, haproxy_reading.blocks(host, fronts), (), problems,
         "haproxy", "", "", None, "haproxy.service", True, sections=read.sections, frontends=fronts,
-        buffer=int(buffer) if buffer else 16384,
     )  # fmt: skip
 
 
