@@ -33,6 +33,13 @@ from palpo_installer.site import (
     VirtualHost,
 )
 
+HEAD_ROOM = 256
+"""Bytes of a header line beside its value: its name, and what Apache reads to see that it ends."""
+
+UNCOUNTED = (
+    "Apache passes on bodies of any size where a request does not say how long its body is (chunked): Palpo refuses "
+    "those itself that are too large"
+)
 UNLIMITED = (
     "Apache cannot count the logins of each client: Palpo's own limits on logins, registrations and password checks "
     "stay on in palpo.toml, raised, since they count all clients together"
@@ -143,8 +150,9 @@ def render(
         secure=part(SECURE, "apache-tls.conf.j2", placement, secure, site, apache, system),
         findings=(
             *listens.findings(doors.values(), layout.addresses),
-            *header_findings(secure, apache, site),
+            *header_findings(secure, apache, site, placement),
             *((UNLIMITED,) if limited else ()),
+            *((UNCOUNTED,) if any(each.forwards for each in servers) else ()),
         ),
     )
 
@@ -206,9 +214,6 @@ def part(
         listens=listens.own_listens(doors),
         stand_ins=[each for each in doors if each.stand_in],
         http2=http2,
-        raise_limits=name == SECURE and not any(apache.header_limits),
-        # Apache counts the line without its end, and wants to see that it is not longer.
-        header_limit=site.header_limit + 256,
         marker=templates.MARKER_PLACEHOLDER,
         marker_header=MARKER_HEADER,
         marker_path=MARKER_PATH,
@@ -228,9 +233,13 @@ def part(
         too_large=TOO_LARGE,
         away=AWAY,
     )
-    (text,), marker = templates.with_marker([text])
-    files, links = placement.installed(name, text)
-    return Part(title(hosts), files, (*loading.links, *links), tuple(expectations(servers, marker, system)))
+    limits = templates.render("apache-limits.conf.j2", header_limit=site.header_limit + HEAD_ROOM)
+    wanted = name == SECURE and not any(apache.header_limits)
+    texts, marker = templates.with_marker([text, *([limits] if wanted else [])])
+    files, links = placement.installed(name, texts[0])
+    early, early_links = placement.limits(texts[1]) if wanted else ((), ())
+    links = (*loading.links, *early_links, *links)
+    return Part(title(hosts), (*early, *files), links, tuple(expectations(servers, marker, system)))
 
 
 def title(hosts: Sequence[VirtualHost]) -> str:
@@ -262,9 +271,10 @@ def expectations(servers: Iterable[Server], marker: str, system: System) -> Iter
             yield Expectation(address, host.port, host.tls, host.name, marker, chain, server.door.balanced)
 
 
-def header_findings(servers: Sequence[Server], apache: Apache, site: Site) -> Iterator[str]:
+def header_findings(servers: Sequence[Server], apache: Apache, site: Site, placement: Placement) -> Iterator[str]:
     """Yield what becomes of long header lines: on a shared address Apache takes the limits of its first site."""
-    set_there = [each for each in apache.header_limits if each]
+    usual = [] if placement.early else [8190]
+    set_there = [each for each in apache.header_limits if each] or usual
     shared = any(socket.shared for each in servers for socket in each.door.sockets)
     if set_there and min(set_there) < site.header_limit:
         yield (
