@@ -12,6 +12,7 @@ from palpo_installer.planning import media, security, taking_over
 from palpo_installer.planning.edits import deleted, edits
 from palpo_installer.planning.homeserver import former_listener, homeserver, key_edits
 from palpo_installer.planning.inputs import Inputs, look
+from palpo_installer.planning.joining import joined
 from palpo_installer.planning.leftovers import leftovers
 from palpo_installer.planning.obstacles import obstacles
 from palpo_installer.planning.ports import refuse_taken_ports
@@ -39,6 +40,7 @@ def make(inputs: Inputs) -> Plan:
     plain, plain_left = serving.plain()
     started = bool(plain) and proxy.pid is None
     guests, guests_left = serving.guests()
+    plain, guests = joined(plain, guests)
     secure, secure_left = serving.secure(started=started)
     palpo, palpo_left, palpo_findings = homeserver(inputs)
     schedule, schedule_left, schedule_findings = timer(inputs)

@@ -132,6 +132,15 @@ class EditLines(PathOperation):
             self._reserve(replacement, state_of(self.path), self._back(replacement))
 
     @property
+    def places(self) -> dict[int, str]:
+        """The lines that are added by the number of the line that they come to stand in front of."""
+        found: dict[int, str] = {}
+        for line in self.add:
+            there = found.get(line.before)
+            found[line.before] = line.text if there is None else f"{there}\n{line.text}"
+        return found
+
+    @property
     def added(self) -> tuple[str, ...]:
         """The directives of the lines that are added."""
         return tuple(directive(line.text) for line in self.add)
@@ -150,7 +159,7 @@ class EditLines(PathOperation):
 
     def _forth(self, data: bytes) -> bytes:
         """Return the file of the plan with our lines added and taken out."""
-        return edited(data, {line.before: line.text for line in self.add}, self.drop)
+        return edited(data, self.places, self.drop)
 
     def _back(self, replacement: Replacement) -> bytes:
         """Return the file of now as if this had not been done."""
@@ -186,13 +195,15 @@ def holds(data: bytes, directives: Collection[str]) -> bool:
 def edited(data: bytes, add: dict[int, str], drop: Collection[str]) -> bytes:
     """Return a file with lines added in front of others, by their numbers, and all lines of some directives left out.
 
-    A new line ends as the one before it does, which is there: a line of ours always stands in a block.
+    Several for one place have a line feed between them. A new line ends as the one before it does, which is there: a
+    line of ours always stands in a block.
     """
     result: list[bytes] = []
     for number, line in enumerate(_lines(data), 1):
         if number in add:
             windows = bool(result) and result[-1].endswith(b"\r\n")
-            result.append(add[number].encode() + (b"\r\n" if windows else b"\n"))
+            end = b"\r\n" if windows else b"\n"
+            result += [line.encode() + end for line in add[number].split("\n")]
         if directive(line.decode(errors="replace")) not in drop:
             result.append(line)
     return b"".join(result)

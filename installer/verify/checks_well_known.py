@@ -33,8 +33,8 @@ class Document:
         """Return what to do where an endpoint does not serve it: only another machine's website is not ours to mend."""
         if view.site.guests and not endpoint.ours:
             return (
-                f"See that the server block of {endpoint.name} has the include line, where palpo-installer could not "
-                "add it itself, and that nginx was reloaded: `palpo-installer plan` shows line and place."
+                f"See that the site of {endpoint.name} has the line that leads to our answers, where palpo-installer "
+                "could not add it itself, and that the proxy was reloaded: `palpo-installer plan` shows line and place."
             )
         if endpoint.ours or view.answers.names.base_domain is not BaseDomain.ELSEWHERE:
             return "Run `palpo-installer plan`: it shows what differs from what was installed."

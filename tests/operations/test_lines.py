@@ -250,3 +250,15 @@ def test_the_review_shows_the_line_and_both_names(site: Path, tmp_path: Path) ->
 def test_a_directive_is_known_without_its_comment() -> None:
     """Spaces and what follows the number sign do not count."""
     assert directive(f"\t{LINE.text} and more") == OURS
+
+
+def test_two_lines_for_one_place_both_come_to_stand_there(site: Path, tmp_path: Path) -> None:
+    """As where one site answers on both ports: in their order, with the line ends of the file, and both go again."""
+    other = AddedLine("    include /etc/nginx/palpo-installer/example.com-80.con[f];", LINE.before)
+    site.write_bytes(SITE.replace(b"com; # \xff\n", b"com; # \xff\r\n"))
+    operation, bench = adding(site, LINE, other), workbench(tmp_path)
+    before = done(operation, bench)
+    assert site.read_bytes().split(b"\r\n")[2:4] == [LINE.text.encode(), other.text.encode()]
+    assert operation.observe(bench, before) is State.AFTER
+    later(operation, bench, before)
+    assert site.read_bytes() == SITE.replace(b"com; # \xff\n", b"com; # \xff\r\n")

@@ -17,7 +17,7 @@ from palpo_installer.host import Host
 from palpo_installer.layout import Layout
 from palpo_installer.operations.certificates import IssueSelfSigned
 from palpo_installer.operations.files import RemoveFile, WriteFile
-from palpo_installer.operations.lines import EditLines
+from palpo_installer.operations.lines import EditLines, edited
 from palpo_installer.plan import make
 from palpo_installer.planning.inputs import Inputs
 from palpo_installer.planning.rendered import rendered
@@ -131,6 +131,19 @@ def test_every_block_that_answers_gets_the_line(tmp_path: Path) -> None:
     host = host_with(tmp_path, BLOCK + BLOCK.replace("127.0.0.1", "127.0.0.2"))
     (edit,) = edits(planned(host))
     assert [line.before for line in edit.add] == [4, 10]
+
+
+def test_a_block_on_both_ports_gets_both_lines(tmp_path: Path) -> None:
+    """A line for the proofs and one for discovery, at one place, in one edit; each shows its own marker."""
+    host = host_with(tmp_path, BLOCK.replace("listen", "listen 127.0.0.1:HTTP;\n    listen", 1))
+    own = {**SRV, "certificates.base_domain": "ordered", "certificates.method": "http-01"}
+    terms = {"certificates.email": "admin@example.com", "certificates.agree_terms": True}
+    inputs = real_inputs(host, {**own, **terms})
+    found = Serving(inputs, site.build(inputs.answers, inputs.layout))
+    (edit,) = found.sites.lines.edits()
+    assert [line.before for line in edit.add] == [5, 5]
+    both = edited(file(host).read_bytes(), edit.places, ()).decode()
+    assert [f"-{port}.con[f]" in both for port in (host.layout.http_port, host.layout.https_port)] == [True, True]
 
 
 def test_a_socket_where_nobody_has_the_name_is_told(tmp_path: Path) -> None:

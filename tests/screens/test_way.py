@@ -59,8 +59,7 @@ def has_moved(wizard: Wizard, screen: Form, key: str) -> bool:
 
 REFUSED = {
     "alma_conf_d": "Add default_server to its listen directive",
-    "another_on_80": "nginx is not installed on this host",
-    "palpo_in_container": "nginx is not installed on this host",
+    "another_on_80": "is not installed on this host",
 }
 """Why there is no plan on some hosts."""
 
