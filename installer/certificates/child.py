@@ -1,6 +1,7 @@
 """The program that runs certbot: in a process of its own, which outlives the one that started it.
 
-    python -I -m palpo_installer.certificates.child [--external-account FILE] -- CERTBOT-ARGUMENT …
+    python -I -m palpo_installer.certificates.child [--external-account FILE] [--answer ADDRESS DIRECTORY]
+        -- CERTBOT-ARGUMENT …
 
 It tells what happens in lines on its standard output (``palpo_installer.certificates.protocol``), the last one a
 ``Result``; everything that certbot prints goes to standard error. Nothing else imports certbot: it installs signal
@@ -28,6 +29,7 @@ from certbot.main import main as certbot
 
 from palpo_installer.certificates import external_account
 from palpo_installer.certificates.protocol import Problem, Progress, Result, problems, progress, write
+from palpo_installer.certificates.responder import answering
 from palpo_installer.errors import InstallerError
 
 
@@ -101,6 +103,7 @@ def main(arguments: list[str]) -> int:
     """Run certbot with the arguments after ``--``."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--external-account", type=Path)
+    parser.add_argument("--answer", nargs=2, default=("", ""))
     parser.add_argument("certbot", nargs="+")
     options = parser.parse_args(arguments)
 
@@ -123,6 +126,11 @@ def main(arguments: list[str]) -> int:
                 return 1
             ini.flush()
             certbot_arguments += ["-c", ini.name]
+        try:
+            stack.enter_context(answering(options.answer[0], Path(options.answer[1])))
+        except InstallerError as error:
+            observer.tell(failed(error))
+            return 1
         result = run(certbot_arguments)
     if result.status == "failed" and observer.cause:
         result = failed(observer.cause)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -34,6 +34,7 @@ class Order:
         eab_file: the external account, None where the CA needs none.
         proxy: the URL of an HTTP proxy for talking to the directory, empty for none.
         webroot: where the proof is written, for the proxy to serve.
+        responder: where it is answered meanwhile for a proxy that serves no files, empty for one that does.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Order:
     eab_file: Path | None
     proxy: str
     webroot: Path
+    responder: str = field(default="", kw_only=True)
 
 
 def trial(wanted: Order, layout: Layout, watch: Watch) -> None:
@@ -145,7 +147,8 @@ def _attempt(
     place.prepare()
     attempt = ledger.begin(layout.ledger, wanted.directory, wanted.name, purpose, datetime.now(UTC))
     external = ("--external-account", str(wanted.eab_file)) if wanted.eab_file else ()
-    program = (*external, "--", *arguments, *place.arguments())
+    answering = ("--answer", wanted.responder, str(wanted.webroot)) if wanted.responder else ()
+    program = (*external, *answering, "--", *arguments, *place.arguments())
     ended = run(program, place.environment(wanted.ca_file, wanted.proxy), place, watch)
     if ended.result.status == "failed":
         ledger.append(layout.ledger, _failed(attempt, ended.result))

@@ -10,6 +10,7 @@ from palpo_installer import site
 from palpo_installer.answers import Method
 from palpo_installer.certificates import authority, ordering
 from palpo_installer.certificates.process import Watch
+from palpo_installer.certificates.responder import needed
 from palpo_installer.engine.lock import hold
 from palpo_installer.errors import InstallerError
 from palpo_installer.host import Host
@@ -45,7 +46,9 @@ def _renewed(inputs: Inputs, say: Callable[[str], None]) -> Iterator[str]:
         try:
             match certificates.method:
                 case Method.HTTP_01:
-                    order = OrderCertificate.for_name(name, certificates, inputs.layout)
+                    order = OrderCertificate.for_name(
+                        name, certificates, inputs.layout, needed(inputs.answers.proxy, inputs.layout)
+                    )
                     renewed = ordering.renew(order, inputs.layout, Watch(say, _go_on))
                     say(f"done  {name}: {'renewed' if renewed else 'not due'}")
                 case Method.SELF_SIGNED if authority.problem(host, name, datetime.now(UTC)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import ClassVar
@@ -13,6 +13,7 @@ from palpo_installer.certificates import authority, ordering, store
 from palpo_installer.certificates.directory import STAGING
 from palpo_installer.certificates.ordering import Order
 from palpo_installer.certificates.process import Watch
+from palpo_installer.certificates.responder import answering
 from palpo_installer.errors import GateFailed, HostError
 from palpo_installer.host import Host
 from palpo_installer.layout import Layout
@@ -47,8 +48,8 @@ class OrderCertificate(Order, CertificateOperation):
     staging_directory: str
 
     @classmethod
-    def for_name(cls, name: str, certificates: Certificates, layout: Layout) -> OrderCertificate:
-        """Return the order of a name's certificate for these answers."""
+    def for_name(cls, name: str, certificates: Certificates, layout: Layout, responder: str = "") -> OrderCertificate:
+        """Return the order of a name's certificate for these answers; ``responder`` as in ``Order``."""
         return cls(
             name=name,
             files=store.ordered(layout, name),
@@ -60,6 +61,7 @@ class OrderCertificate(Order, CertificateOperation):
             proxy=certificates.proxy,
             staging_directory=STAGING.get(certificates.directory, ""),
             webroot=layout.webroot,
+            responder=responder,
         )
 
     def describe(self, host: Host) -> Description:
@@ -155,11 +157,13 @@ class ProbeChallenge(Operation):
         names: the names to ask for.
         sockets: address, port, and whether the socket expects a PROXY line, of each socket for plain HTTP.
         webroot: where proofs are written.
+        responder: where they are answered meanwhile for a proxy that serves no files, empty for one that does.
     """
 
     names: tuple[str, ...]
     sockets: tuple[tuple[str, int, bool], ...]
     webroot: Path
+    responder: str = field(default="", kw_only=True)
 
     @property
     def directory(self) -> Path:
@@ -198,10 +202,11 @@ class ProbeChallenge(Operation):
         try:
             token.write_text(body)
             token.chmod(0o644)
-            for address, port, proxy_protocol in self.sockets:
-                for name in self.names:
-                    bench.check()
-                    self._ask(Question(address, port, False, name, proxy_protocol=proxy_protocol), token.name, body)
+            with answering(self.responder, self.webroot):
+                for address, port, proxy_protocol in self.sockets:
+                    for name in self.names:
+                        bench.check()
+                        self._ask(Question(address, port, False, name, proxy_protocol=proxy_protocol), token.name, body)
         finally:
             token.unlink(missing_ok=True)
         return {}

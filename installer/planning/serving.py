@@ -10,6 +10,7 @@ from pathlib import Path
 
 from palpo_installer.answers import CertificateFiles, Method
 from palpo_installer.certificates import authority, store
+from palpo_installer.certificates.responder import needed
 from palpo_installer.changes import AnyOperation, Change, Unchanged
 from palpo_installer.errors import RefusedPlan
 from palpo_installer.facts.listeners import Listener
@@ -76,6 +77,11 @@ class Serving:
     def adapter(self) -> Adapter:
         """The proxy as a plan uses it."""
         return adapter(self.proxy)
+
+    @property
+    def responder(self) -> str:
+        """Where proofs are answered while certificates are ordered, empty where the proxy reads the files."""
+        return needed(self.inputs.answers.proxy, self.inputs.layout)
 
     def _is_made_anew(self, path: Path) -> bool:
         """Return whether a file is ours, itself or its link, and is missing or given up as somebody edited it."""
@@ -210,7 +216,9 @@ class Serving:
         due: list[OrderCertificate | IssueSelfSigned] = []
         for name in self.site.certificates:
             files = self.certificates[name]
-            order = OrderCertificate.for_name(name, self.inputs.answers.certificates, self.inputs.layout)
+            order = OrderCertificate.for_name(
+                name, self.inputs.answers.certificates, self.inputs.layout, self.responder
+            )
             if method is Method.HTTP_01 and order.problem(host):
                 due.append(order)
             if method is Method.SELF_SIGNED and authority.problem(host, name, self.inputs.now):
@@ -266,7 +274,7 @@ class Serving:
             asked = tuple(name for name in dict.fromkeys(e.name for e in plain) if name in names)
             places = {(e.address, e.port, e.proxy_protocol) for e in plain}
             if asked:
-                yield ProbeChallenge(asked, tuple(sorted(places)), self.inputs.layout.webroot)
+                yield ProbeChallenge(asked, tuple(sorted(places)), self.inputs.layout.webroot, responder=self.responder)
 
     def secure(self, *, started: bool) -> tuple[tuple[Change, ...], tuple[Unchanged, ...]]:
         """Return the change of the TLS ports; ``started`` says whether an earlier change starts the proxy."""

@@ -20,7 +20,7 @@ from palpo_installer.host import Host
 from palpo_installer.operations.base import Activation, Description, Json, Workbench
 from palpo_installer.proxies.base import Expectation
 from palpo_installer.proxies.control import Control
-from palpo_installer.proxies.controls import control
+from palpo_installer.proxies.controls import control, taking_up
 from palpo_installer.proxies.found import Proxy
 from palpo_installer.proxies.neighbours import neighbours
 from palpo_installer.proxies.restoration import Before, Restoration, look
@@ -66,8 +66,9 @@ class ActivateProxy(Activation):
     def describe(self, host: Host) -> Description:
         """Return how it shows itself."""
         proxy = self.control
-        take_up = proxy.start if self.start else proxy.reload
-        commands = [proxy.dry_run(self.service, self.limit), take_up(self.service, self.limit)]
+        start = proxy.start(self.service, self.limit) if self.start else None
+        take_up = start or taking_up(proxy, host, self.service, self.limit)
+        commands = [proxy.dry_run(self.service, self.limit), take_up]
         if self.enable and self.service.unit:
             commands.append(services.enable_command(self.service.unit))
         sockets = {(e.address, e.port) for e in self.expectations}
@@ -154,7 +155,8 @@ class ActivateProxy(Activation):
             )
         if running and (hazard := proxy.hazard(host, service, {(e.address, e.port) for e in self.expectations})):
             raise GateFailed(hazard, next=f"{proxy.title} was left as it was. Put this right, then try again")
-        command = (proxy.reload if running else proxy.start)(service, self.limit)
+        start = None if running else proxy.start(service, self.limit)
+        command = start or taking_up(proxy, host, service, self.limit)
         bench.report(f"{command}, then asking every address and port")
 
         def check() -> None:

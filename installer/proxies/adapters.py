@@ -7,6 +7,8 @@ from palpo_installer.proxies.adapter import Adapter
 from palpo_installer.proxies.apache.adapter import ApacheAdapter
 from palpo_installer.proxies.apache.configuration import Apache
 from palpo_installer.proxies.found import Proxy
+from palpo_installer.proxies.haproxy.adapter import HAProxyAdapter
+from palpo_installer.proxies.haproxy.configuration import HAProxy
 from palpo_installer.proxies.nginx.adapter import NginxAdapter
 from palpo_installer.proxies.nginx.configuration import Nginx
 
@@ -22,5 +24,7 @@ def adapter(proxy: Proxy) -> Adapter:
             return NginxAdapter(proxy)
         case Apache():
             return ApacheAdapter(proxy)
+        case HAProxy():
+            return HAProxyAdapter(proxy)
         case _:
             raise RefusedPlan(f"this version cannot set up {proxy.title}", next="Choose another proxy")

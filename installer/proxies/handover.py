@@ -25,6 +25,7 @@ from palpo_installer.operations.base import Activation, Description, Json, Workb
 from palpo_installer.probe import ask
 from palpo_installer.proxies.activation import ActivateProxy
 from palpo_installer.proxies.base import Expectation
+from palpo_installer.proxies.controls import taking_up
 from palpo_installer.proxies.restoration import Before
 from palpo_installer.proxies.withdrawal import WithdrawProxy
 from palpo_installer.serialization import converter
@@ -94,7 +95,7 @@ class HandOver(Activation):
         if self.old.stop:
             services.stop(host, service)
         else:
-            services.carry_out(host, service, self.old.control.reload(service, self.old.limit))
+            services.carry_out(host, service, taking_up(self.old.control, host, service, self.old.limit))
 
     def _until_free(self, bench: Workbench, check: Callable[[], object]) -> None:
         """Wait until nothing of the old one holds a socket that the new one needs.

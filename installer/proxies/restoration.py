@@ -24,7 +24,7 @@ from palpo_installer.host import Host
 from palpo_installer.operations.base import Json, Workbench
 from palpo_installer.proxies.base import Expectation
 from palpo_installer.proxies.control import Control
-from palpo_installer.proxies.controls import control
+from palpo_installer.proxies.controls import control, taking_up
 from palpo_installer.serialization import converter
 from palpo_installer.services import Service
 
@@ -192,7 +192,7 @@ class Restoration:
             return ""
         bench.report(f"reloading {title} with the files as they were")
         try:
-            services.carry_out(host, service, self.control.reload(service, self.limit))
+            services.carry_out(host, service, taking_up(self.control, host, service, self.limit))
         except HostError as error:
             self.control.hang_up(host, service)
             return f"{title} could not be reloaded in the usual way ({error})"

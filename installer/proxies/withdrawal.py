@@ -14,7 +14,7 @@ from palpo_installer.host import Host
 from palpo_installer.operations.base import Activation, Description, Json, Workbench
 from palpo_installer.proxies.base import Expectation
 from palpo_installer.proxies.control import Control
-from palpo_installer.proxies.controls import control
+from palpo_installer.proxies.controls import control, taking_up
 from palpo_installer.proxies.restoration import Before, Restoration, look
 from palpo_installer.serialization import converter
 from palpo_installer.services import Service
@@ -58,7 +58,7 @@ class WithdrawProxy(Activation):
     def describe(self, host: Host) -> Description:
         """Return how it shows itself."""
         proxy = self.control
-        test, reload = proxy.dry_run(self.service, self.limit), proxy.reload(self.service, self.limit)
+        test, reload = proxy.dry_run(self.service, self.limit), taking_up(proxy, host, self.service, self.limit)
         commands = [] if self.stop else [test, reload]
         if self.disable:
             commands.append(services.disable_command(self.service.unit))
@@ -117,7 +117,7 @@ class WithdrawProxy(Activation):
             services.stop(host, service)
             return
         self.test(bench, record)
-        services.carry_out(host, service, self.control.reload(service, self.limit))
+        services.carry_out(host, service, taking_up(self.control, host, service, self.limit))
 
     def test(self, bench: Workbench, record: Before) -> None:
         """Test the configuration without our files.

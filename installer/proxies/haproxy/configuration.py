@@ -94,11 +94,11 @@ class HAProxy(Proxy):
         directories: those of them that are directories: every ``*.cfg`` in one is loaded.
         environment_file: the file from which the unit takes options, None where it takes none from a file.
         options: the value of ``EXTRAOPTS`` that the unit uses, None where it uses none.
+        options_line: the number of the line of that file in front of which another value would win, 0 for none.
         sections: in reading order.
         frontends: what accepts connections.
         sockets: its runtime sockets.
         chroot: where its workers are locked in, empty for nowhere.
-        buffer: ``tune.bufsize`` in bytes: a whole request head must fit.
         master: whether a main process watches workers and can be told to reload.
         workers: the processes that hold its sockets.
     """
@@ -111,11 +111,11 @@ class HAProxy(Proxy):
     directories: tuple[Path, ...] = ()
     environment_file: Path | None = None
     options: str | None = None
+    options_line: int = 0
     sections: tuple[Section, ...] = ()
     frontends: tuple[Frontend, ...] = ()
     sockets: tuple[RuntimeSocket, ...] = ()
     chroot: str = ""
-    buffer: int = 16384
     master: bool = True
     workers: tuple[int, ...] = ()
 

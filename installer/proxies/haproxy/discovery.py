@@ -15,8 +15,6 @@ NAME = "haproxy"
 UNIT = "haproxy.service"
 MAIN = "/etc/haproxy/haproxy.cfg"
 VERSION = re.compile(r"version (?P<version>\d+\.\d+(?:\.\d+)?)", re.IGNORECASE)
-BUFFER = 16384
-"""Bytes of ``tune.bufsize`` where it is not set."""
 
 
 def read(
@@ -51,9 +49,10 @@ def _describe(
     loads = tuple(host.layout.at(path) if main is None else Path(path) for path in loaded(command))
     loads = loads or (host.layout.at(MAIN),)
     written = tree.load(host, loads)
+    files = start.files if start and start.takes_options else ()
+    file = next((path for path in files if host.status(path) is not None), None)
     fronts, unread = reading.frontends(host, written.sections)
     sections = written.sections
-    buffer = reading.of_global(sections, "tune.bufsize")
     return HAProxy(
         binary=binary,
         version=(version[0], version[1], version[2]),
@@ -71,13 +70,13 @@ def _describe(
         command=command,
         loads=loads,
         directories=tuple(path for path in loads if path.is_dir()),
-        environment_file=start.files[0] if start and start.files and start.takes_options else None,
+        environment_file=file,
         options=start.variables(host).get(unit.OPTIONS, "") if start and start.takes_options else None,
+        options_line=unit.line_for_options(host.text(file) or "") if file else 0,
         sections=sections,
         frontends=fronts,
         sockets=reading.runtime_sockets(sections),
         chroot=reading.of_global(sections, "chroot"),
-        buffer=int(buffer) if buffer.isdigit() else BUFFER,
         master=main is None or is_master(main.command),
         workers=tuple(each.pid for each in workers),
     )

@@ -63,6 +63,14 @@ def assignments(text: str) -> dict[str, str]:
     return found
 
 
+def line_for_options(text: str) -> int:
+    """Return the number of the line in front of which an assignment of ``EXTRAOPTS`` is the last; 0 for none."""
+    lines = text.splitlines()
+    assigned = [n for n, line in enumerate(lines, 1) if line.strip().startswith(f"{OPTIONS}=")]
+    before = assigned[-1] + 1 if assigned else len(lines)
+    return before if before <= len(lines) else 0
+
+
 def starting(host: Host, name: str) -> Starting | None:
     """Return how a unit starts HAProxy, drop-ins included where systemd can be asked; None where it is not known."""
     if host.layout.root == Path("/") and host.status(Path("/run/systemd/system")) is not None:

@@ -1,0 +1,102 @@
+"""Words, documents and conditions in HAProxy's configuration language. See its manual, "Quoting and escaping".
+
+HAProxy decides by the path as it came, and passes it on as it came. The homeserver reads it segment by segment, decodes
+each, and resolves nothing. So conditions are on the path as the homeserver reads it: each letter plain or as its %xx.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+
+from palpo_installer.errors import RefusedPlan
+from palpo_installer.site import Closed, Match, Refusal, Route, Scope, compact
+
+DOTS = r"(/|%2f)(\.|%2e)(\.|%2e)(/|%2f)"
+"""A segment ``..`` in any spelling, between two others."""
+
+
+def bare(word: str) -> str:
+    """Return a name, path or origin that HAProxy reads as one word without quotes.
+
+    Raises:
+        RefusedPlan: it has a character that means something to HAProxy.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9._:/\[\]-]+", word):
+        what = f"{word!r} cannot stand in HAProxy's configuration"
+        raise RefusedPlan(what, next="Use letters, digits, dots and dashes")
+    return word
+
+
+def quoted(text: str) -> str:
+    """Return a text as one word: nothing between single quotes means anything.
+
+    Raises:
+        RefusedPlan: it has a control character.
+    """
+    if not text.isprintable():
+        what = f"{text!r} cannot stand in HAProxy's configuration"
+        raise RefusedPlan(what, next="Use a text without line breaks")
+    return "'" + text.replace("'", "'\\''") + "'"
+
+
+def document(body: str) -> str:
+    """Return a JSON document as one word.
+
+    Raises:
+        RefusedPlan: it is no JSON, or has line breaks.
+    """
+    try:
+        json.loads(body)
+    except ValueError as error:
+        raise RefusedPlan(f"not a JSON document: {error}", where=body[:40]) from error
+    return quoted(body)
+
+
+def error(refused: Refusal, more: Mapping[str, object] | None = None) -> str:
+    """Return a Matrix error (client-server API, "Standard error response") as one word."""
+    return document(compact({"errcode": refused.errcode, "error": refused.error, **(more or {})}))
+
+
+def condition(match: Match) -> str:
+    """Return the condition that a request is one of these, empty where every request is."""
+    method = [f"{{ method {bare(match.method)} }}"] if match.method else []
+    if match.path == "/" and match.scope is Scope.SUBTREE:
+        return " ".join(method)
+    end = "/?$" if match.scope is Scope.EXACT else "(/|%2f|$)"
+    return " ".join([*method, matching(f"^{spelled(segments(match.path))}{end}")])
+
+
+def detours(routes: Sequence[Route]) -> tuple[str, ...]:
+    """Return conditions for paths with ``..`` that lead to a closed one for whoever resolves them."""
+    paths = [
+        each.match.path
+        for each in routes
+        if isinstance(each, Closed) and not each.match.method and each.match.path != "/"
+    ]
+    found = []
+    for path in dict.fromkeys(paths):
+        parts = ".*".join("".join(map(_letter, bare(part))) for part in segments(path))
+        found += [f"{matching(DOTS)} {matching(parts)}"]
+    return tuple(found)
+
+
+def matching(pattern: str) -> str:
+    """Return the condition that a path matches a regular expression (POSIX, as far as HAProxy may have been built)."""
+    return f"{{ path -m reg -i {quoted(pattern)} }}"
+
+
+def spelled(parts: Sequence[str]) -> str:
+    """Return a pattern for segments, each character plain or as its percent escape, after any number of slashes."""
+    written = ("[^/?]+" if part == "*" else "".join(map(_letter, bare(part))) for part in parts)
+    return "".join(f"(/|%2f)+{part}" for part in written)
+
+
+def segments(path: str) -> tuple[str, ...]:
+    """Return the segments of a path."""
+    return tuple(part for part in path.split("/") if part)
+
+
+def _letter(letter: str) -> str:
+    return f"({re.escape(letter)}|%{ord(letter):02x})"
