@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from palpo_installer.audit import media, nginx, others, palpo
+from palpo_installer.audit import apache, haproxy, media, nginx, others, palpo
 from palpo_installer.audit.finding import Audit, Finding, Severity, Unread
 from palpo_installer.facts import Facts, gather
 from palpo_installer.facts import names as dns
@@ -14,7 +14,7 @@ from palpo_installer.host import Host
 
 ORDER = tuple(Severity)
 
-READERS = {"nginx": nginx.read}
+READERS = {"nginx": nginx.read, "apache": apache.read, "haproxy": haproxy.read}
 """One for each kind of proxy that is read: a module with such a function. ``others`` names those that are not here."""
 
 
@@ -34,7 +34,7 @@ def audit(host: Host, facts: Facts, now: datetime | None = None) -> Audit:
     proxied.append(media.read(facts, homeserver, note))
     answered = frozenset(kind for each in proxied for kind in each.answered)
     found = (*(finding for each in proxied for finding in each.findings), *palpo.judged(homeserver, answered))
-    others.name(host, facts, note, READERS)
+    others.name(host, facts, note, {kind for kind in READERS if kind == "nginx" or facts.proxy(kind) is not None})
     return Audit(
         findings=tuple(sorted(dict.fromkeys(found), key=_place)),
         read=(*(line for each in proxied for line in each.read), *homeserver.read),

@@ -22,15 +22,13 @@ from palpo_installer.audit.leaves import Leaf, placed
 from palpo_installer.audit.leaves import read as read_leaf
 from palpo_installer.audit.nginx_reading import MatrixSite, matrix_sites
 from palpo_installer.audit.palpo import Read as Homeserver
+from palpo_installer.audit.passing import LOOPBACK, homeserver_ports
 from palpo_installer.errors import HostError
 from palpo_installer.facts import Facts
 from palpo_installer.host import Host
 from palpo_installer.proxies.nginx.blocks import compiled
 from palpo_installer.proxies.nginx.copies import MAIN, Written, addresses, load
 from palpo_installer.proxies.sockets import is_address
-
-LOOPBACK = ("127.0.0.1", "::1", "localhost", "0.0.0.0", "::")  # noqa: S104
-DEFAULT_PORT = 8008
 
 Note = Callable[[Unread], None]
 Rule = Callable[[MatrixSite, Known], Iterator[Finding]]
@@ -110,10 +108,7 @@ def _known(host: Host, facts: Facts, homeserver: Homeserver, written: Written, n
 
 def _addresses_of(facts: Facts) -> frozenset[tuple[str, int]]:
     """Return where the homeserver may be reached on this host."""
-    texts = (text for each in facts.palpo.configurations for text in each.listeners)
-    ports = {text.rpartition(":")[2] for text in (*texts, facts.palpo.answers_at)}
-    numbers = {int(port) for port in ports if port.isdigit()} | {DEFAULT_PORT}
-    return frozenset((host, port) for host in LOOPBACK for port in numbers)
+    return frozenset((host, port) for host in LOOPBACK for port in homeserver_ports(facts))
 
 
 def _resolved(host: Host, sites: Iterable[MatrixSite], note: Note) -> Iterator[tuple[str, tuple[str, ...]]]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from palpo_installer.audit.documents import document
@@ -12,7 +13,7 @@ from palpo_installer.audit.finding import Finding, Severity, Trap
 from palpo_installer.audit.known import Known
 from palpo_installer.audit.leaves import Leaf
 from palpo_installer.audit.nginx_reading import MatrixSite
-from palpo_installer.proxies.nginx.blocks import Server, serving
+from palpo_installer.proxies.nginx.blocks import serving
 
 USUAL = 8448
 """Where other servers connect to when nothing else is said (server-server API)."""
@@ -162,16 +163,19 @@ def certificates(site: MatrixSite, known: Known) -> Iterator[Finding]:
     for directive, path in zip(directives, site.server.said.certificates, strict=False):
         leaf = known.leaves.get(path)
         if leaf is not None:
-            for trap, what, cure, lines in _faults(site.server, path, leaf, known):
+            for trap, what, cure, lines in faults(site.server.said.names, path, leaf, known.now):
                 yield trap.at(directive.file, directive.line, site.name, what, cure, *lines)
 
 
-def _faults(server: Server, path: str, leaf: Leaf, known: Known) -> Iterator[tuple[Trap, str, str, tuple[str, ...]]]:
+def faults(
+    names: Iterable[str], path: str, leaf: Leaf, now: datetime
+) -> Iterator[tuple[Trap, str, str, tuple[str, ...]]]:
+    """Yield what is wrong with a certificate that is shown for names: trap, sentence, cure, lines of nginx."""
     found = leaf.certificate
     if found is None:
         yield UNUSABLE, f"{path}: {leaf.problem}", "Name a certificate that is there.", ()
         return
-    if not found.not_before <= known.now <= found.not_after:
+    if not found.not_before <= now <= found.not_after:
         yield (
             OUTDATED,
             f"{path} is valid from {found.not_before:%Y-%m-%d} to {found.not_after:%Y-%m-%d}",
@@ -188,7 +192,7 @@ def _faults(server: Server, path: str, leaf: Leaf, known: Known) -> Iterator[tup
             "Name the file with the chain:",
             (f"ssl_certificate {fuller};",),
         )
-    exact = [name for name in server.said.names if "." in name.strip(".") and not name.startswith(("~", "*", "."))]
+    exact = [name for name in names if "." in name.strip(".") and not name.startswith(("~", "*", "."))]
     missing = [name for name in exact if not found.covers(name) and not name.endswith(".*")]
     if missing:
         yield NOT_COVERED, f"{path} is not for {', '.join(missing)}", "Order a certificate for it.", ()

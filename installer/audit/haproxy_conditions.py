@@ -1,0 +1,144 @@
+"""Where HAProxy sends a path, as far as its conditions are about paths. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from palpo_installer.proxies.haproxy.configuration import Directive, Section
+
+FETCH = re.compile(r"(?:path|base|url)(?P<how>_beg|_dir|_end|_reg|_sub)?(?P<more>,.*)?$")
+ENDING = frozenset({"deny", "return", "reject", "redirect", "tarpit", "silent-drop"})
+"""What ends a request in ``http-request`` (manual, "http-request")."""
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """The rules of a front end.
+
+    What asks for something else than the path (a name, an address) may be so or not: None.
+    """
+
+    section: Section
+
+    @cached_property
+    def lists(self) -> dict[str, tuple[tuple[str, ...], ...]]:
+        """The tests of each ``acl``, of which one is enough."""
+        found: dict[str, list[tuple[str, ...]]] = {}
+        for each in self.section.all("acl"):
+            if len(each.words) > 2:
+                found.setdefault(each.words[1], []).append(each.words[2:])
+        return {name: tuple(tests) for name, tests in found.items()}
+
+    def passing(self, path: str, backends: Collection[str]) -> Directive | None:
+        """Return what sends a path, as it came, to one of some back ends; None where nothing does."""
+        for each in self.section.all("http-request"):
+            if len(each.words) > 1 and each.words[1] in ENDING and self._applies(each, path):
+                return None
+        for each in self.section.all("use_backend"):
+            applies = self._applies(each, path)
+            ours = len(each.words) > 1 and each.words[1] in backends
+            if applies and not ours:
+                return None
+            if applies is not False and ours:
+                return each
+        default = next(iter(self.section.all("default_backend")), None)
+        if default is not None and len(default.words) > 1 and default.words[1] in backends:
+            return default
+        listening = self.section.kind == "listen" and self.section.name in backends
+        return next(iter(self.section.all("server")), None) if listening else None
+
+    def _applies(self, directive: Directive, path: str) -> bool | None:
+        """Return whether the condition of a line holds, True where it has none."""
+        words = directive.words
+        position = next((n for n, word in enumerate(words) if word in {"if", "unless"}), None)
+        if position is None:
+            return True
+        holds = self._condition(words[position + 1 :], path)
+        return holds if words[position] == "if" or holds is None else not holds
+
+    def _condition(self, words: Sequence[str], path: str) -> bool | None:
+        results = [_every(tuple(self._terms(part, path))) for part in _alternatives(words)]
+        return _some(results)
+
+    def _terms(self, words: Sequence[str], path: str) -> Iterator[bool | None]:
+        rest = iter(words)
+        negated = False
+        for word in rest:
+            if word == "!":
+                negated = True
+                continue
+            name = word.removeprefix("!")
+            turned = negated != word.startswith("!")
+            negated = False
+            if name == "{":
+                test: list[str] = []
+                for inner in rest:
+                    if inner == "}":
+                        break
+                    test.append(inner)
+                value = _test(test, path)
+            elif name in {"TRUE", "FALSE"}:
+                value = name == "TRUE"
+            else:
+                value = _some([_test(each, path) for each in self.lists.get(name, ())] or [None])
+            yield value if value is None else value != turned
+
+
+def _alternatives(words: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    part: list[str] = []
+    for word in words:
+        if word in {"||", "or"}:
+            yield tuple(part)
+            part = []
+        else:
+            part.append(word)
+    yield tuple(part)
+
+
+def _every(values: Sequence[bool | None]) -> bool | None:
+    return False if False in values else None if None in values else True
+
+
+def _some(values: Sequence[bool | None]) -> bool | None:
+    return True if True in values else None if None in values else False
+
+
+def _test(words: Sequence[str], path: str) -> bool | None:
+    """Return whether a test about the path holds, None for one about something else."""
+    match = FETCH.match(words[0]) if words else None
+    if match is None or not match[0].startswith("path"):
+        return None
+    how, more = match["how"] or "", match["more"] or ""
+    if more and more.strip(",") not in {"lower", "url_dec"}:
+        return None
+    patterns, ignoring = [], "lower" in more
+    rest = iter(words[1:])
+    for word in rest:
+        if word == "-i":
+            ignoring = True
+        elif word == "-m":
+            how = f"_{next(rest, '')}"
+        elif word == "-f":
+            return None
+        elif word != "--":
+            patterns.append(word)
+    subject = path.lower() if ignoring else path
+    return any(_fits(how, subject, each.lower() if ignoring and how != "_reg" else each) for each in patterns)
+
+
+def _fits(how: str, path: str, pattern: str) -> bool:
+    if how == "_reg":
+        try:
+            return re.search(pattern, path) is not None
+        except re.error:
+            return False
+    comparisons = {
+        "_beg": path.startswith(pattern),
+        "_end": path.endswith(pattern),
+        "_sub": pattern in path,
+        "_dir": f"/{pattern.strip('/')}/" in f"{path}/",
+    }
+    return comparisons.get(how, path == pattern)

@@ -1,0 +1,205 @@
+"""Every measured trap of Apache and HAProxy: what is found, on which line, and that its cure is one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from palpo_installer.audit import passing_rules
+from palpo_installer.audit.finding import Trap
+from tests.audit.made import SOUND, trapped
+from tests.audit.made_proxies import APACHE, HAPROXY, judged
+
+TEXTS = {"apache": APACHE, "haproxy": HAPROXY}
+
+PASS = "    ProxyPass /_matrix http://127.0.0.1:8008/_matrix nocanon\n"
+FRONT = "    use_backend palpo if client matrix\n"
+NOT_MATRIX = "    http-request return status 404 unless matrix\n"
+OFF = trapped(("[rc_login]\nper_second = 1.0", "[rc_login]\nper_second = 0.0"), text=SOUND)
+
+APACHE_CASES: dict[str, tuple[str, tuple[str, str], str]] = {
+    "ProxyPass without nocanon": ("decoded-target", (PASS, PASS.replace(" nocanon", "")), PASS),
+    "RewriteRule with [P]": (
+        "rewritten-target",
+        (PASS, '    RewriteRule "^/_matrix(.*)" "http://127.0.0.1:8008/_matrix$1" [P,L]\n'),
+        PASS,
+    ),
+    "ProxyPass to a URL with a slash": (
+        "rewritten-target",
+        (PASS, PASS.replace("8008/_matrix", "8008/")),
+        PASS,
+    ),
+    "AllowEncodedSlashes outside the virtual host": ("encoded-slashes", ("    AllowEncodedSlashes NoDecode\n", ""), ""),
+    "no ProxyPreserveHost": ("host-header", ("    ProxyPreserveHost On\n", ""), ""),
+    "X-Forwarded-For appended to": ("forwarded-for", ("    RequestHeader unset X-Forwarded-For early\n", ""), ""),
+    "X-Real-IP passed through": ("client-headers", ("    RequestHeader unset X-Real-IP early\n", ""), ""),
+    "headers stripped by Connection": ("connection-strips", ("RequestHeader edit* Connection", "# "), ""),
+    "headers over 8190 bytes": ("header-limit", ("    LimitRequestFieldSize 32768\n", ""), ""),
+    "Timeout of 60 seconds": ("read-timeout", ("Timeout 300\n", ""), PASS),
+    "no HTTP/2": ("http2-missing", ("    Protocols h2 http/1.1\n", ""), ""),
+    "Header always set on what is passed on": (
+        "doubled-cors",
+        (PASS, f'{PASS}    Header always set Access-Control-Allow-Origin "*"\n'),
+        "Header always",
+    ),
+    "mod_security": ("mod-security", ("SecRuleEngine Off", "SecRuleEngine On"), ""),
+    "a virtual host without Listen": (
+        "federation-port-missing",
+        ("<VirtualHost *:443>", "<VirtualHost *:443 *:8449>"),
+        "",
+    ),
+    "SSLEngine on without a certificate": (
+        "certificate-unusable",
+        ("    SSLCertificateFile /etc/letsencrypt/live/matrix.example.com/fullchain.pem\n", ""),
+        "",
+    ),
+    "everything passed on": (
+        "everything-passed-on",
+        (PASS, "    ProxyPass / http://127.0.0.1:8008/ nocanon\n"),
+        "ProxyPass / ",
+    ),
+    "administration passed on": (
+        "admin-exposed",
+        (PASS, f"{PASS}    ProxyPass /_palpo http://127.0.0.1:8008/_palpo nocanon\n"),
+        "ProxyPass /_palpo http",
+    ),
+    "dots and %2f": ("admin-through-dots", ("%{THE_REQUEST}", "%{REQUEST_URI}"), PASS),
+    "a pattern without an end": (
+        "segment-boundary",
+        (PASS, '    ProxyPassMatch "^(/_matrix.*)" http://127.0.0.1:8008$1 nocanon\n'),
+        "ProxyPassMatch",
+    ),
+    "mod_proxy's own X-Forwarded-Host at the media repository": (
+        "media-forwarded-host",
+        (PASS, f"    ProxyPass /_matrix/media http://127.0.0.1:8000/_matrix/media nocanon\n{PASS}"),
+        "_matrix/media http",
+    ),
+    "another certificate's name": (
+        "certificate-name",
+        ("live/matrix.example.com/fullchain.pem", "live/example.com/fullchain.pem"),
+        "",
+    ),
+}
+"""By trap: the rule, what brings it into the sound configuration, and a text of the line that is named, where it is
+not that of the virtual host."""
+
+HAPROXY_CASES: dict[str, tuple[str, tuple[str, str], str]] = {
+    "no mode http": ("tcp-mode", ("    mode http\n", ""), "frontend"),
+    "timeout server of Debian": ("read-timeout", ("timeout server 300s", "timeout server 50s"), "timeout server"),
+    "milliseconds": ("read-timeout", ("timeout server 300s", "timeout server 50000"), "timeout server"),
+    "Host with a port": ("host-with-port", ("hdr(host),host_only", "hdr(host)"), "acl client"),
+    "everything passed on": ("everything-passed-on", (NOT_MATRIX, "    default_backend palpo\n"), "default_backend"),
+    "dots in the path as it came": (
+        "admin-through-dots",
+        ("    http-request return status 404 if { path_sub -i /.. /%2e ..%2f %2f.. }\n", ""),
+        "use_backend",
+    ),
+    "a prefix without an end": (
+        "segment-boundary",
+        ("path_reg ^/(_matrix|_palpo/client)(/|$)", "path_beg /_matrix"),
+        "use_backend",
+    ),
+    "administration passed on": (
+        "admin-exposed",
+        ("path_reg ^/(_matrix|_palpo/client)(/|$)", "path_beg /_matrix/ /_palpo/"),
+        "use_backend",
+    ),
+    "option forwardfor": (
+        "forwarded-for",
+        ("    http-request set-header X-Forwarded-For %[src]\n", "    option forwardfor\n"),
+        "frontend",
+    ),
+    "X-Real-IP passed through": ("client-headers", ("    http-request del-header X-Real-IP\n", ""), "frontend"),
+    "two front ends on one bind": (
+        "bind-twice",
+        ("backend palpo", "frontend other\n    bind *:443\n    default_backend palpo\nbackend palpo"),
+        "bind *:443,[::]:443",
+    ),
+    "v4v6": ("mapped-address", ("*:443,[::]:443 ssl", ":::443 v4v6 ssl"), "bind"),
+    "set-path with url_dec": (
+        "decoded-target",
+        (FRONT, f"    http-request set-path %[path,url_dec]\n{FRONT}"),
+        "set-path",
+    ),
+    "normalize-uri": (
+        "decoded-target",
+        (FRONT, f"    http-request normalize-uri percent-to-uppercase\n{FRONT}"),
+        "normalize-uri",
+    ),
+    "a path that is set": ("rewritten-target", (FRONT, f"    http-request set-path /x%[path]\n{FRONT}"), "set-path"),
+    "CORS added": (
+        "doubled-cors",
+        (FRONT, f'{FRONT}    http-response add-header Access-Control-Allow-Origin "*"\n'),
+        "add-header",
+    ),
+    "a buffer of 16 KiB": ("header-limit", ("    tune.bufsize 65536\n", ""), "frontend"),
+    "no HTTP/2": ("http2-missing", (" alpn h2,http/1.1", ""), "frontend"),
+    "two servers": ("several-peers", ("8008\n", "8008\n    server other 192.0.2.9:8008\n"), "server other"),
+    "a certificate that is missing": (
+        "certificate-unusable",
+        ("/etc/haproxy/matrix.pem", "/etc/haproxy/none.pem"),
+        "frontend",
+    ),
+}
+CASES = {
+    **{(f"apache: {name}", "apache"): case for name, case in APACHE_CASES.items()},
+    **{(f"haproxy: {name}", "haproxy"): case for name, case in HAPROXY_CASES.items()},
+}
+
+
+def bundle(root: Path) -> None:
+    """Put the certificate where the sound HAProxy has it: chain and key in one file."""
+    live, place = root / "etc/letsencrypt/live/matrix.example.com", root / "etc/haproxy"
+    place.mkdir(parents=True, exist_ok=True)
+    pem = (live / "fullchain.pem").read_text() + (live / "privkey.pem").read_text()
+    (place / "matrix.pem").write_text(pem)
+
+
+def findings(root: Path, kind: str, text: str, toml: str = SOUND) -> list[tuple[str, int]]:
+    """Return the rules that find something, with their lines; the second look has HAProxy's certificate in place."""
+    judged(root, kind, text, toml)
+    bundle(root)
+    return [(each.rule, each.line) for each in judged(root, kind, text, toml).findings if each.file.suffix != ".toml"]
+
+
+@pytest.mark.parametrize("kind", TEXTS)
+def test_a_sound_configuration_has_no_finding(tmp_path: Path, kind: str) -> None:
+    """And its site is named as read."""
+    assert findings(tmp_path, kind, TEXTS[kind]) == []
+    (line, *_) = judged(tmp_path, kind, TEXTS[kind]).read
+    assert "matrix.example.com on 443: passes Matrix requests on" in line
+
+
+@pytest.mark.parametrize(("trap", "kind"), CASES)
+def test_each_trap_is_found_on_its_line(tmp_path: Path, trap: str, kind: str) -> None:
+    """With a cure in the words of the proxy."""
+    rule, edit, words = CASES[trap, kind]
+    text = trapped(edit, text=TEXTS[kind])
+    found = findings(tmp_path, kind, text)
+    assert rule in [name for name, _ in found], found
+    mark = (edit[1].strip().splitlines() or [""])[0] if words == PASS and words not in text else words.strip()
+    wanted = next((n for n, line in enumerate(text.splitlines(), 1) if (mark or "<VirtualHost") in line), 0)
+    assert (rule, wanted) in found
+    (finding, *_) = [each for each in judged(tmp_path, kind, text).findings if each.rule == rule]
+    assert finding.cure != "Correct it there."
+
+
+@pytest.mark.parametrize("kind", TEXTS)
+def test_logins_without_a_limit(tmp_path: Path, kind: str) -> None:
+    """Where Palpo's own is off."""
+    assert "unlimited-logins" in [rule for rule, _ in findings(tmp_path, kind, TEXTS[kind], OFF)]
+
+
+def test_the_port_for_other_servers_shows_the_server_names_certificate(tmp_path: Path) -> None:
+    """Or a document leads them elsewhere."""
+    text = trapped(("<VirtualHost *:443>", "<VirtualHost *:443 *:8448>"), text=APACHE)
+    direct = trapped(('server = "matrix.example.com:443"\n', ""), text=SOUND)
+    assert findings(tmp_path / "direct", "apache", text, direct) == [("federation-certificate", 7)]
+    assert findings(tmp_path / "delegated", "apache", text) == []
+
+
+def test_every_trap_of_the_neutral_rules_is_tried() -> None:
+    """By a case here, or by those of another proxy."""
+    defined = {value.rule for value in vars(passing_rules).values() if isinstance(value, Trap)}
+    assert defined <= {rule for rule, *_ in CASES.values()}
