@@ -9,6 +9,7 @@ from pathlib import Path
 from palpo_installer.proxies.controls import CONTROLS
 from tests.benchmarks.documented import DOCUMENTED
 from tests.lab.conformance.rows import ROWS
+from tests.rehearsal.made import KINDS
 
 README = Path(__file__).parents[1] / "README.md"
 BEGIN, END = "<!-- proxies: begin, by python -m tests.proxies_table -->", "<!-- proxies: end -->"
@@ -42,7 +43,9 @@ CLAIMS = (
         {
             "nginx": "tests/lab/test_facts_on_real_nginx.py::test_debians_running_nginx_is_found_with_its_sockets",
             "apache": "tests/lab/test_facts_on_real_apache.py::test_virtual_hosts_are_where_apache_has_them",
-            "haproxy": "tests/proxies/haproxy/test_haproxy_reading.py::HAPROXY_READING",
+            "haproxy": (
+                "tests/lab/test_haproxy_guests.py::test_a_frontend_answers_for_a_name_by_its_rules_or_for_every_name"
+            ),
         },
     ),
     suite(
@@ -107,20 +110,38 @@ CLAIMS = (
     ),
     Claim(
         "the ports change hands from one proxy to the other",
-        {
-            "nginx": "tests/lab/test_switching.py::test_from_nginx_to_apache_and_back",
-            "apache": "tests/lab/test_switching.py::test_from_nginx_to_apache_and_back",
-        },
+        dict.fromkeys(
+            ("nginx", "apache", "haproxy"), "tests/lab/test_switching.py::test_from_nginx_to_another_and_back"
+        ),
     ),
     Claim(
         "installed where there is no proxy, and purged again",
         {"nginx": "tests/lab/test_packages.py::test_a_proxy_is_installed_used_and_purged_again"},
     ),
-    Claim("rehearsed", {"nginx": "tests/rehearsal/test_rehearsing.py::test_every_promise_is_kept"}),
-    Claim("audited", {"nginx": "tests/lab/test_audit.py::test_a_trap_its_finding_and_its_cure"}),
     Claim(
-        "under systemd, on a booted host",
-        {"nginx": "tests/lab/test_booted_apply.py::test_the_whole_way_under_systemd"},
+        "rehearsed",
+        {
+            "nginx": "tests/rehearsal/test_rehearsing.py::test_every_promise_is_kept",
+            **dict.fromkeys(KINDS, "tests/rehearsal/test_every_proxy.py::test_every_promise_is_kept"),
+        },
+    ),
+    Claim(
+        "known traps found by `audit`",
+        {
+            "nginx": "tests/lab/test_audit.py::test_a_trap_its_finding_and_its_cure",
+            "apache": "tests/lab/test_audit_effects.py::test_on_apache",
+            "haproxy": "tests/lab/test_audit_effects.py::test_on_haproxy",
+        },
+    ),
+    Claim(
+        "under systemd, on a booted host (Apache and HAProxy: `--slow`)",
+        {
+            "nginx": "tests/lab/test_booted_apply.py::test_the_whole_way_under_systemd",
+            **dict.fromkeys(
+                ("apache", "haproxy"),
+                "tests/lab/test_booted_switching.py::test_units_are_as_if_there_were_only_one",
+            ),
+        },
     ),
     Claim(
         "at least as fast as the documented configuration (`--slow`)",
@@ -149,7 +170,7 @@ def table() -> str:
 
 def _cell(claim: Claim, kind: str, notes: list[str]) -> str:
     if kind not in claim.tests:
-        return "no"
+        return "not shown"
     (row,) = (row for row in ROWS if row.kind == kind)
     deviation = row.deviations.get(claim.promise)
     if deviation is None:

@@ -92,7 +92,7 @@ WRITTEN = (
             "logins": Deviation(
                 {"all": 200}, "Apache cannot count the logins of a client; Palpo's own limit ends them"
             ),
-            "redirects": Deviation({"%": 302}, "only one way of Apache's leaves escapes alone, and that says 302"),
+            "redirects": Deviation({"%": 302}, "Only one way of Apache's leaves escapes alone, and that says 302"),
             "uploads": Deviation(
                 {"chunked": 200}, "Apache does not count a body without a length; Palpo refuses it itself"
             ),
