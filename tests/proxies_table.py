@@ -145,11 +145,8 @@ CLAIMS = (
     ),
     Claim(
         "at least as fast as the documented configuration (`--slow`)",
-        {
-            row.kind: "tests/benchmarks/test_proxies.py::test_the_generated_configuration_is_never_behind"
-            for row in ROWS
-            if row.kind in DOCUMENTED
-        },
+        dict.fromkeys(DOCUMENTED, "tests/benchmarks/test_proxies.py::test_the_generated_configuration_is_never_behind"),
+        "speed",
     ),
 )
 

@@ -48,7 +48,7 @@ def test_kept_connections_to_the_homeserver_pay(row: Row, tell: Callable[[object
 @pytest.mark.slow
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.kind)
 def test_the_generated_configuration_is_never_behind(row: Row, tell: Callable[[object], None]) -> None:
-    """In requests per second and in p99, over ten rounds of two seconds.
+    """In requests per second and in p99, over ten rounds of two seconds, but for proxies that say how far they are.
 
     The documented configuration is measured twice in each round: by as much as it differs from itself the machine
     is restless, and twice that is the margin.
@@ -65,6 +65,9 @@ def test_the_generated_configuration_is_never_behind(row: Row, tell: Callable[[o
         f"{row.kind}: generated {generated}, documented {documented}, again {again}; "
         f"ratio {rate:.2f} (margin {rate_margin:.0%}), of p99 {late:.2f} (margin {late_margin:.0%})"
     )
+    if "speed" in row.deviations:
+        assert rate >= int(row.exceptions("speed")["percent"]) / 100
+        return
     assert rate >= 1 - rate_margin
     assert late <= 1 + late_margin
 

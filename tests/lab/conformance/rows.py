@@ -59,6 +59,7 @@ PROMISES = {
     "legal targets": "every legal request target arrives byte for byte; else by target what arrives, or the status",
     "long lines": "lines of 31 KiB pass over both protocols; else by protocol the status",
     "uploads": "a body above the limit is answered with 413; else by its form the status, or ``AT_ONCE``",
+    "speed": "as many requests per second as with the documented configuration; else how many ``percent`` at least",
     "logins": "of fifty at once most are refused; else by ``all`` the status that the homeserver's answer has",
     "redirects": "port 80 redirects for good; else by what is in the path of the target the status",
     "away": "a homeserver that is away is told as 502; else the status by ``status``",
@@ -107,11 +108,12 @@ WRITTEN = (
         "haproxy",
         services.start_haproxy,
         deviations={
+            "speed": Deviation({"percent": 40}, "At least 40 %: each path is judged in every spelling, rule by rule"),
             "uploads": Deviation(
                 {"sized": AT_ONCE, "chunked": 200},
                 "HAProxy refuses by the announced length, before the body: a client that goes on sending may find the "
                 "connection cut. A body in chunks announces none, and Palpo refuses it itself",
-            )
+            ),
         },
     ),
 )
