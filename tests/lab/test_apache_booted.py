@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -16,13 +17,16 @@ pytestmark = [pytest.mark.booted, pytest.mark.slow]
 
 
 @pytest.fixture
-def debian() -> Iterator[BootedHost]:
+def debian(tmp_path: Path) -> Iterator[BootedHost]:
     """A booted host with Apache instead of nginx, beside the installer a neighbour's site."""
     require_root()
-    host = BootedHost(installed(), tree=trees.with_packages("apache", ("apache2",)))
+    unit = tmp_path / "layer/etc/systemd/system/nginx.service"
+    unit.parent.mkdir(parents=True)
+    # Both are enabled where they are installed, and both want port 80.
+    unit.symlink_to("/dev/null")
+    host = BootedHost(tmp_path / "layer", installed(), tree=trees.with_packages("apache", ("apache2",)))
     try:
         names.serve(host.outside)
-        host.output(["systemctl", "disable", "--now", "nginx"])
         services.configure_apache(host)
         host.output(["systemctl", "restart", "apache2"])
         host.until_listening(443)
