@@ -158,3 +158,10 @@ def consult(host: Host, *argv: str, timeout: float = 5.0) -> Completed | None:
         return host.run(Command(argv, timeout=timeout))
     except HostError:
         return None
+
+
+def in_our_network(host: Host, pid: int) -> bool:
+    """Return whether a process shares our network namespace, true where we may not see."""
+    said = consult(host, "stat", "-L", "-c", "%i", str(PROC / "self/ns/net"), str(PROC / str(pid) / "ns/net"))
+    inodes = said.stdout.split() if said is not None else []
+    return len(inodes) < 2 or inodes[0] == inodes[1]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from palpo_installer.host import Host
-from palpo_installer.processes import PROC, Process, consult
+from palpo_installer.processes import PROC, Process, consult, in_our_network
 from palpo_installer.proxies.apache import reading, tree
 from palpo_installer.proxies.apache.configuration import Apache, Awake
 from palpo_installer.proxies.apache.lines import environment
@@ -53,7 +53,7 @@ def read(
     Under a layout that is not the host's root, only the configuration there counts. ``owners`` are the processes that
     listen in our network namespace.
     """
-    main = main_process(of_layout(host, processes), owners)
+    main = main_process(of_layout(host, processes), owners, lambda pid: in_our_network(host, pid))
     running = Path(main.program) if main and main.program else None
     binary = running if running and host.status(running) is not None else _installed(host)
     if binary is None:
@@ -144,15 +144,20 @@ def of_layout(host: Host, processes: Sequence[Process]) -> tuple[Process, ...]:
     return tuple(each for each in processes if Path(parse_command(each.command).configuration).is_relative_to(root))
 
 
-def main_process(processes: Sequence[Process], owners: frozenset[int]) -> Process | None:
+def main_process(processes: Sequence[Process], owners: frozenset[int], ours: Callable[[int], bool]) -> Process | None:
     """Return the main process that serves this host: one that listens here, then a unit's, then the oldest.
 
     Its workers have the same name, and it for a parent.
+
+    Args:
+        processes: all that are seen.
+        owners: those that listen here.
+        ours: whether one that does not is in our network at least.
     """
     mine = {each.pid: each for each in processes if each.name in PROGRAMS and not each.container}
     mains = [each for each in mine.values() if each.parent not in mine]
     ranked = sorted(mains, key=lambda each: (each.pid not in owners, not each.unit, each.started))
-    return ranked[0] if ranked else None
+    return next((each for each in ranked if each.pid in owners or ours(each.pid)), None)
 
 
 def _installed(host: Host) -> Path | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from palpo_installer.host import Host
-from palpo_installer.processes import PROC, Process, consult
+from palpo_installer.processes import Process, consult, in_our_network
 from palpo_installer.proxies.nginx import build as builds
 from palpo_installer.proxies.nginx import reading, tree
 from palpo_installer.proxies.nginx.build import Build
@@ -83,14 +83,7 @@ def _master(host: Host, processes: tuple[Process, ...], owners: frozenset[int]) 
         ours = str(host.layout.at("/etc/nginx/nginx.conf"))
         masters = [each for each in masters if parse_title(each.title).configuration == ours]
     ranked = sorted(masters, key=lambda each: (each.pid not in owners, not each.unit, each.started))
-    return next((each for each in ranked if each.pid in owners or _in_our_network(host, each.pid)), None)
-
-
-def _in_our_network(host: Host, pid: int) -> bool:
-    """Return whether a process shares our network namespace, true where we may not see."""
-    said = consult(host, "stat", "-L", "-c", "%i", str(PROC / "self/ns/net"), str(PROC / str(pid) / "ns/net"))
-    inodes = said.stdout.split() if said is not None else []
-    return len(inodes) < 2 or inodes[0] == inodes[1]
+    return next((each for each in ranked if each.pid in owners or in_our_network(host, each.pid)), None)
 
 
 def parse_title(title: str) -> Started:

@@ -41,10 +41,15 @@ def test_a_main_process_tells_how_it_was_started(line: str, started: Started) ->
 
 
 def test_the_main_process_is_the_one_that_is_no_worker() -> None:
-    """One that listens here before a unit's, that before an older one; none of a container."""
+    """One that listens here before a unit's, that before an older one; none of a container or of another network."""
+
+    def found(*processes: Process, owners: frozenset[int] = frozenset(), elsewhere: int = 0) -> Process | None:
+        return main_process(processes, owners, lambda pid: pid != elsewhere)
+
     workers = (process(11, 10), process(12, 10))
-    assert main_process((*workers, process(10, 1)), frozenset()) == process(10, 1)
+    assert found(*workers, process(10, 1)) == process(10, 1)
     of_unit = process(30, 1, name="httpd", unit="httpd.service")
-    assert main_process((process(20, 1), of_unit), frozenset()) == of_unit
-    assert main_process((process(20, 1), of_unit), frozenset({20})) == process(20, 1)
-    assert main_process((process(40, 1, container="web"), process(41, 1, name="nginx")), frozenset()) is None
+    assert found(process(20, 1), of_unit) == of_unit
+    assert found(process(20, 1), of_unit, owners=frozenset({20})) == process(20, 1)
+    assert found(process(40, 1, container="web"), process(41, 1, name="nginx")) is None
+    assert found(process(20, 1), of_unit, elsewhere=30) == process(20, 1)
