@@ -45,7 +45,7 @@ def main_process(host: BootedHost) -> str:
 
 
 def test_one_restart_and_reloads_from_then_on(haproxy: BootedHost) -> None:
-    """The unit takes a directory of ours by one line; a renewal reloads; all of it goes again, by byte and in memory."""
+    """The unit takes a directory of ours by one line, renewal reloads, and all goes again, by byte and in memory."""
     host = haproxy
     authority = services.start_pebble(host.outside)
     host.write(authority.ca_file, host.outside.read(authority.ca_file))

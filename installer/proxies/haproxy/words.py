@@ -69,7 +69,7 @@ def condition(match: Match) -> str:
 
 
 def detours(routes: Sequence[Route]) -> tuple[tuple[str, Refusal], ...]:
-    """Return conditions for paths with ``..`` that lead whoever resolves them to a closed one, and what they get."""
+    """Return conditions for paths with ``..`` that lead to a closed one once they are resolved, and what they get."""
     found = {}
     for each in routes:
         if isinstance(each, Closed) and each.match.path != "/":
