@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -106,7 +107,7 @@ class Served:
         try:
             yield
         finally:
-            running.close()
+            running.signal(signal.SIGTERM)
 
     def _come(self) -> None:
         """Let the homeserver listen."""
