@@ -16,7 +16,9 @@ from palpo_installer.facts.media import MediaRepository
 from palpo_installer.facts.names import Name, ServiceRecord
 from palpo_installer.facts.palpo import Palpo
 from palpo_installer.facts.system import System
+from palpo_installer.proxies.apache.configuration import Apache
 from palpo_installer.proxies.found import Listen, Proxy, ServerBlock
+from palpo_installer.proxies.haproxy.configuration import HAProxy
 from palpo_installer.proxies.kinds import KINDS
 from palpo_installer.proxies.nginx.configuration import Nginx
 from palpo_installer.proxies.standing import standings
@@ -127,9 +129,11 @@ def of_proxy(proxy: Proxy) -> Iterator[str]:
 def _of_its_own(proxy: Proxy) -> Iterator[str]:
     """Yield what only this kind of proxy has."""
     match proxy:
-        case Nginx():
+        case Nginx() | Apache():
             for include in proxy.includes:
                 yield f"includes: {include.directory}/{include.pattern}  ({include.file}:{include.line})"
+        case HAProxy():
+            yield f"loads: {', '.join(map(str, proxy.loads))}"
 
 
 def _site(server: ServerBlock) -> Iterator[str]:

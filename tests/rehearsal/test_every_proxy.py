@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tempfile
 import time
 from itertools import product
@@ -16,6 +18,7 @@ from palpo_installer.proxies.found import Proxy
 from palpo_installer.rehearsal import rehearse
 from palpo_installer.rehearsal.stage import as_planned, staged
 from palpo_installer.verify.report import Check, Report, Result
+from tests.commands.invoking import CHECKOUT, NOBODY, as_root
 from tests.rehearsal.made import KINDS, MEDIA, answers, faulty, here, left, visiting
 
 EVERYTHING = list(product(Delegation, Registration, (None, MEDIA)))
@@ -117,6 +120,40 @@ def test_two_at_once_do_not_meet(proxy: Proxy) -> None:
         assert not {*one.doors.ports.values()} & {*other.doors.ports.values()}
         for stage in (one, other):
             assert stage.send(stage.view.client, "/_matrix/x").arrived
+
+
+AS_ANOTHER = """
+import os, sys, tempfile
+from tests.commands.invoking import CHECKOUT, NOBODY, as_root
+from tests.rehearsal.made import MEDIA, answers, here
+from palpo_installer.layout import Layout
+from palpo_installer.rehearsal import rehearse
+number, kind, tempfile.tempdir = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+for _ in range(2):
+    failures = rehearse(answers(media=MEDIA), here(kind), Layout()).failures
+    print(os.geteuid(), os.listdir(tempfile.tempdir), failures)
+    # The second time round this changes nothing any more.
+    os.setgroups([]) if os.geteuid() == 0 else None
+    os.setresgid(number, number, number)
+    os.setresuid(number, number, number)
+"""
+"""Rehearses twice: as root, which loads all that another account might not be able to read, and as that account."""
+
+
+@as_root
+def test_it_needs_no_root(proxy: Proxy) -> None:
+    """Another account keeps every promise too, and nothing is left by it."""
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory).chmod(0o1777)
+        ended = subprocess.run(
+            (sys.executable, "-c", AS_ANOTHER, str(NOBODY), proxy.kind, directory),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+            cwd=CHECKOUT,
+        )
+    assert (ended.stdout.splitlines(), ended.returncode) == (["0 [] ()", f"{NOBODY} [] ()"], 0), ended.stderr
 
 
 def test_a_site_that_is_there_is_told_about(proxy: Proxy) -> None:

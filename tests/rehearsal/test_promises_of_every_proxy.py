@@ -48,11 +48,7 @@ HAPROXY: Mapping[str, Fault] = {
     "too low a body limit": (instead(r"req.body_size gt \d+", "req.body_size gt 1000000"), "body size", "413"),
     "no limits": (instead(r"\) gt \d+ \}", ") gt 1000 }"), "limits", "are taken"),
     "HAProxy's own header limit": (instead(r"tune.bufsize \d+", "tune.bufsize 16384"), "header size", "get 4"),
-    "nobody for challenges": (
-        instead(r"server challenges 127\S+", "server challenges 127.0.0.1:9"),
-        "plain HTTP",
-        "its file",
-    ),
+    "challenges elsewhere": (instead("beg /.well-known/acme-challenge/", "beg /nowhere/"), "plain HTTP", "its file"),
 }
 
 OF_EACH = {"apache": APACHE, "haproxy": HAPROXY}

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from palpo_installer.errors import RefusedPlan
+from palpo_installer.proxies.haproxy.tree import tokens
+from palpo_installer.proxies.haproxy.words import bare, condition, detours, document, quoted
+from palpo_installer.site import NOT_REGISTERING, NOTHING, Closed, Match, Scope
+
+
+def pattern(text: str) -> str:
+    """Return the regular expression of the last condition of a text."""
+    return tokens(text)[-2]
+
+
+def hits(match: Match, path: str) -> bool:
+    """Return whether a condition takes a path, as HAProxy reads both."""
+    return re.search(pattern(condition(match)), path) is not None
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/_matrix", True),
+        ("/_matrix/client", True),
+        ("//%5fm%61trix%2Fclient", True),
+        ("/%5Fmatrix/", True),
+        ("/_matrixfoo", False),
+        ("/_MATRIX/client", False),
+        ("/x/_matrix", False),
+    ],
+)
+def test_a_subtree_in_every_spelling_and_on_a_segment_boundary(path: str, expected: bool) -> None:
+    """As the homeserver reads it: letters and slashes plain or as %xx in either case; the case of a path counts."""
+    assert hits(Match("/_matrix"), path) is expected
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/_matrix/client/v3/login", True),
+        ("/_matrix/client/v3/login/", True),
+        ("/_matrix/client/r0/%6cogin", True),
+        ("/_matrix/client/v3/login/x", False),
+        ("/_matrix/client/login", False),
+    ],
+)
+def test_an_exact_path_with_any_one_segment(path: str, expected: bool) -> None:
+    """A trailing slash is the same; a star is one segment."""
+    assert hits(Match("/_matrix/client/*/login", Scope.EXACT), path) is expected
+
+
+def test_everything_and_a_method() -> None:
+    """No condition where every request is meant, and the method before the path."""
+    assert condition(Match("/")) == ""
+    assert condition(Match("/x", method="POST")).startswith("{ method POST } { path ")
+
+
+def test_detours_lead_to_closed_paths_through_dots() -> None:
+    """Only with a segment of two dots, and with the answer of the closed path; forwarded paths have none."""
+    found = detours([Closed(Match("/_palpo/admin")), Closed(Match("/a/*/b", Scope.EXACT, "POST"), NOT_REGISTERING)])
+    assert [refusal for _, refusal in found] == [NOTHING, NOT_REGISTERING]
+    dots, path = (re.compile(each) for each in tokens(found[0][0])[4::6])
+    for target in ("/_matrix/../_palpo/admin", "/_matrix/%2e.%2f_p%61lpo/./admin/x"):
+        assert dots.search(target)
+        assert path.search(target)
+    assert not dots.search("/_matrix/rooms/..x/_palpo/admin")
+    assert found[1][0].startswith("{ method POST } ")
+
+
+def test_quoting_is_undone_by_haproxys_reader() -> None:
+    """Variables, backslashes, quotes, comments and spaces arrive as they are."""
+    body = '{"a":"it\'s $HOME \\" # %[src] \\\\"}'
+    assert tokens(f"x {document(body)} y") == ("x", body, "y")
+
+
+@pytest.mark.parametrize("word", ["a b", "a'b", "a#b", "$a", "a\nb", ""])
+def test_what_cannot_be_written_is_refused(word: str) -> None:
+    """A name or path with a character that means something is no word of ours."""
+    with pytest.raises(RefusedPlan):
+        bare(word)
+    with pytest.raises(RefusedPlan):
+        quoted("a\nb")
