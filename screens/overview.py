@@ -13,7 +13,7 @@ from palpo_installer.engine.history import PastRun
 from palpo_installer.facts import Facts
 from palpo_installer.layout import Layout
 from palpo_installer.proxies.standing import standings
-from palpo_installer.questions.proxies import in_words
+from palpo_installer.questions.proxies import in_words, usual_title
 from palpo_installer.questions.question import Choice
 from palpo_installer.screens.answering import who_answers
 
@@ -61,7 +61,7 @@ class Overview:
 def overview(facts: Facts, past: Past, layout: Layout, audited: Audit | None = None) -> Overview:
     """Return what the first screen shows; ``audited`` is the Matrix configuration that is there, as judged."""
     lines = (*_lines(facts, past, layout), *_matrix(facts, audited), *_unseen(facts))
-    return Overview("\n".join(lines), tuple(_entries(facts, past, audited)))
+    return Overview("\n".join(lines), tuple(_entries(facts, past, layout, audited)))
 
 
 def _matrix(facts: Facts, audited: Audit | None) -> Iterator[str]:
@@ -143,7 +143,7 @@ def _proxies(facts: Facts) -> Iterator[str]:
         broken = f"; cannot be read at {proxy.problems[0].file}:{proxy.problems[0].line}" if proxy.problems else ""
         yield f"{proxy.title} {proxy.version_in_words}, {state}, {proxy.configuration}{broken}"
     if len(standings(facts)) > 1:
-        yield from in_words(facts)
+        yield from (f"  {told}" for told in in_words(facts))
 
 
 def _palpo(facts: Facts) -> str:
@@ -158,7 +158,7 @@ def _palpo(facts: Facts) -> str:
     return kinds[palpo.runs_as] + answers
 
 
-def _entries(facts: Facts, past: Past, audited: Audit | None) -> Iterator[Choice]:
+def _entries(facts: Facts, past: Past, layout: Layout, audited: Audit | None) -> Iterator[Choice]:
     root = facts.system.root
     if past.busy:
         yield Choice("follow", "Follow the run", "Shows what it does until it has ended.")
@@ -175,7 +175,7 @@ def _entries(facts: Facts, past: Past, audited: Audit | None) -> Iterator[Choice
         yield Choice("set-up", "Reconfigure", "The earlier answers again; only what differs is changed.")
         yield Choice("verify", "Verify", "What clients and other servers see now.")
     else:
-        behind = facts.proxies[0].title if len(facts.proxies) == 1 else "a reverse proxy"
+        behind = usual_title(facts, layout)
         yield Choice("set-up", f"Set up Palpo behind {behind}", "A few questions, then a review of every change.")
     if audited is not None and (audited.findings or (audited.read and audited.unread)):
         yield Choice("audit", "Read the audit", "Each trap in the Matrix configuration that is there, and its cure.")

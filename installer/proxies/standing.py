@@ -34,7 +34,7 @@ class Standing:
         title: what people call it.
         running: whether it runs.
         ports: those it holds now, in order.
-        sites: how many of its sites are not ours; None where its configuration was not read.
+        sites: how many of its sites are not ours, one on several ports counted once; None where that was not read.
         unit: its unit, empty for none.
         container: the container it runs in, empty for none.
     """
@@ -84,7 +84,7 @@ def standings(facts: Facts) -> tuple[Standing, ...]:
 
 def _of_proxy(proxy: Proxy, listeners: Sequence[Listener]) -> Standing:
     held = {each.port for each in listeners if each.pid in proxy.pids}
-    others = {(block.file, block.line) for block in proxy.servers if "palpo-installer" not in block.file.name}
+    others = {block.names for block in proxy.servers if "palpo-installer" not in block.file.name}
     ports = tuple(sorted(held))
     return Standing(proxy.kind, proxy.title, proxy.pid is not None, ports, len(others), proxy.unit)
 

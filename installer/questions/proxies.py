@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from palpo_installer.facts import Facts
+from palpo_installer.layout import Layout
 from palpo_installer.proxies.standing import Standing, freeing, holder, named, standings
 from palpo_installer.questions.question import Situation
 from palpo_installer.questions.support import is_supported
@@ -15,14 +16,25 @@ RECOMMENDED = "nginx"
 
 def proxy_default(situation: Situation) -> object:
     """Return the proxy that holds the ports of the web, else one that is installed, else the recommended one."""
-    facts, layout = situation.facts, situation.layout
+    found = usual(situation.facts, situation.layout)
+    return found.kind if found else RECOMMENDED
+
+
+def usual(facts: Facts, layout: Layout) -> Standing | None:
+    """Return the proxy that most people here would choose, None where there is none that can be set up."""
     possible = [each for each in standings(facts) if is_supported("proxy.kind", each.kind)]
     holding = [each for each in possible if each.holds(layout)]
     holding.sort(key=lambda each: layout.https_port not in each.ports)
     # A container's proxy is not one that this host's files configure.
     installed = [each for each in possible if not each.container]
     candidates = [each for each in holding if not each.container] or [each for each in installed if each.running]
-    return next((each.kind for each in (*candidates, *installed)), RECOMMENDED)
+    return next(iter((*candidates, *installed)), None)
+
+
+def usual_title(facts: Facts, layout: Layout) -> str:
+    """Return what people call that proxy, in a sentence."""
+    found = usual(facts, layout)
+    return found.title if found else "a reverse proxy"
 
 
 def proxies_now(situation: Situation) -> str:
@@ -59,5 +71,6 @@ def is_open(situation: Situation) -> bool:
     """Return whether there is something to choose: not where one proxy alone is possible and nobody is in its way."""
     found = {each.kind for each in standings(situation.facts)}
     possible = {kind for kind in found if is_supported("proxy.kind", kind)}
-    usual, holding = proxy_default(situation), holder(situation.facts, situation.layout)
-    return bool(found) and (len(possible) > 1 or usual not in found or (holding is not None and holding.kind != usual))
+    default, holding = proxy_default(situation), holder(situation.facts, situation.layout)
+    in_the_way = holding is not None and holding.kind != default
+    return bool(found) and (len(possible) > 1 or default not in found or in_the_way)

@@ -31,7 +31,7 @@ def talk(host: ThrowAwayHost, *arguments: str, environment: Mapping[str, str] = 
 def answer_the_questions(dialogue: Dialogue, method: str) -> int:
     """Answer every question of a host where nothing is set up yet, most by Enter; return how many there were."""
     answers = [("Answer:", "example.com")]
-    answers += [(f"Answer [{default}]:", "") for default in ("matrix.example.com", "1 ours", "1 well-known")]
+    answers += [(f"Answer [{default}]:", "") for default in ("matrix.example.com", "1 ours", "1 nginx", "1 well-known")]
     answers += [("Answer [1 http-01]:", method)]
     if method == "1":
         answers += [("Answer [none]:", "admin@example.com"), ("Answer:", "yes"), ("More settings? [no]:", "")]

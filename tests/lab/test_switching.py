@@ -18,13 +18,14 @@ from tests.lab.test_faults import engine, register
 APPLY = ("apply", "--answers", ways.ANSWERS, "--yes")
 TO_APACHE = (*APPLY, "--set", "proxy.kind=apache")
 MARKER = "https://matrix.example.com/.well-known/palpo-installer"
+PROGRAMS = {"nginx": "nginx", "apache": "apache2", "haproxy": "haproxy"}
 CLIENT_API = str(CHECKOUT / "tests/lab/silence.py")
 
 
 @pytest.fixture
 def lone(host: ThrowAwayHost) -> ThrowAwayHost:
-    """A host on which nginx and Apache are installed and stopped, and have no sites."""
-    require_programs("nginx", "apache2")
+    """A host on which these proxies are installed and stopped, and have no sites."""
+    require_programs(*PROGRAMS.values())
     host.output(["sh", "-c", "rm -f /etc/nginx/sites-enabled/* /etc/apache2/sites-enabled/*"])
     ways.prepare(host, None, "well-known")
     return host
@@ -46,10 +47,11 @@ def silence(host: ThrowAwayHost) -> Iterator[dict[str, float]]:
 def masters(host: ThrowAwayHost) -> frozenset[str]:
     """Return the proxies that run."""
     found = host.run(["ps", "-A", "-o", "comm="]).stdout.split()
-    return frozenset(found) & {"nginx", "apache2"}
+    return frozenset(found) & {*PROGRAMS.values()}
 
 
-def test_from_nginx_to_apache_and_back(lone: ThrowAwayHost) -> None:
+@pytest.mark.parametrize("other", ["apache", pytest.param("haproxy", marks=pytest.mark.slow)])
+def test_from_nginx_to_another_and_back(lone: ThrowAwayHost, other: str) -> None:
     """Each holds the ports alone; the other is as it was; taken back and uninstalled, all is as before."""
     before = lone.snapshot()
     first = lone.tool(*APPLY)
@@ -58,10 +60,11 @@ def test_from_nginx_to_apache_and_back(lone: ThrowAwayHost) -> None:
     with_nginx = lone.snapshot()
     palpo = ways.start_palpo(lone)
 
+    to_the_other = (*APPLY, "--set", f"proxy.kind={other}")
     with silence(lone) as there:
-        switched = lone.tool(*TO_APACHE)
+        switched = lone.tool(*to_the_other)
         assert switched.returncode == 0, switched.stdout + switched.stderr
-    assert masters(lone) == {"apache2"}
+    assert masters(lone) == {PROGRAMS[other]}
     assert there["longest"] < 5
     assert not lone.run(["sh", "-c", "ls /etc/nginx/sites-*/*palpo*"]).stdout
     assert "Nothing to do" in lone.tool("plan").stdout
@@ -80,7 +83,7 @@ def test_from_nginx_to_apache_and_back(lone: ThrowAwayHost) -> None:
     assert masters(lone) == {"nginx"}
     assert ways.untouched(with_nginx, lone) == {}
 
-    assert lone.tool(*TO_APACHE).returncode == 0
+    assert lone.tool(*to_the_other).returncode == 0
     palpo.stop()
     gone = lone.tool("uninstall", "--yes")
     assert gone.returncode == 0, gone.stdout + gone.stderr

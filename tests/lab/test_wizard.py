@@ -28,7 +28,7 @@ def answer(terminal: Terminal, authority: Authority | None) -> None:
     terminal.until("[Names]", "> Server name")
     terminal.type("example.com")
     terminal.until("@you:example.com", "matrix.example.com")
-    for question in ("> Host that clients", "> Who serves"):
+    for question in ("> Host that clients", "> Who serves", "> Reverse proxy"):
         terminal.press("Enter")
         terminal.until(question)
     terminal.press("Enter")

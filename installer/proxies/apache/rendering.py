@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from palpo_installer.answers import Address, CertificateFiles
 from palpo_installer.errors import RefusedPlan
@@ -13,8 +12,9 @@ from palpo_installer.layout import Layout
 from palpo_installer.proxies import templates
 from palpo_installer.proxies.apache import expressions, listens, modules
 from palpo_installer.proxies.apache.configuration import Apache
-from palpo_installer.proxies.apache.listens import Door, Neighbours
+from palpo_installer.proxies.apache.listens import Neighbours
 from palpo_installer.proxies.apache.placement import PLAIN, SECURE, Placement, place
+from palpo_installer.proxies.apache.servers import Server, refusals
 from palpo_installer.proxies.base import Expectation, Part, Rendering
 from palpo_installer.proxies.found import ServerBlock
 from palpo_installer.site import (
@@ -24,11 +24,6 @@ from palpo_installer.site import (
     MARKER_PATH,
     NOTHING,
     TOO_LARGE,
-    Challenge,
-    Closed,
-    FixedJson,
-    Forward,
-    Redirect,
     Site,
     VirtualHost,
 )
@@ -44,69 +39,6 @@ UNLIMITED = (
     "Apache cannot count the logins of each client: Palpo's own limits on logins, registrations and password checks "
     "stay on in palpo.toml, raised, since they count all clients together"
 )
-
-
-@dataclass(frozen=True)
-class Refusing:
-    """A condition, and the route that answers where it holds."""
-
-    condition: str
-    route: Closed
-
-
-@dataclass(frozen=True)
-class Server:
-    """One virtual host, as the templates see it.
-
-    Attributes:
-        host: what it serves.
-        door: where.
-        certificate: its files, None without TLS.
-        refusals: what it answers itself with an answer of its own, the first that fits winning.
-    """
-
-    host: VirtualHost
-    door: Door
-    certificate: CertificateFiles | None
-    refusals: tuple[Refusing, ...]
-
-    @property
-    def forwards(self) -> tuple[Forward, ...]:
-        """What is passed on, in order."""
-        return tuple(each for each in self.host.routes if isinstance(each, Forward))
-
-    @property
-    def apart(self) -> tuple[Forward, ...]:
-        """What is passed on elsewhere than most of it, or under another name."""
-        usual = self.usual
-        return tuple(e for e in self.forwards if usual and (e.upstream, e.host) != (usual.upstream, usual.host))
-
-    @property
-    def usual(self) -> Forward | None:
-        """Where everything else is passed on."""
-        return self.forwards[-1] if self.forwards else None
-
-    @property
-    def documents(self) -> tuple[FixedJson, ...]:
-        """The fixed answers."""
-        return tuple(each for each in self.host.routes if isinstance(each, FixedJson))
-
-    @property
-    def challenge(self) -> Challenge | None:
-        """Where challenges are answered from, None for nowhere."""
-        return next((each for each in self.host.routes if isinstance(each, Challenge)), None)
-
-    @property
-    def redirect(self) -> Redirect | None:
-        """Where everything else is sent, None for nowhere."""
-        return next((each for each in self.host.routes if isinstance(each, Redirect)), None)
-
-    @property
-    def own_paths(self) -> str:
-        """The pattern of the paths that are neither passed on nor refused."""
-        exact = [MARKER_PATH, *(each.path for each in self.documents)]
-        below = f"|^{CHALLENGE_PATH}/" if self.challenge else ""
-        return "|".join(map(expressions.exactly, exact)) + below.replace(".", "[.]")
 
 
 def render(
@@ -179,16 +111,6 @@ def certificate(host: VirtualHost, certificates: Mapping[str, CertificateFiles])
     if host.certificate not in certificates:
         raise RefusedPlan(f"there is no certificate for {host.certificate}")
     return certificates[host.certificate]
-
-
-def refusals(host: VirtualHost) -> Iterator[Refusing]:
-    """Yield the answers of our own that are not those of every path that nobody serves, the first winning last."""
-    found = [
-        Refusing(expressions.refused(route, host.routes[:number]), route)
-        for number, route in enumerate(host.routes)
-        if isinstance(route, Closed) and route.refusal != NOTHING
-    ]
-    yield from reversed(found)
 
 
 def part(

@@ -109,15 +109,24 @@ LABEL = "str(palpo-installer)"
 """Stands in the conditions of our lines in files of others: it always holds, and tells whose they are."""
 
 
+GUEST = "%[str(Palpo-Installer),map("
+"""Begins a word of the line of a guest, which says nothing of the frontend's own names (``guests.line``)."""
+
+
 def ours(directive: Directive) -> bool:
     """Return whether a line is one of ours in a file of somebody else's."""
     return LABEL in directive.words
 
 
+def of_guest(directive: Directive) -> bool:
+    """Return whether a line is one that answers for a guest of ours in somebody else's frontend."""
+    return any(word.startswith(GUEST) for word in directive.words)
+
+
 def _names(host: Host, section: Section) -> Iterator[str]:
     """Yield the names that a section's conditions and maps know."""
     for directive in section.directives:
-        if ours(directive):
+        if ours(directive) or of_guest(directive):
             continue
         for position, word in enumerate(directive.words):
             asked = NAMED.match(word.removeprefix("%["))

@@ -16,7 +16,7 @@ from palpo_installer.operations.lines import AddedLine, directive
 from palpo_installer.proxies.base import Lines
 from palpo_installer.proxies.found import Listen
 from palpo_installer.proxies.haproxy.configuration import Directive, Frontend
-from palpo_installer.proxies.haproxy.reading import LABEL, ours
+from palpo_installer.proxies.haproxy.reading import LABEL, of_guest, ours
 from palpo_installer.proxies.sockets import is_tcp
 
 COMMENT = "  # added by palpo-installer"
@@ -108,7 +108,7 @@ def lines(found: Sequence[Shared], names: Sequence[str], host: str) -> tuple[Lin
     for each in dict.fromkeys(one.frontend.section.heading.where for one in found):
         frontend = next(one.frontend for one in found if one.frontend.section.heading.where == each)
         section = frontend.section
-        rules = [d for d in section.all("http-request") if not ours(d)]
+        rules = [d for d in section.all("http-request") if not ours(d) and not of_guest(d)]
         wanted = [(allowed, rules[0])] if rules else []
         wanted.append((chosen, _choice(frontend)))
         standing = {directive(str(d)): d for d in section.directives if ours(d)}

@@ -89,7 +89,6 @@ def test_media_goes_to_the_media_repository_as_the_server_name(served: Served) -
         assert [request.target for request in served.media.requests] == [target]
         assert [request.target for request in served.arrived] == [target]
         assert served.media.requests[-1].all("host") == ("example.com",)
-        assert served.media.requests[-1].all("x-forwarded-host") == ("example.com",)
         assert served.media.requests[-1].all("x-forwarded-for") == (served.wire.address,)
 
 
