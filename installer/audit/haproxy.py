@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 
 from palpo_installer.audit.finding import Proxied
@@ -20,6 +22,9 @@ from palpo_installer.proxies.haproxy.reading import of_global
 
 CLEARED = ("X-Forwarded-Proto", "X-Forwarded-Host", "X-Real-IP", "Forwarded")
 ORIGIN = "access-control-allow-origin"
+COUNTED = re.compile(r"(?:src|sc\d*)_\w*(?:rate|cnt)\b")
+"""A test of how often a client came (manual, "sc_http_req_rate" and its like)."""
+
 BUFFER = 16384
 """HAProxy's default for a whole request head (manual, ``tune.bufsize``); measured: 16000 bytes are refused with it."""
 
@@ -48,7 +53,9 @@ def sites(haproxy: HAProxy, ports: frozenset[int]) -> Iterator[PassingSite]:
             block = blocks.get((heading.file, heading.line)) or ServerBlock(
                 frontend.names, frontend.listens, (), heading.file, heading.line
             )
-            yield _site(haproxy, frontend, block, reached, frozenset(backends))
+            parts = (frontend.section, *reached)
+            names = tuple(dict.fromkeys(name for part in parts for name in Conditions(part).names))
+            yield _site(haproxy, frontend, replace(block, names=block.names or names), reached, backends)
 
 
 def _is_home(server: Directive, ports: frozenset[int]) -> bool:
@@ -65,16 +72,17 @@ def _reached(section: Section, backends: dict[str, Section]) -> Iterator[Section
 
 
 def _site(
-    haproxy: HAProxy, frontend: Frontend, block: ServerBlock, reached: tuple[Section, ...], names: frozenset[str]
+    haproxy: HAProxy, frontend: Frontend, block: ServerBlock, reached: tuple[Section, ...], backends: dict[str, Section]
 ) -> PassingSite:
-    section, conditions = frontend.section, Conditions(frontend.section)
+    section = frontend.section
+    asked = tuple(Conditions(section, name.lower()) for name in block.names or ("",))
 
     def passed(path: str) -> Place | None:
         if frontend.mode != "http":
             place = section.heading
             return Place(place.file, place.line)
-        found = conditions.passing(path, names)
-        return Place(found.file, found.line) if found is not None else None
+        found = next((each for one in asked if (each := one.passing(path, backends)) is not None), None)
+        return _place(found) if found is not None else None
 
     lines = tuple(each for part in (section, *reached) for each in part.directives)
     return PassingSite(
@@ -85,7 +93,7 @@ def _site(
         reading=_reading(haproxy, reached[0]),
         heading=_heading(haproxy, section),
         http2=any("http2" in each.options for each in block.listens),
-        limits_logins=any("sc_http_req_rate" in word or "sc0_http_req_rate" in word for d in lines for word in d.words),
+        limits_logins=any(COUNTED.match(word) for each in lines for word in each.words),
         cures=CURES,
     )
 
@@ -107,7 +115,7 @@ def _faults(
     yield from _headers(lines, place)
     for back in reached:
         servers = [each for each in back.all("server") if "backup" not in each.words]
-        if len(servers) > 1:
+        if len(servers) > 1 and not back.all("use-server"):
             yield "several-peers", Fault(_place(servers[1]), f"backend {back.name} has {len(servers)} servers")
 
 

@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from palpo_installer.proxies.haproxy.configuration import Directive, Section
 
 FETCH = re.compile(r"(?:path|base|url)(?P<how>_beg|_dir|_end|_reg|_sub)?(?P<more>,.*)?$")
+NAMED = re.compile(
+    r"(?:req\.)?f?hdr\(host\S*|(?:ssl_fc_sni|req\.ssl_sni|req_ssl_sni)\S*|var\(\S*host\S*\)", re.IGNORECASE
+)
+"""What asks for the name that a client wants, or for a variable that holds it."""
+
 ENDING = frozenset({"deny", "return", "reject", "redirect", "tarpit", "silent-drop"})
 """What ends a request in ``http-request`` (manual, "http-request")."""
 
 
 @dataclass(frozen=True)
 class Conditions:
-    """The rules of a front end.
+    """The rules of a section, for requests under one name.
 
-    What asks for something else than the path (a name, an address) may be so or not: None.
+    What asks for something else than path and name, such as an address, may be so or not: None.
+
+    Attributes:
+        section: a front end or back end.
+        name: the host name that is asked for, empty where none is known.
     """
 
     section: Section
+    name: str = ""
 
     @cached_property
     def lists(self) -> dict[str, tuple[tuple[str, ...], ...]]:
@@ -32,23 +42,41 @@ class Conditions:
                 found.setdefault(each.words[1], []).append(each.words[2:])
         return {name: tuple(tests) for name, tests in found.items()}
 
-    def passing(self, path: str, backends: Collection[str]) -> Directive | None:
-        """Return what sends a path, as it came, to one of some back ends; None where nothing does."""
-        for each in self.section.all("http-request"):
-            if len(each.words) > 1 and each.words[1] in ENDING and self._applies(each, path):
-                return None
-        for each in self.section.all("use_backend"):
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The host names that its tests compare with, as far as they are plain."""
+        tests = (test for each in self.lists.values() for test in each)
+        return tuple(
+            dict.fromkeys(
+                word.partition(":")[0].lower()
+                for test in tests
+                if NAMED.fullmatch(test[0])
+                for word in test[1:]
+                if "." in word and not word.startswith("-")
+            )
+        )
+
+    def passing(self, path: str, backends: Mapping[str, Section]) -> Directive | None:
+        """Return what sends a path, as it came, to one of some back ends that takes it; None where nothing does."""
+        if self.stops(path):
+            return None
+        for each in (*self.section.all("use_backend"), *self.section.all("default_backend")):
             applies = self._applies(each, path)
-            ours = len(each.words) > 1 and each.words[1] in backends
-            if applies and not ours:
+            back = backends.get(each.words[1]) if len(each.words) > 1 else None
+            if applies and back is None:
                 return None
-            if applies is not False and ours:
-                return each
-        default = next(iter(self.section.all("default_backend")), None)
-        if default is not None and len(default.words) > 1 and default.words[1] in backends:
-            return default
+            if applies is not False and back is not None:
+                return None if Conditions(back, self.name).stops(path) else each
         listening = self.section.kind == "listen" and self.section.name in backends
         return next(iter(self.section.all("server")), None) if listening else None
+
+    def stops(self, path: str) -> bool:
+        """Return whether a rule of the section itself ends a request; ``allow`` ends its rules, not the request."""
+        for each in self.section.all("http-request"):
+            action = each.words[1] if len(each.words) > 1 else ""
+            if action in {*ENDING, "allow"} and self._applies(each, path):
+                return action != "allow"
+        return False
 
     def _applies(self, directive: Directive, path: str) -> bool | None:
         """Return whether the condition of a line holds, True where it has none."""
@@ -79,11 +107,11 @@ class Conditions:
                     if inner == "}":
                         break
                     test.append(inner)
-                value = _test(test, path)
+                value = _test(tuple(test), path, self.name)
             elif name in {"TRUE", "FALSE"}:
                 value = name == "TRUE"
             else:
-                value = _some([_test(each, path) for each in self.lists.get(name, ())] or [None])
+                value = _some([_test(each, path, self.name) for each in self.lists.get(name, ())] or [None])
             yield value if value is None else value != turned
 
 
@@ -106,8 +134,11 @@ def _some(values: Sequence[bool | None]) -> bool | None:
     return True if True in values else None if None in values else False
 
 
-def _test(words: Sequence[str], path: str) -> bool | None:
-    """Return whether a test about the path holds, None for one about something else."""
+def _test(words: Sequence[str], path: str, name: str) -> bool | None:
+    """Return whether a test about the path or the name holds, None for one about something else."""
+    if name and words and NAMED.fullmatch(words[0]):
+        plain = "-m" not in words or words[words.index("-m") + 1 : words.index("-m") + 2] == ("str",)
+        return any(word.partition(":")[0].lower() == name for word in words[1:]) if plain else None
     match = FETCH.match(words[0]) if words else None
     if match is None or not match[0].startswith("path"):
         return None
