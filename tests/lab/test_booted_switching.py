@@ -30,6 +30,8 @@ def several(tmp_path: Path) -> Iterator[BootedHost]:
     try:
         names.serve(debian.outside)
         debian.output(["sh", "-c", "rm -f /etc/nginx/sites-enabled/* /etc/apache2/sites-enabled/*"])
+        # Debian's systemctl says the same to the links of System V.
+        debian.output(["systemctl", "disable", *UNITS])
         ways.prepare(debian, None, "well-known")
         yield debian
     finally:
