@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
+from palpo_installer.audit.apache_conditions import refused
 from palpo_installer.audit.apache_cures import CURES
-from palpo_installer.audit.apache_passages import Passage, answering, passages
+from palpo_installer.audit.apache_passages import Passage, answering, normalised, passages
 from palpo_installer.audit.finding import Proxied
 from palpo_installer.audit.palpo import Read as Homeserver
 from palpo_installer.audit.passing import Fault, Measure, PassingSite, Place, homeserver_ports
@@ -52,7 +53,8 @@ def _site(
     apache: Apache, section: Directive, top: Directive, block: ServerBlock, found: tuple[Passage, ...]
 ) -> PassingSite:
     def passed(path: str) -> Place | None:
-        return answering(found, path, guarded=_is_guarded(section))
+        place = answering(found, path, guarded=_is_guarded(section))
+        return None if place is not None and refused(section, path, normalised(path)) else place
 
     return PassingSite(
         proxy="Apache",
@@ -124,7 +126,9 @@ def _headers(
         words = [word.lower() for word in each.arguments]
         always, rest = words[:1] == ["always"], words[1:] if words[:1] in (["always"], ["onsuccess"]) else words
         doubling = rest[:1] in (["add"], ["append"], ["merge"]) or (always and rest[:1] == ["set"])
-        if doubling and rest[1:2] == [ORIGIN] and not _is_apart(section, each):
+        # With a condition it may well be for answers that have none.
+        conditional = any(word.startswith(("expr=", "env=")) for word in rest[2:])
+        if doubling and rest[1:2] == [ORIGIN] and not conditional and not _is_apart(section, each):
             what = "Header adds Access-Control-Allow-Origin to answers that have it already"
             yield "doubled-cors", Fault(Place(each.file, each.line), what)
 
@@ -143,15 +147,8 @@ def _security(apache: Apache, section: Directive, top: Directive, place: Place) 
 
 
 def _is_guarded(section: Directive) -> bool:
-    """Return whether something looks at the request line as it came."""
-    words = (word for each in _everything(section) for word in (*each.arguments, each.name))
-    return any("THE_REQUEST" in word for word in words)
-
-
-def _everything(section: Directive) -> Iterator[Directive]:
-    for each in section.block:
-        yield each
-        yield from _everything(each)
+    """Return whether a RewriteCond looks at the request line as it came."""
+    return any("THE_REQUEST" in word for each in section.within("rewritecond") for word in each.arguments)
 
 
 def _last(section: Directive, top: Directive, name: str, *, inherited: bool = True) -> str:

@@ -121,10 +121,14 @@ def answering(found: Sequence[Passage], target: str, *, guarded: bool) -> Place 
     Apache chooses by the path decoded and with ``..`` resolved, but for ``%2f``, which ``NoDecode`` leaves. ``guarded``
     says that the request line as it came is looked at, so that only paths as they stand are passed on.
     """
-    raw = target.partition("?")[0]
-    kept = re.sub(r"%2f", "%252f", raw, flags=re.IGNORECASE)
-    path = normpath(unquote(kept))
+    raw, path = target.partition("?")[0], normalised(target)
     if guarded and path != raw.rstrip("/") and path != raw:
         return None
     fitting = next((each for each in found if each.takes(path)), None)
     return fitting.place if fitting is not None and fitting.url != "!" else None
+
+
+def normalised(target: str) -> str:
+    """Return the path of a target as Apache reads it."""
+    kept = re.sub(r"%2f", "%252f", target.partition("?")[0], flags=re.IGNORECASE)
+    return re.sub("^//+", "/", normpath(unquote(kept)))

@@ -21,6 +21,8 @@ from palpo_installer.site import CHALLENGE_PATH
 
 PASSED_ON = frozenset({"haproxy"})
 """The kinds of proxy that pass challenges on, as they serve no files."""
+ABOVE = 1000
+"""How far above the port of plain HTTP the answers of a private host are."""
 TOKEN = re.compile(r"[A-Za-z0-9_-]{1,200}")
 """A token in the alphabet of base64url (RFC 8555, section 8.3)."""
 
@@ -32,7 +34,7 @@ def needed(kind: str, layout: Layout) -> str:
 
 def address(layout: Layout) -> str:
     """Return where they are answered: SELinux lets HAProxy connect to the ports 10001 to 10010."""
-    return f"127.0.0.1:{layout.http_port + 1000 if layout.private else 10009}"
+    return f"127.0.0.1:{layout.http_port + ABOVE if layout.private else 10009}"
 
 
 def answer(webroot: Path, target: str) -> bytes | None:

@@ -26,7 +26,7 @@ OFF = {"rc_login": (0.0, 5), "rc_registration": (0.0, 3), "rc_password": (0.0, 3
 """Palpo's limiters switched off: a rate of 0; the burst must be there all the same."""
 
 RAISED = {
-    "rc_login": (1.0, 50),
+    "rc_login": (1.0, 40),
     "rc_registration": (0.5, 20),
     "rc_password": (0.5, 20),
     "rc_message": (500.0, 2000),

@@ -42,5 +42,6 @@ def _of_place(hosting: Hosting, place: Place) -> Iterator[str]:
     for one in hosting.conflicts(place):
         if place.reason or not one.certain:
             yield f"In the site of {name}, {in_words(one)} ({one.where})"
-    if f"www.{name}" in place.block.names and not place.reason:
+    shared = f"www.{name}" in place.block.names and not hosting.virtual_hosts.tells_names_apart
+    if shared and not place.reason:
         yield f"www.{name} is served by the same block ({where}) and answers at these paths too, which does no harm"

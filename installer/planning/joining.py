@@ -1,37 +1,38 @@
-"""Two changes that edit one file: a path is written once in a plan, so the first of them does all of it."""
+"""Two changes that edit one file: a path is written once in a plan, so they are made, and taken back, as one."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 from palpo_installer.changes import AnyOperation, Change
 from palpo_installer.operations.lines import EditLines
+from palpo_installer.proxies.activation import ActivateProxy
 
 Changes = tuple[Change, ...]
 
 
 def joined(first: Changes, second: Changes) -> tuple[Changes, Changes]:
-    """Return two changes of a proxy so that no file is edited in both.
+    """Return two changes so that no file is edited in both: as one where one is, else as they are.
 
-    Where one is, the operations of the second are carried out with those of the first; its activation stays by itself
-    and proves what it proved before. So it is with a proxy that has our line and somebody else's site in one file.
+    So it is with a proxy that has our line and somebody else's site in one file. One activation proves what each did.
     """
-    paths = {each.path for each in _edits(first)}
-    if not any(each.path in paths for each in _edits(second)):
+    if len(first) != 1 or len(second) != 1 or not {*_edited(first[0])} & {*_edited(second[0])}:
         return first, second
-    operations = tuple(each for change in (*first, *second) for each in change.operations)
-    whole = replace(first[0], operations=tuple(_merged(operations)))
-    return (whole, *first[1:]), tuple(replace(each, operations=()) for each in second)
+    (one,), (other,) = first, second
+    operations = tuple(_merged((*one.operations, *other.operations)))
+    title = f"{one.title}, and {other.title}"
+    return (Change(title, operations, _proving_both(one.activation, other.activation)),), ()
 
 
-def _edits(changes: Changes) -> Iterator[EditLines]:
-    return (each for change in changes for each in change.operations if isinstance(each, EditLines))
+def _edited(change: Change) -> Iterator[Path]:
+    return (each.path for each in change.operations if isinstance(each, EditLines))
 
 
 def _merged(operations: Iterable[AnyOperation]) -> Iterator[AnyOperation]:
     """Yield the operations with one edit for each file, behind all that its lines lead to."""
-    edits: dict[object, EditLines] = {}
+    edits: dict[Path, EditLines] = {}
     for each in operations:
         if not isinstance(each, EditLines):
             yield each
@@ -42,5 +43,16 @@ def _merged(operations: Iterable[AnyOperation]) -> Iterator[AnyOperation]:
 
 
 def _together(one: EditLines, other: EditLines) -> EditLines:
-    add = sorted((*one.add, *other.add), key=lambda line: line.before)
+    # At one place what answers comes before what only leads on.
+    add = sorted((*other.add, *one.add), key=lambda line: line.before)
     return replace(one, add=tuple(add), drop=tuple(dict.fromkeys((*one.drop, *other.drop))))
+
+
+def _proving_both(one: object, other: object) -> ActivateProxy:
+    assert isinstance(one, ActivateProxy)  # noqa: S101 - files of a proxy are taken up by it
+    assert isinstance(other, ActivateProxy)  # noqa: S101 - as above
+    return replace(
+        one,
+        expectations=(*one.expectations, *other.expectations),
+        neighbours=tuple(dict.fromkeys((*one.neighbours, *other.neighbours))),
+    )

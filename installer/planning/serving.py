@@ -161,11 +161,19 @@ class Serving:
             raise RefusedPlan(
                 "this file serves plain HTTP and TLS: without it there is no TLS until a certificate is ordered",
                 where=str(both.removal.path),
-                next="Give the certificate that this site has now (certificates.method = files), or move its block for "
-                "plain HTTP into a file of its own; then plan again",
+                next=f"{self._certificates_now}; or move what it has for plain HTTP into a file of its own. "
+                "Then plan again",
             )
         self.sites.refuse_switched_off([each.removal.path for each in former])
         return former
+
+    @property
+    def _certificates_now(self) -> str:
+        """What to answer so that the certificates that sites show now are used, and none is ordered."""
+        found = {name: self.sites.usable(name) for name in self.site.certificates}
+        shown = ", ".join(f"{name} = {each.chain} and {each.key}" for name, each in found.items() if each is not None)
+        whose = "the ones that these names have now" if None in found.values() else shown
+        return f"Give certificates that are there: certificates.method = files, with {whose}"
 
     @cached_property
     def together(self) -> Part | None:

@@ -128,6 +128,11 @@ class Sites:
             raise _unusable(name, why, "")
         return CertificateFiles(found.chain, found.key)
 
+    def usable(self, name: str) -> Certificate | None:
+        """Return the certificate that a site shows for a name now, None where there is none that can be used."""
+        found, why = self._of_site(name)
+        return None if why else found
+
     def _of_site(self, name: str) -> tuple[Certificate | None, str]:
         inputs = self.inputs
         return of_site(self.proxy, inputs.facts.certificates, name, inputs.layout.https_port, inputs.now)

@@ -13,13 +13,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from palpo_installer.errors import HostError
+from palpo_installer.proxies.apache import guests
 from palpo_installer.proxies.apache.configuration import Apache, Awake, IncludeDirectory
-from palpo_installer.proxies.apache.modules import NEEDED
+from palpo_installer.proxies.apache.diagnosis import verdict
+from palpo_installer.proxies.apache.modules import NEEDED, has_http2
 from palpo_installer.proxies.base import Rendering
 from palpo_installer.proxies.control import Verdict
 from palpo_installer.proxies.virtual_hosts import Leaflet
 from palpo_installer.rehearsal import installing, program
-from palpo_installer.rehearsal.private_proxy import Surroundings
+from palpo_installer.rehearsal.private_proxy import Surroundings, Visited
 from palpo_installer.rehearsal.sockets import on_one_port, reserving
 from palpo_installer.site import Guest
 
@@ -27,7 +29,7 @@ BASE = ("authz_core_module",)
 """What every configuration of Apache has beside an MPM."""
 
 AT_WORK = (
-    "deflate_module", "dir_module", "filter_module", "http2_module", "mime_module", "negotiation_module",
+    "deflate_module", "dir_module", "filter_module", "mime_module", "negotiation_module",
     "reqtimeout_module", "rewrite_module", "setenvif_module",
 )  # fmt: skip
 """What looks at every request without being told to: loaded here where it is loaded on the host."""
@@ -41,13 +43,18 @@ ErrorLog "{errors}"
 ServerName localhost
 {account}
 {modules}
+<IfModule mime_module>
+    TypesConfig /dev/null
+</IfModule>
 <Directory />
     AllowOverride None
     Require all denied
 </Directory>
+IncludeOptional "{early}/*.conf"
 {strangers}
 Include "{sites}/*.conf"
 """
+"""A main file as distributions arrange it: files for the whole server come before the sites."""
 
 STRANGER = """\
 <VirtualHost *:{port}>
@@ -63,6 +70,22 @@ TLS = """\
     SSLCertificateFile "{chain}"
     SSLCertificateKeyFile "{key}"
 """
+
+
+VISITED = """\
+<VirtualHost *:{port}>
+    ServerName {name}
+    {line}
+{tls}
+    ErrorDocument 404 /missing.html
+    Header always set Access-Control-Allow-Origin https://{name}
+    Header always set Strict-Transport-Security max-age=31536000
+    <Location "/">
+        Require all denied
+    </Location>
+</VirtualHost>
+"""
+"""A site that takes a line of ours, with much that such a site may set for its own pages."""
 
 
 @dataclass(frozen=True)
@@ -83,8 +106,13 @@ class PrivateApache:
         return self.directory / "apache.conf"
 
     @property
+    def early(self) -> Path:
+        """Where our files for the whole server go."""
+        return self.directory / "early"
+
+    @property
     def sites(self) -> Path:
-        """Where our files go."""
+        """Where our sites go."""
         return self.directory / "sites"
 
     @property
@@ -96,8 +124,9 @@ class PrivateApache:
     def modules(self) -> tuple[str, ...]:
         """The modules that are loaded."""
         mpm = f"mpm_{self.found.mpm or 'event'}_module"
+        http2 = ("http2_module",) if has_http2(self.found) else ()
         present = (each for each in AT_WORK if each in self.found.modules)
-        return tuple(dict.fromkeys((mpm, *BASE, *NEEDED, *present)))
+        return tuple(dict.fromkeys((mpm, *BASE, *NEEDED, *http2, *present)))
 
     @property
     def facts(self) -> Apache:
@@ -110,8 +139,14 @@ class PrivateApache:
             problems=(),
             arrangement="httpd",
             modules=self.modules,
+            available=(),
+            unaided=self.modules,
+            enabled=(),
+            header_limits=(0, 0),
             listens=(),
-            includes=(IncludeDirectory(self.sites, "*.conf", self.configuration, 1),),
+            includes=tuple(
+                IncludeDirectory(each, "*.conf", self.configuration, 1) for each in (self.early, self.sites)
+            ),
             server_root=self.directory,
             awake=Awake((), ()),
         )
@@ -124,9 +159,13 @@ class PrivateApache:
         """
         return on_one_port(addresses, reserving)
 
-    def leaflet(self, _guest: Guest) -> Leaflet | None:
-        """Return None: no line goes into a virtual host by itself."""
-        return None
+    def leaflet(self, guest: Guest) -> Leaflet:
+        """Return the file that a virtual host includes.
+
+        Raises:
+            RefusedPlan: a word of it cannot be written in Apache's language.
+        """
+        return guests.leaflet(guest, self.directory / "guests")
 
     def write(self, rendering: Rendering, around: Surroundings) -> None:
         """Write our files, and a main file that includes them behind the other sites."""
@@ -140,13 +179,15 @@ class PrivateApache:
         )
         files = {each: file_of(each, self.found) for each in self.modules}
         loaded = (f'LoadModule {each} "{file}"' for each, file in files.items() if file is not None)
+        visited = (_visited(each) for each in around.visited)
         self.configuration.write_text(
             AROUND.format(
                 root=self.directory,
                 errors=self.errors,
                 account=_account(),
                 modules="\n".join(loaded),
-                strangers="".join(strangers),
+                strangers="".join((*strangers, *visited)),
+                early=self.early,
                 sites=self.sites,
             )
         )
@@ -169,10 +210,14 @@ class PrivateApache:
 
     def verdict(self) -> Verdict:
         """Return what Apache said of a configuration that it did not take."""
-        said = self.errors.read_text(errors="replace")
-        place = re.search(r"Syntax error on line (\d+) of (/.+):\n(.+)", said)
-        error = place[3] if place else said.strip()
-        return Verdict(False, error, Path(place[2]) if place else None, int(place[1]) if place else 0, ())
+        return verdict(False, self.errors.read_text(errors="replace"))
+
+
+def _visited(site: Visited) -> str:
+    """Write what a site includes, and return the site."""
+    installing.write(site.leaflet.file)
+    tls = TLS.format(chain=site.certificate.chain, key=site.certificate.key) if site.tls else ""
+    return VISITED.format(port=site.port, name=site.name, line=site.leaflet.line, tls=tls)
 
 
 def file_of(module: str, apache: Apache) -> Path | None:

@@ -5,8 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from palpo_installer.errors import RefusedPlan
+from palpo_installer.proxies.apache.configuration import Apache
 from palpo_installer.proxies.found import Proxy
+from palpo_installer.proxies.haproxy.configuration import HAProxy
 from palpo_installer.proxies.nginx.configuration import Nginx
+from palpo_installer.rehearsal.private_apache import PrivateApache
+from palpo_installer.rehearsal.private_haproxy import PrivateHAProxy
 from palpo_installer.rehearsal.private_nginx import PrivateNginx
 from palpo_installer.rehearsal.private_proxy import PrivateProxy
 
@@ -18,7 +22,11 @@ def private(proxy: Proxy, directory: Path) -> PrivateProxy:
         RefusedPlan: this version cannot rehearse it.
     """
     match proxy:
+        case HAProxy():
+            return PrivateHAProxy(directory, proxy)
         case Nginx():
             return PrivateNginx(directory, proxy)
+        case Apache():
+            return PrivateApache(directory, proxy)
         case _:
             raise RefusedPlan(f"this version cannot rehearse {proxy.title}", next="Choose another proxy")

@@ -75,7 +75,7 @@ def _rehearse(answers: Answers, proxy: Proxy, layout: Layout, render: Render, st
 def _checks(stage: Stage) -> Iterator[Check]:
     """Yield every check, in the order in which a request meets what it looks at."""
     hosts, view = stage.view.site.virtual_hosts, stage.view
-    visited = {guest.name for guest in view.site.guests}
+    visited = {each.name for each in stage.visited}
     asked = (there for there in view.endpoints if there.ours or there.name in visited)
     contacts = {endpoint: contact(view, endpoint) for endpoint in asked}
     passing = [there for there in hosts if open_routes(there)]
@@ -86,7 +86,7 @@ def _checks(stage: Stage) -> Iterator[Check]:
     for there in hosts:
         yield from check_documents(stage, there)
     yield from check_guests(stage)
-    yield from map(_rehearsed, _federation(view, contacts))
+    yield from map(_rehearsed, _federation(stage, contacts))
     for there in passing:
         yield from check_forwarding(stage, there)
         yield from check_refusals(stage, there)
@@ -102,14 +102,15 @@ def _rehearsed(check: Check) -> Check:
     return replace(check, next=CURE) if check.result is Result.FAIL else check
 
 
-def _federation(view: View, contacts: Mapping[Endpoint, Contact]) -> Iterator[Check]:
+def _federation(stage: Stage, contacts: Mapping[Endpoint, Contact]) -> Iterator[Check]:
     """Yield whether other servers find the way and get the homeserver's keys, or none of it where federation is off."""
+    view = stage.view
     if view.answers.federation.delegation is Delegation.NONE:
         yield from check_off(view, contacts)
         return
     server_name = view.answers.names.server_name
     host, port = split(server_name)
-    if view.website.ours or view.site.guests or is_literal(host) or port is not None:
+    if view.website.ours or stage.visited or is_literal(host) or port is not None:
         resolution = find(view, contacts)
         yield from check_discovery(view, contacts, resolution)
     else:
@@ -117,7 +118,7 @@ def _federation(view: View, contacts: Mapping[Endpoint, Contact]) -> Iterator[Ch
         yield cannot_tell(
             "website",
             f"https://{view.website.host}",
-            "Another machine serves it; here it was taken to answer as it should.",
+            f"Another {'site' if view.site.guests else 'machine'} serves it; here it was taken to answer as it should.",
             "`palpo-installer verify` asks it, once this is applied.",
         )
     yield from check_keys(view, contacts, resolution)

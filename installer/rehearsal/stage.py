@@ -13,7 +13,7 @@ from typing import Protocol
 
 from palpo_installer import site
 from palpo_installer.answers import Answers, CertificateFiles
-from palpo_installer.certificates import authority
+from palpo_installer.certificates import authority, responder
 from palpo_installer.errors import GateFailed
 from palpo_installer.facts.system import System
 from palpo_installer.gates import markers
@@ -31,7 +31,7 @@ from palpo_installer.rehearsal.private_proxies import private
 from palpo_installer.rehearsal.private_proxy import PrivateProxy, Surroundings, Visited
 from palpo_installer.rehearsal.program import has_ended
 from palpo_installer.rehearsal.recorder import NUMBER, Recorder, Request, recording
-from palpo_installer.rehearsal.sockets import usable_addresses
+from palpo_installer.rehearsal.sockets import reserving, usable_addresses
 from palpo_installer.site import Site
 from palpo_installer.verify.view import Endpoint, View
 
@@ -147,7 +147,8 @@ def staged(
         doors = Doors(addresses, {port: there[0].getsockname()[1] for port, there in sockets.items()})
         shown = (*wanted.certificates, *wanted.borrowed, *(guest.name for guest in wanted.guests), STRANGER)
         files = {name: authority.issue(name, private_layout) for name in dict.fromkeys(shown)}
-        rendering = render(_moved(wanted, doors), prepared.facts, _system(addresses), private_layout, files)
+        responding = stack.enter_context(_responding(proxy.kind, private_layout))
+        rendering = render(_moved(wanted, doors), prepared.facts, _system(addresses), responding, files)
         visited = tuple(_visited(prepared, wanted, doors, files))
         prepared.write(rendering, Surroundings(addresses, _strangers(wanted, doors), files[STRANGER], visited))
         process = stack.enter_context(prepared.running(opened))
@@ -159,6 +160,16 @@ def staged(
         view = View(acted, wanted, Host(private_layout), names, doors.ask, trust, frozenset(addresses), chains)
         lines = stack.enter_context(closing(Lines()))
         yield Stage(view, doors, proxy, rendering, recorders, lines, check, visited)
+
+
+@contextmanager
+def _responding(kind: str, layout: Layout) -> Iterator[Layout]:
+    """Answer challenges for a proxy that serves no files, on a port of our own; return the layout that leads there."""
+    with reserving("127.0.0.1", 0) as kept:
+        # In the layout of a private host, the port of plain HTTP decides over that one, and over nothing else here.
+        there = replace(layout, http_port=kept.getsockname()[1] - responder.ABOVE, private=True)
+        with responder.answering(responder.needed(kind, there), layout.webroot):
+            yield there
 
 
 def _visited(

@@ -1,6 +1,7 @@
 """The configurations that the manuals of Palpo and Synapse give ("Using a reverse proxy"), beside ours in one process.
 
-Each is as it stands there, but for the certificate, and for port 4443 in place of 443, which ours has.
+Each is as it stands there, but for the certificate, and for port 4443 in place of 443, which ours has. Palpo's text of
+HAProxy's has lost its line breaks; Synapse's has them.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from tests.lab.hosts import LabHost
-from tests.lab.services import NEIGHBOUR_CERTIFICATE, NEIGHBOUR_KEY
+from tests.lab.services import NEIGHBOUR_CERTIFICATE, NEIGHBOUR_KEY, make_certificate
 
 PORT = 4443
 
@@ -38,5 +39,58 @@ def nginx(host: LabHost) -> None:
     host.output(["nginx", "-s", "reload"])
 
 
-DOCUMENTED: Mapping[str, Callable[[LabHost], None]] = {"nginx": nginx}
+APACHE = f"""\
+Listen {PORT}
+<VirtualHost *:{PORT}>
+    SSLEngine on
+    SSLCertificateFile {NEIGHBOUR_CERTIFICATE}
+    SSLCertificateKeyFile {NEIGHBOUR_KEY}
+    ServerName matrix.example.com
+
+    RequestHeader set "X-Forwarded-Proto" expr=%{{REQUEST_SCHEME}}
+    AllowEncodedSlashes NoDecode
+    ProxyPreserveHost on
+    ProxyPass /_matrix http://127.0.0.1:8008/_matrix nocanon
+    ProxyPassReverse /_matrix http://127.0.0.1:8008/_matrix
+    ProxyPass /_palpo/client http://127.0.0.1:8008/_palpo/client nocanon
+    ProxyPassReverse /_palpo/client http://127.0.0.1:8008/_palpo/client
+</VirtualHost>
+"""
+
+
+def apache(host: LabHost) -> None:
+    """One more file of sites-enabled."""
+    host.write("/etc/apache2/sites-enabled/documented.conf", APACHE)
+    host.output(["apache2ctl", "graceful"])
+
+
+DIRECTORY = "/etc/ssl/haproxy"
+HAPROXY = f"""frontend documented
+  bind *:{PORT},[::]:{PORT} ssl crt {DIRECTORY}/ strict-sni alpn h2,http/1.1
+  http-request set-header X-Forwarded-Proto https if {{ ssl_fc }}
+  http-request set-header X-Forwarded-Proto http if !{{ ssl_fc }}
+  http-request set-header X-Forwarded-For %[src]
+
+  # Matrix client traffic
+  acl matrix-host hdr(host) -i matrix.example.com matrix.example.com:{PORT}
+  acl matrix-path path_beg /_matrix
+  acl matrix-path path_beg /_palpo/client
+
+  use_backend matrix if matrix-host matrix-path
+
+backend matrix
+  server matrix 127.0.0.1:8008
+"""
+
+
+def haproxy(host: LabHost) -> None:
+    """Appended to the main file; the certificate is for the name, as ``strict-sni`` wants it."""
+    chain, key = f"{DIRECTORY}/documented.pem", f"{DIRECTORY}/documented.pem.key"
+    make_certificate(host, chain, key, "DNS:matrix.example.com")
+    main = "/etc/haproxy/haproxy.cfg"
+    host.write(main, f"{host.read(main)}\n{HAPROXY}")
+    host.output(["sh", "-c", "kill -USR2 $(cat /run/haproxy.pid)"])
+
+
+DOCUMENTED: Mapping[str, Callable[[LabHost], None]] = {"nginx": nginx, "apache": apache, "haproxy": haproxy}
 """By kind of proxy: puts the documented configuration beside ours, and lets the proxy take it up."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from tests.lab.hosts import LabHost
 
@@ -73,6 +74,13 @@ class Comparison:
     """
 
     rounds: Sequence[Mapping[str, Figures]]
+
+    def lateness(self, of: str, to: str) -> float:
+        """Return the p99 of one as a multiple of another's: the median of the ratios of each round.
+
+        The best round of a p99 is luck, and two measurements that follow each other share what disturbs them.
+        """
+        return median(each[of].p99 / each[to].p99 for each in self.rounds)
 
     def best(self, name: str) -> Figures:
         """Return the best of each figure: what else runs on a machine makes a round slower, never faster."""

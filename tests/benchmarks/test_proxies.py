@@ -58,9 +58,9 @@ def test_the_generated_configuration_is_never_behind(row: Row, tell: Callable[[o
         applied_beside_the_documented(row, host)
         found = compare(host, urls, rounds=10, seconds=2)
     generated, documented, again = map(found.best, ("generated", "documented", "documented again"))
-    rate, late = generated.rate / documented.rate, generated.p99 / documented.p99
+    rate, late = generated.rate / documented.rate, found.lateness("generated", "documented")
     rate_margin = margin(again.rate / documented.rate)
-    late_margin = margin(again.p99 / documented.p99)
+    late_margin = margin(found.lateness("documented again", "documented"))
     tell(
         f"{row.kind}: generated {generated}, documented {documented}, again {again}; "
         f"ratio {rate:.2f} (margin {rate_margin:.0%}), of p99 {late:.2f} (margin {late_margin:.0%})"

@@ -24,6 +24,9 @@ SOCKETS = (("198.18.0.10", 80), ("198.18.0.10", 443), ("fd10::10", 80), ("fd10::
 PAUSE = 0.1
 """Seconds between two requests over the same connection."""
 
+GOAWAY = 7
+"""The type of the frame with which a server tells that it takes no further requests."""
+
 CLOSED = (
     ConnectionResetError,
     BrokenPipeError,
@@ -101,7 +104,7 @@ class Http2:
         from h2.config import H2Configuration  # noqa: PLC0415 - not every host that asks has it
         from h2.connection import H2Connection  # noqa: PLC0415
 
-        self.used = False
+        self.used, self._ends, self._received = False, False, b""
         context = _context()
         context.set_alpn_protocols(["h2"])
         self._socket = context.wrap_socket(socket.create_connection((address, port), 10), server_hostname=NAME)
@@ -123,7 +126,7 @@ class Http2:
                 received = b""
             if not received:
                 raise OSError("closed in the middle of an answer") if begun else ClosedError("closed")
-            for event in self._state.receive_data(received):
+            for event in self._state.receive_data(self._without_goodbye(received, stream)):
                 match event:
                     case ResponseReceived():
                         begun = True
@@ -136,10 +139,29 @@ class Http2:
                         raise ClosedError("said goodbye before it took the request")
             self._socket.sendall(self._state.data_to_send())
 
+    def _without_goodbye(self, received: bytes, stream: int) -> bytes:
+        """Return the whole frames that came, without a GOAWAY that still promises an answer to this request.
+
+        h2 reads nothing behind a GOAWAY, but a server that ends answers what it took (RFC 9113, section 6.8).
+        """
+        self._received += received
+        frames = b""
+        while len(self._received) >= 9:
+            length = 9 + int.from_bytes(self._received[:3], "big")
+            if len(self._received) < length:
+                break
+            frame, self._received = self._received[:length], self._received[length:]
+            promised = frame[3] == GOAWAY and int.from_bytes(frame[9:13], "big") >= stream
+            self._ends = self._ends or promised
+            frames += b"" if promised else frame
+        return frames
+
     def _ask(self) -> int:
         """Send the request and return its stream."""
         from h2.exceptions import ProtocolError  # noqa: PLC0415
 
+        if self._ends:
+            raise ClosedError("said goodbye before")
         head = ((":method", "GET"), (":scheme", "https"), (":authority", NAME), (":path", "/"))
         try:
             stream = self._state.get_next_available_stream_id()

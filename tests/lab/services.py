@@ -44,6 +44,26 @@ APACHE_NEIGHBOUR = f"""\
 </VirtualHost>
 </IfModule>
 """
+HAPROXY_NEIGHBOUR = f"""\
+frontend web
+    bind *:80
+    bind [::]:80 v6only
+    http-request set-header X-Forwarded-Proto http
+    use_backend neighbour if {{ hdr(host) -i {NEIGHBOUR} }}
+    default_backend nobody
+
+frontend web-tls
+    bind *:443 ssl crt /etc/haproxy/certs/ alpn h2,http/1.1
+    bind [::]:443 v6only ssl crt /etc/haproxy/certs/ alpn h2,http/1.1
+    use_backend neighbour if {{ req.hdr(host),host_only -i {NEIGHBOUR} }}
+    default_backend nobody
+
+backend neighbour
+    http-request return status 200 content-type text/plain string "the neighbour"
+
+backend nobody
+    http-request return status 404 content-type text/plain string "nobody"
+"""
 RULES = "for family in ip ip6; do ${family}tables-save | sed '/^#/d; s/ *\\[[0-9:]*\\]//'; done"
 """Prints every rule of the packet filter, without times and counters."""
 
@@ -115,6 +135,23 @@ def start_apache(host: LabHost, *, tls: bool = True) -> None:
     configure_apache(host, tls=tls)
     host.output(["apache2ctl", "start"])
     host.until_listening(443 if tls else 80)
+
+
+def configure_haproxy(host: LabHost) -> None:
+    """Leave Debian's main file, and a directory beside it, as others have it, with the neighbour's site."""
+    make_certificate(host, NEIGHBOUR_CERTIFICATE, NEIGHBOUR_KEY, f"DNS:{NEIGHBOUR}")
+    host.output(["mkdir", "-p", "/run/haproxy", "/etc/haproxy/certs", "/etc/haproxy/conf.d"])
+    host.output(["sh", "-c", f"cat {NEIGHBOUR_CERTIFICATE} {NEIGHBOUR_KEY} >/etc/haproxy/certs/neighbour.pem"])
+    host.write("/etc/haproxy/conf.d/neighbour.cfg", HAPROXY_NEIGHBOUR)
+
+
+def start_haproxy(host: LabHost) -> None:
+    """Configure HAProxy and start it as a daemon, as a host without systemd does."""
+    require_programs("haproxy", "openssl")
+    configure_haproxy(host)
+    files = ["-f", "/etc/haproxy/haproxy.cfg", "-f", "/etc/haproxy/conf.d", "-p", "/run/haproxy.pid"]
+    host.output(["haproxy", "-W", "-D", *files])
+    host.until_listening(443)
 
 
 def start_ufw(host: LabHost, *ports: int) -> None:

@@ -6,20 +6,23 @@ import json
 
 import pytest
 
-from tests.lab import media_ways, services, ways
+from tests.lab import media_ways, ways
+from tests.lab.conformance.rows import ROWS, Row
 from tests.lab.hosts import ThrowAwayHost
-
-KINDS = ("nginx",)
-"""Where the whole way works; a proxy more is a word here and in ``services``."""
+from tests.lab.running import require_programs
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_the_whole_way_with_a_media_repository(host: ThrowAwayHost, kind: str) -> None:
-    """Named in the plan, applied, asked by the server name only, verified, with a wrong name told, and taken back."""
-    assert kind == "nginx"
-    services.start_nginx(host)
-    repository = media_ways.start(host)
-    host.write(ways.ANSWERS, media_ways.answers(kind), 0o600)
+@pytest.mark.parametrize(
+    "row",
+    [ROWS[0], *(pytest.param(row, marks=pytest.mark.slow) for row in ROWS[1:])],
+    ids=[row.kind for row in ROWS],
+)
+def test_the_whole_way_with_a_media_repository(host: ThrowAwayHost, row: Row) -> None:
+    """Named in the plan, applied, asked by the server name only, verified, and taken back."""
+    require_programs(row.program)
+    row.start(host)
+    media_ways.start(host)
+    host.write(ways.ANSWERS, media_ways.answers(row.kind), 0o600)
     before = host.snapshot()
     planned = host.tool("plan", "--answers", ways.ANSWERS)
     assert "Media are kept by the media repository at 127.0.0.1:8000" in planned.stdout
@@ -37,18 +40,25 @@ def test_the_whole_way_with_a_media_repository(host: ThrowAwayHost, kind: str) -
     }
     assert verified.returncode == 0, verified.stdout
     assert set(found.values()) == {"pass"}
-    assert len(found) == 2
+    assert len(found) == 3
+    audited = host.tool("audit", "--json")
+    rules = [(each["rule"], each["what"]) for each in json.loads(audited.stdout)["findings"]]
+    assert rules == [], audited.stdout
 
-    repository.stop()
-    renamed = media_ways.start(host, media_ways.YAML.replace("name: example.com", "name: matrix.example.com"))
-    assert "does not know the server example.com and answers 502" in host.tool("verify").stdout.replace(
-        "\n" + " " * 13, " "
-    )
-    again = host.tool("plan").stdout
-    assert f"{media_ways.CONFIGURATION}:3" in again
-    assert "does not serve example.com" in " ".join(again.split())
-    renamed.stop()
-
-    host.write(media_ways.CONFIGURATION, media_ways.YAML)
     assert host.tool("rollback", "--yes").returncode == 0
-    assert {path for path in ways.untouched(before, host) if not path.startswith("/run")} == set()
+    left = {path for path in ways.untouched(before, host) if not path.startswith(("/run", *row.kept))}
+    assert left == set()
+
+
+def test_a_wrong_name_is_told_before_anything_is_done(nginx: ThrowAwayHost) -> None:
+    """With the file, the line and what to write there; the password in it is nowhere."""
+    host = nginx
+    secret = 'database: {postgres: "postgres://media:correct-horse@localhost/media"}'
+    wrong = media_ways.YAML.replace("name: example.com", "name: matrix.example.com")
+    host.write(media_ways.CONFIGURATION, f"{wrong}{secret}\n")
+    host.write(ways.ANSWERS, media_ways.answers("nginx"), 0o600)
+    planned = host.tool("plan", "--answers", ways.ANSWERS)
+    said = " ".join(planned.stdout.split())
+    assert f"{media_ways.CONFIGURATION}:3" in said
+    assert "does not serve example.com" in said
+    assert "correct-horse" not in planned.stdout + planned.stderr

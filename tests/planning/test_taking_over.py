@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from palpo_installer.certificates import authority
 from palpo_installer.changes import Plan
 from palpo_installer.errors import RefusedPlan
 from palpo_installer.host import Host
+from palpo_installer.layout import Layout
 from palpo_installer.operations.files import RemoveFile
 from palpo_installer.plan import make
 from palpo_installer.planning.inputs import Inputs
@@ -146,8 +148,9 @@ def test_what_cannot_be_switched_off_is_refused_with_its_place(
 
 
 def test_tls_is_not_switched_off_before_there_is_a_certificate(tmp_path: Path) -> None:
-    """With an order to come, one file for both would leave the name without TLS meanwhile."""
-    host = site(tmp_path, PLAIN + SECURE)
+    """With an order to come, one file for both would leave the name without TLS meanwhile; what to answer is said."""
+    now = authority.issue(NAME, Layout(tmp_path / "elsewhere"))
+    host = site(tmp_path, PLAIN + SECURE.replace("CHAIN", str(now.chain)).replace("KEY", str(now.key)))
     acme = {
         "certificates.method": "http-01",
         "certificates.directory": "https://127.0.0.1:1/directory",
@@ -156,7 +159,7 @@ def test_tls_is_not_switched_off_before_there_is_a_certificate(tmp_path: Path) -
     with pytest.raises(RefusedPlan, match="there is no TLS until a certificate is ordered") as refused:
         planned(host, **acme)
     assert refused.value.where == f"{tmp_path}/etc/nginx/conf.d/10-old.conf"
-    assert "certificates.method = files" in refused.value.next
+    assert f"certificates.method = files, with {NAME} = {now.chain} and {now.key}; or" in refused.value.next
 
 
 def test_ports_and_requests_that_others_answer_then_are_said(tmp_path: Path) -> None:

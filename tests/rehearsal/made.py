@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import NoReturn
 
-from palpo_installer.answers import Address, Answers, BaseDomain, CertificateFiles, Delegation, Registration, WellKnown
+from palpo_installer.answers import (
+    Address,
+    Answers,
+    BaseCertificate,
+    BaseDomain,
+    CertificateFiles,
+    Delegation,
+    Method,
+    Registration,
+    WellKnown,
+)
 from palpo_installer.facts.system import System
 from palpo_installer.host import Command, Host
 from palpo_installer.layout import Layout
+from palpo_installer.processes import Process
+from palpo_installer.proxies.apache import discovery as apache
 from palpo_installer.proxies.base import Part, Rendering
 from palpo_installer.proxies.found import Proxy
 from palpo_installer.proxies.nginx import build
@@ -26,6 +39,8 @@ MEDIA = Address("127.0.0.1", 8000)
 DOCUMENTS = WellKnown("https://id.example.com", "it's $@example.com", ("https://rtc.example.com",))
 
 Change = Callable[[str], str]
+
+Find = Callable[[Host, tuple[Process, ...], frozenset[int], Callable[[str], None]], Proxy | None]
 
 
 def answers(
@@ -49,6 +64,25 @@ def answers(
     )
 
 
+def visiting(delegation: Delegation, certificate: BaseCertificate) -> Answers:
+    """Return answers for a base domain that a site of this proxy has."""
+    whole = answers(delegation, base_domain=BaseDomain.EXISTING)
+    return replace(whole, certificates=replace(whole.certificates, base_domain=certificate, method=Method.HTTP_01))
+
+
+KINDS: Mapping[str, Find] = {"apache": apache.read}
+"""How each proxy but nginx is found."""
+
+
+@cache
+def here(kind: str) -> Proxy:
+    """Return a proxy of this machine as found, whether or not it runs."""
+    require_programs({"apache": "apache2"}.get(kind, kind))
+    found = KINDS[kind](Host(), (), frozenset(), print)
+    assert found is not None
+    return found
+
+
 @cache
 def nginx() -> Nginx:
     """Return the nginx of this machine, with the neighbours and files of a host that is not there."""
@@ -60,6 +94,11 @@ def nginx() -> Nginx:
     assert found is not None
     elsewhere = sites.nginx(sites.block("443 ssl", names=("matrix.example.com",)))
     return replace(elsewhere, binary=binary, version=found.version, modules=found.modules)
+
+
+def instead(pattern: str, replacement: str, count: int = 0) -> Change:
+    """Return the change of what a pattern finds."""
+    return lambda text: re.sub(pattern, replacement, text, count=count, flags=re.DOTALL)
 
 
 def faulty(change: Change) -> Render:

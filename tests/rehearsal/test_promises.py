@@ -10,14 +10,9 @@ from palpo_installer.answers import Delegation, Registration
 from palpo_installer.layout import Layout
 from palpo_installer.rehearsal import rehearse
 from palpo_installer.verify.report import Report
-from tests.rehearsal.made import MEDIA, Change, answers, faulty, nginx
+from tests.rehearsal.made import MEDIA, Change, answers, faulty, instead, nginx
 
 PASS_ON = r"proxy_pass (http://palpo_installer_\w+);"
-
-
-def instead(pattern: str, replacement: str, count: int = 0) -> Change:
-    """Return the change of what a pattern finds."""
-    return lambda text: re.sub(pattern, replacement, text, count=count, flags=re.DOTALL)
 
 
 def opened(paths: str) -> Change:

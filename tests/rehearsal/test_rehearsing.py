@@ -23,7 +23,7 @@ from palpo_installer.rehearsal import program, rehearse
 from palpo_installer.rehearsal.stage import as_planned, staged
 from palpo_installer.site import Guest
 from palpo_installer.verify.report import Check, Report, Result
-from tests.rehearsal.made import MEDIA, answers, faulty, interrupted, left, nginx
+from tests.rehearsal.made import MEDIA, answers, faulty, interrupted, left, nginx, visiting
 
 EVERYTHING = list(product(Delegation, Registration, (None, MEDIA)))
 
@@ -206,12 +206,6 @@ WAYS = [
     (Delegation.SRV, BaseCertificate.SITE, ["example.com:443"]),
     (Delegation.SRV, BaseCertificate.ORDERED, ["example.com:80", "example.com:443"]),
 ]
-
-
-def visiting(delegation: Delegation, certificate: BaseCertificate) -> Answers:
-    """Return answers for a base domain that a site of this proxy has."""
-    whole = answers(delegation, base_domain=BaseDomain.EXISTING)
-    return replace(whole, certificates=replace(whole.certificates, base_domain=certificate, method=Method.HTTP_01))
 
 
 @pytest.mark.parametrize(("delegation", "certificate", "places"), WAYS)

@@ -146,10 +146,10 @@ def quoted(text: str) -> str:
 
 
 def document(body: str) -> str:
-    r"""Return a JSON document as the text of an ``ErrorDocument``.
+    r"""Return a JSON document as the text of an ``ErrorDocument``, which Apache reads as an expression.
 
-    Apache would read ``${`` and ``%{`` in it as variables and expressions, and the rest of a line after a backslash
-    as escaped. In JSON both only stand in strings, where they have other spellings.
+    There ``%{`` begins a variable, ``$1`` is a match, and a backslash escapes. In JSON they only stand in strings,
+    where the first two have other spellings.
 
     Raises:
         RefusedPlan: it is no JSON, has line breaks, or is longer than Apache can read.
@@ -160,7 +160,7 @@ def document(body: str) -> str:
         raise RefusedPlan(f"not a JSON document: {error}", where=body[:40]) from error
     if not body.isprintable():
         raise RefusedPlan("a JSON document for Apache must be one line", where=body[:40])
-    return quoted(body.replace("$", "\\u0024").replace("%", "\\u0025"))
+    return quoted(body.replace("$", "\\u0024").replace("%", "\\u0025").replace("\\", "\\\\"))
 
 
 def refusal(answer: Refusal) -> str:

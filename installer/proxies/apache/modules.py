@@ -12,7 +12,7 @@ from palpo_installer.proxies.base import Link
 PLAIN = ("authz_core", "alias", "headers", "setenvif")
 """For redirects, challenges and the marker."""
 
-SECURE = (*PLAIN, "env", "mime", "socache_shmcb", "ssl", "proxy", "proxy_http")
+SECURE = (*PLAIN, "mime", "socache_shmcb", "ssl", "proxy", "proxy_http")
 """For TLS, and for passing requests on; mod_ssl of Debian wants ``mime``, ``setenvif`` and ``socache_shmcb``."""
 
 HTTP2 = "http2"

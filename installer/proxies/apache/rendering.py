@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from palpo_installer.answers import Address, CertificateFiles
 from palpo_installer.errors import RefusedPlan
@@ -13,8 +12,9 @@ from palpo_installer.layout import Layout
 from palpo_installer.proxies import templates
 from palpo_installer.proxies.apache import expressions, listens, modules
 from palpo_installer.proxies.apache.configuration import Apache
-from palpo_installer.proxies.apache.listens import Door, Neighbours
+from palpo_installer.proxies.apache.listens import Neighbours
 from palpo_installer.proxies.apache.placement import PLAIN, SECURE, Placement, place
+from palpo_installer.proxies.apache.servers import Server, refusals
 from palpo_installer.proxies.base import Expectation, Part, Rendering
 from palpo_installer.proxies.found import ServerBlock
 from palpo_installer.site import (
@@ -24,82 +24,21 @@ from palpo_installer.site import (
     MARKER_PATH,
     NOTHING,
     TOO_LARGE,
-    Challenge,
-    Closed,
-    FixedJson,
-    Forward,
-    Redirect,
     Site,
     VirtualHost,
 )
 
+HEAD_ROOM = 256
+"""Bytes of a header line beside its value: its name, and what Apache reads to see that it ends."""
+
+UNCOUNTED = (
+    "Apache passes on bodies of any size where a request does not say how long its body is (chunked): Palpo refuses "
+    "those itself that are too large"
+)
 UNLIMITED = (
     "Apache cannot count the logins of each client: Palpo's own limits on logins, registrations and password checks "
     "stay on in palpo.toml, raised, since they count all clients together"
 )
-
-
-@dataclass(frozen=True)
-class Refusing:
-    """A condition, and the route that answers where it holds."""
-
-    condition: str
-    route: Closed
-
-
-@dataclass(frozen=True)
-class Server:
-    """One virtual host, as the templates see it.
-
-    Attributes:
-        host: what it serves.
-        door: where.
-        certificate: its files, None without TLS.
-        refusals: what it answers itself with an answer of its own, the first that fits winning.
-    """
-
-    host: VirtualHost
-    door: Door
-    certificate: CertificateFiles | None
-    refusals: tuple[Refusing, ...]
-
-    @property
-    def forwards(self) -> tuple[Forward, ...]:
-        """What is passed on, in order."""
-        return tuple(each for each in self.host.routes if isinstance(each, Forward))
-
-    @property
-    def apart(self) -> tuple[Forward, ...]:
-        """What is passed on elsewhere than most of it, or under another name."""
-        usual = self.usual
-        return tuple(e for e in self.forwards if usual and (e.upstream, e.host) != (usual.upstream, usual.host))
-
-    @property
-    def usual(self) -> Forward | None:
-        """Where everything else is passed on."""
-        return self.forwards[-1] if self.forwards else None
-
-    @property
-    def documents(self) -> tuple[FixedJson, ...]:
-        """The fixed answers."""
-        return tuple(each for each in self.host.routes if isinstance(each, FixedJson))
-
-    @property
-    def challenge(self) -> Challenge | None:
-        """Where challenges are answered from, None for nowhere."""
-        return next((each for each in self.host.routes if isinstance(each, Challenge)), None)
-
-    @property
-    def redirect(self) -> Redirect | None:
-        """Where everything else is sent, None for nowhere."""
-        return next((each for each in self.host.routes if isinstance(each, Redirect)), None)
-
-    @property
-    def own_paths(self) -> str:
-        """The pattern of the paths that are neither passed on nor refused."""
-        exact = [MARKER_PATH, *(each.path for each in self.documents)]
-        below = f"|^{CHALLENGE_PATH}/" if self.challenge else ""
-        return "|".join(map(expressions.exactly, exact)) + below.replace(".", "[.]")
 
 
 def render(
@@ -143,8 +82,9 @@ def render(
         secure=part(SECURE, "apache-tls.conf.j2", placement, secure, site, apache, system),
         findings=(
             *listens.findings(doors.values(), layout.addresses),
-            *header_findings(secure, apache, site),
+            *header_findings(secure, apache, site, placement),
             *((UNLIMITED,) if limited else ()),
+            *((UNCOUNTED,) if any(each.forwards for each in servers) else ()),
         ),
     )
 
@@ -173,16 +113,6 @@ def certificate(host: VirtualHost, certificates: Mapping[str, CertificateFiles])
     return certificates[host.certificate]
 
 
-def refusals(host: VirtualHost) -> Iterator[Refusing]:
-    """Yield the answers of our own that are not those of every path that nobody serves, the first winning last."""
-    found = [
-        Refusing(expressions.refused(route, host.routes[:number]), route)
-        for number, route in enumerate(host.routes)
-        if isinstance(route, Closed) and route.refusal != NOTHING
-    ]
-    yield from reversed(found)
-
-
 def part(
     name: str,
     template: str,
@@ -206,9 +136,6 @@ def part(
         listens=listens.own_listens(doors),
         stand_ins=[each for each in doors if each.stand_in],
         http2=http2,
-        raise_limits=name == SECURE and not any(apache.header_limits),
-        # Apache counts the line without its end, and wants to see that it is not longer.
-        header_limit=site.header_limit + 256,
         marker=templates.MARKER_PLACEHOLDER,
         marker_header=MARKER_HEADER,
         marker_path=MARKER_PATH,
@@ -228,9 +155,13 @@ def part(
         too_large=TOO_LARGE,
         away=AWAY,
     )
-    (text,), marker = templates.with_marker([text])
-    files, links = placement.installed(name, text)
-    return Part(title(hosts), files, (*loading.links, *links), tuple(expectations(servers, marker, system)))
+    limits = templates.render("apache-limits.conf.j2", header_limit=site.header_limit + HEAD_ROOM)
+    wanted = name == SECURE and not any(apache.header_limits)
+    texts, marker = templates.with_marker([text, *([limits] if wanted else [])])
+    files, links = placement.installed(name, texts[0])
+    early, early_links = placement.limits(texts[1]) if wanted else ((), ())
+    links = (*loading.links, *early_links, *links)
+    return Part(title(hosts), (*early, *files), links, tuple(expectations(servers, marker, system)))
 
 
 def title(hosts: Sequence[VirtualHost]) -> str:
@@ -262,9 +193,10 @@ def expectations(servers: Iterable[Server], marker: str, system: System) -> Iter
             yield Expectation(address, host.port, host.tls, host.name, marker, chain, server.door.balanced)
 
 
-def header_findings(servers: Sequence[Server], apache: Apache, site: Site) -> Iterator[str]:
+def header_findings(servers: Sequence[Server], apache: Apache, site: Site, placement: Placement) -> Iterator[str]:
     """Yield what becomes of long header lines: on a shared address Apache takes the limits of its first site."""
-    set_there = [each for each in apache.header_limits if each]
+    usual = [] if placement.early else [8190]
+    set_there = [each for each in apache.header_limits if each] or usual
     shared = any(socket.shared for each in servers for socket in each.door.sockets)
     if set_there and min(set_there) < site.header_limit:
         yield (

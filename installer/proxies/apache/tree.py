@@ -7,7 +7,6 @@ in their place, and so is what is included. Every other section is a directive w
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from palpo_installer.errors import HostError
 from palpo_installer.host import Host
+from palpo_installer.proxies.apache import conditions
 from palpo_installer.proxies.apache.lines import Line, lines, substituted
 from palpo_installer.proxies.found import Problem, ReadFile
 
@@ -22,10 +22,6 @@ MAGIC = frozenset("*?[")
 DEEPEST = 20
 """How many files may include each other at most (core.c, AP_MAX_INCLUDE_DEPTH is 128)."""
 
-SOURCES = {"mpm_event_module": "event.c", "mpm_worker_module": "worker.c", "mpm_prefork_module": "prefork.c"}
-"""The source files that name modules in ``<IfModule>``, where they are not ``mod_NAME.c``."""
-
-CONDITIONS = frozenset({"<ifmodule", "<ifdefine", "<ifversion", "<iffile"})
 UNREADABLE = {
     "use": "a macro (mod_macro) stands here, and what it makes is not known before Apache runs",
     "<perl": "Perl (mod_perl) makes this part of the configuration, and what it makes is not known",
@@ -142,7 +138,7 @@ class _Reader:
         self.loads: list[tuple[str, Path]] = []
         self.known = set(surroundings.modules)
         for each in surroundings.assumed:
-            self._loaded(each, "")
+            self.known |= conditions.names_of_module(each, "")
         self.files: dict[Path, ReadFile] = {}
         self.problems: list[Problem] = []
 
@@ -182,7 +178,7 @@ class _Reader:
         if line.name in {"<macro", "<perl"}:
             _skip(rest, line.name)
             return ()
-        if line.name in CONDITIONS:
+        if line.name in conditions.SECTIONS:
             return self._conditional(path, line, rest, depth)
         text, missing = substituted(line.rest, self.variables)
         if missing and line.name in {"listen", "include", "<virtualhost", "servername", "serverroot"}:
@@ -199,7 +195,7 @@ class _Reader:
         match directive.name, directive.arguments:
             case "loadmodule", (identifier, source, *_):
                 self.loads.append((identifier, directive.file))
-                self._loaded(identifier, Path(source).stem)
+                self.known |= conditions.names_of_module(identifier, Path(source).stem)
             case "define", (name, *value):
                 self.defines.add(name)
                 self.variables |= {name: value[0]} if value else {}
@@ -210,12 +206,6 @@ class _Reader:
             case ("include" | "includeoptional") as name, (pattern, *_):
                 return self._included(directive, pattern, optional=name == "includeoptional", depth=depth)
         return ()
-
-    def _loaded(self, identifier: str, source: str) -> None:
-        name = identifier.removesuffix("_module")
-        self.known |= {identifier, SOURCES.get(identifier, f"mod_{name}.c"), f"{source or f'mod_{name}'}.c"}
-        if source.startswith("libphp"):
-            self.known |= {"mod_php.c", f"mod_{name}.c"}
 
     def _included(self, directive: Directive, pattern: str, *, optional: bool, depth: int) -> tuple[Directive, ...]:
         paths = tuple(self.matching(self.server_root / pattern))
@@ -250,26 +240,25 @@ class _Reader:
             yield path
 
     def _conditional(self, path: Path, line: Line, rest: Iterator[Line], depth: int) -> tuple[Directive, ...]:
-        if not self._applies(line):
+        text = substituted(line.rest, self.variables)[0]
+        if not self._applies(Line(line.number, line.name, text)):
             _skip(rest, line.name)
             return ()
         return self._section(path, rest, line, depth)
 
     def _applies(self, line: Line) -> bool:
-        text = substituted(line.rest, self.variables)[0]
-        words = Line(line.number, line.name, text).words
-        wanted = words[0] if words else ""
-        unless, wanted = wanted.startswith("!"), wanted.removeprefix("!")
-        match line.name:
+        if line.name == "<ifversion":
+            return conditions.compares(self.version, line.words)
+        return conditions.holds(line.words, lambda wanted: self._given(line.name, wanted))
+
+    def _given(self, name: str, wanted: str) -> bool:
+        match name:
             case "<ifmodule":
-                given = wanted in self.known
+                return wanted in self.known
             case "<ifdefine":
-                given = wanted in self.defines
-            case "<iffile":
-                given = self.host.status(self.server_root / wanted) is not None
+                return wanted in self.defines
             case _:
-                return _compares(self.version, words)
-        return given != unless
+                return self.host.status(self.server_root / wanted) is not None
 
 
 def _skip(rest: Iterator[Line], name: str) -> None:
@@ -279,20 +268,3 @@ def _skip(rest: Iterator[Line], name: str) -> None:
         depth += (line.name == name) - (line.name == f"</{name[1:]}")
         if not depth:
             return
-
-
-def _compares(version: tuple[int, int, int], words: tuple[str, ...]) -> bool:
-    """Return whether ``<IfVersion>`` applies; what compares by a regular expression counts as applying."""
-    operator, text = (words[0], words[1]) if len(words) > 1 else ("=", words[0] if words else "")
-    unless, operator = operator.startswith("!"), operator.removeprefix("!")
-    numbers = re.fullmatch(r"(\d+)(?:\.(\d+))?(?:\.(\d+))?", text)
-    if numbers is None or operator == "~":
-        return True
-    wanted = tuple(int(each or 0) for each in numbers.groups())
-    given = {
-        ">": version > wanted,
-        ">=": version >= wanted,
-        "<": version < wanted,
-        "<=": version <= wanted,
-    }.get(operator, version == wanted)
-    return given != unless

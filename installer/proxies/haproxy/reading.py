@@ -105,9 +105,29 @@ def _values(bind: Directive, word: str) -> Iterator[str]:
             yield value
 
 
+LABEL = "str(palpo-installer)"
+"""Stands in the conditions of our lines in files of others: it always holds, and tells whose they are."""
+
+
+GUEST = "%[str(Palpo-Installer),map("
+"""Begins a word of the line of a guest, which says nothing of the frontend's own names (``guests.line``)."""
+
+
+def ours(directive: Directive) -> bool:
+    """Return whether a line is one of ours in a file of somebody else's."""
+    return LABEL in directive.words
+
+
+def of_guest(directive: Directive) -> bool:
+    """Return whether a line is one that answers for a guest of ours in somebody else's frontend."""
+    return any(word.startswith(GUEST) for word in directive.words)
+
+
 def _names(host: Host, section: Section) -> Iterator[str]:
     """Yield the names that a section's conditions and maps know."""
     for directive in section.directives:
+        if ours(directive) or of_guest(directive):
+            continue
         for position, word in enumerate(directive.words):
             asked = NAMED.match(word.removeprefix("%["))
             if asked is None:
@@ -167,7 +187,7 @@ def blocks(host: Host, found: Sequence[Frontend]) -> tuple[ServerBlock, ...]:
             rules=tuple(
                 Rule(" ".join(d.words[:2]), d.words[2:], d.file, d.line)
                 for d in each.section.directives
-                if d.words[0] in {"http-request", "redirect", "use_backend", "default_backend"}
+                if d.words[0] in {"http-request", "redirect", "use_backend", "default_backend"} and not ours(d)
             ),
         )
         for each in found

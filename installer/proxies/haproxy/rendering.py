@@ -19,6 +19,7 @@ from palpo_installer.proxies.found import ServerBlock
 from palpo_installer.proxies.haproxy import listens, reading, words
 from palpo_installer.proxies.haproxy.configuration import HAProxy
 from palpo_installer.proxies.haproxy.placement import OWN, PLAIN, SECURE, Placement, place
+from palpo_installer.proxies.haproxy.sharing import Shared, lines, refuse_names, shared, store
 from palpo_installer.proxies.sockets import is_address
 from palpo_installer.site import (
     AWAY,
@@ -66,12 +67,13 @@ class Server:
 
 @dataclass(frozen=True)
 class Port:
-    """A port with its own frontend and backend."""
+    """A port with its backend, and its frontend unless others have it: then ``bound`` is empty."""
 
     number: int
     tls: bool
     bound: tuple[str, ...]
     servers: tuple[Server, ...]
+    shared: tuple[Shared, ...]
 
     @property
     def binds(self) -> tuple[str, ...]:
@@ -115,10 +117,16 @@ def render(
     for number, tls in site.ports:
         hosts = [host for host in site.virtual_hosts if (host.port, host.tls) == (number, tls)]
         servers = tuple(_server(host, layout, certificates) for host in hosts)
-        ports.append(Port(number, tls, listens.addresses(number, others, system, layout), servers))
+        found = shared(number, tls=tls, others=others)
+        refuse_names(found, [host.name for host in hosts])
+        ports.append(Port(number, tls, () if found else listens.addresses(system, layout), servers, found))
+    names = tuple(dict.fromkeys(words.bare(host.name.strip("[]")) for host in site.virtual_hosts))
+    theirs = lines([each for port in ports for each in port.shared], names, host_of(haproxy))
     plain, secure = ([port for port in ports if port.tls is tls] for tls in (False, True))
     return Rendering(
-        plain=_part(PLAIN, "haproxy-http.cfg.j2", placement, plain, site, haproxy, system, layout, placement.lines),
+        plain=_part(
+            PLAIN, "haproxy-http.cfg.j2", placement, plain, site, haproxy, system, layout, (*placement.lines, *theirs)
+        ),
         secure=_part(SECURE, "haproxy-tls.cfg.j2", placement, secure, site, haproxy, system, layout),
         findings=tuple(_findings(site, haproxy, placement)),
     )
@@ -141,7 +149,7 @@ def _part(
     haproxy: HAProxy,
     system: System,
     layout: Layout,
-    lines: tuple[Lines, ...] = (),
+    edits: tuple[Lines, ...] = (),
 ) -> Part:
     limits = _limits(ports)
     text = templates.render(
@@ -151,7 +159,7 @@ def _part(
         limits=limits,
         refusals=_refusals(limits),
         buffer=BUFFER if buffer(haproxy, placement) < BUFFER else 0,
-        host="req.hdr(host),host_only" if haproxy.version >= HOST_ONLY else "req.hdr(host),field(1,:)",
+        host=host_of(haproxy),
         responder=responder.address(layout),
         marker=templates.MARKER_PLACEHOLDER,
         marker_header=MARKER_HEADER,
@@ -173,7 +181,12 @@ def _part(
     )
     (text,), marker = templates.with_marker([text])
     files = (File(placement.directory / name, text),)
-    return Part(_title(ports), files, tuple(_links(ports)), tuple(_expectations(ports, marker, system)), lines)
+    return Part(_title(ports), files, tuple(_links(ports, haproxy)), tuple(_expectations(ports, marker, system)), edits)
+
+
+def host_of(haproxy: HAProxy) -> str:
+    """Return how the name that is wanted is taken from a request, without the port."""
+    return "req.hdr(host),host_only" if haproxy.version >= HOST_ONLY else "req.hdr(host),field(1,:)"
 
 
 def buffer(haproxy: HAProxy, placement: Placement) -> int:
@@ -219,9 +232,15 @@ def server_name(upstream: Address) -> str:
     return f"to-{re.sub('[.:]', '-', upstream.host.strip('[]'))}-{upstream.port}"
 
 
-def _links(ports: Sequence[Port]) -> Iterator[Link]:
+def _links(ports: Sequence[Port], haproxy: HAProxy) -> Iterator[Link]:
     """Yield what names chain and key side by side, as HAProxy looks for them: no second copy of a key is made."""
-    pairs = {server.link: server.certificate for port in ports for server in port.servers if server.certificate}
+    pairs = {
+        link: server.certificate
+        for port in ports
+        for server in port.servers
+        if server.certificate
+        for link in _places(port, server, haproxy)
+    }
     for link, files in pairs.items():
         yield Link(link, str(files.chain))
         yield Link(link.with_name(f"{link.name}.key"), str(files.key))
@@ -231,8 +250,26 @@ def _expectations(ports: Sequence[Port], marker: str, system: System) -> Iterato
     for port in ports:
         for server in port.servers:
             chain = server.certificate.chain if server.certificate else None
-            for address in listens.reached(port.bound, system):
-                yield Expectation(address, port.number, port.tls, server.host.name, marker, chain, proxy_protocol=False)
+            for address, proxy_protocol in _reached(port, system).items():
+                yield Expectation(address, port.number, port.tls, server.host.name, marker, chain, proxy_protocol)
+
+
+def _places(port: Port, server: Server, haproxy: HAProxy) -> Iterator[Path]:
+    """Yield the names under which a certificate is loaded: where others have the port, last in their directory."""
+    if not port.shared:
+        yield server.link
+    for _, directory in store(port.shared, reading.of_global(haproxy.sections, "crt-base")):
+        yield directory / f"zz-palpo-installer-{server.link.name}"
+
+
+def _reached(port: Port, system: System) -> Mapping[str, bool]:
+    """Return every local address of a port, with whether its socket expects a PROXY line first."""
+    found = dict.fromkeys(listens.reached(port.bound, system), False)
+    for listen in (listen for each in port.shared for listen in each.listens):
+        both = ["0.0.0.0"] if "ipv6only=off" in listen.options else []  # noqa: S104 - what a bind says
+        for address in listens.reached([listen.address, *both], system):
+            found.setdefault(address, "proxy_protocol" in listen.options)
+    return found
 
 
 def _findings(site: Site, haproxy: HAProxy, placement: Placement) -> Iterator[str]:

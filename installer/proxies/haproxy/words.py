@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from palpo_installer.errors import RefusedPlan
 from palpo_installer.site import Closed, Match, Refusal, Route, Scope, compact
 
-DOTS = r"(/|%2f)(\.|%2e)(\.|%2e)(/|%2f)"
+DOTS = r"(/|%2[fF])(\.|%2[eE])(\.|%2[eE])(/|%2[fF])"
 """A segment ``..`` in any spelling, between two others."""
 
 
@@ -64,33 +64,30 @@ def condition(match: Match) -> str:
     method = [f"{{ method {bare(match.method)} }}"] if match.method else []
     if match.path == "/" and match.scope is Scope.SUBTREE:
         return " ".join(method)
-    end = "/?$" if match.scope is Scope.EXACT else "(/|%2f|$)"
+    end = "/?$" if match.scope is Scope.EXACT else "(/|%2[fF]|$)"
     return " ".join([*method, matching(f"^{spelled(segments(match.path))}{end}")])
 
 
-def detours(routes: Sequence[Route]) -> tuple[str, ...]:
-    """Return conditions for paths with ``..`` that lead to a closed one for whoever resolves them."""
-    paths = [
-        each.match.path
-        for each in routes
-        if isinstance(each, Closed) and not each.match.method and each.match.path != "/"
-    ]
-    found = []
-    for path in dict.fromkeys(paths):
-        parts = ".*".join("".join(map(_letter, bare(part))) for part in segments(path))
-        found += [f"{matching(DOTS)} {matching(parts)}"]
-    return tuple(found)
+def detours(routes: Sequence[Route]) -> tuple[tuple[str, Refusal], ...]:
+    """Return conditions for paths with ``..`` that lead to a closed one once they are resolved, and what they get."""
+    found = {}
+    for each in routes:
+        if isinstance(each, Closed) and each.match.path != "/":
+            method = f"{{ method {bare(each.match.method)} }} " if each.match.method else ""
+            parts = ("".join(map(_letter, bare(part))) for part in segments(each.match.path) if part != "*")
+            found[f"{method}{matching(DOTS)} {matching('.*'.join(parts))}"] = each.refusal
+    return tuple(found.items())
 
 
 def matching(pattern: str) -> str:
     """Return the condition that a path matches a regular expression (POSIX, as far as HAProxy may have been built)."""
-    return f"{{ path -m reg -i {quoted(pattern)} }}"
+    return f"{{ path -m reg {quoted(pattern)} }}"
 
 
 def spelled(parts: Sequence[str]) -> str:
     """Return a pattern for segments, each character plain or as its percent escape, after any number of slashes."""
     written = ("[^/?]+" if part == "*" else "".join(map(_letter, bare(part))) for part in parts)
-    return "".join(f"(/|%2f)+{part}" for part in written)
+    return "".join(f"(/|%2[fF])+{part}" for part in written)
 
 
 def segments(path: str) -> tuple[str, ...]:
@@ -99,4 +96,5 @@ def segments(path: str) -> tuple[str, ...]:
 
 
 def _letter(letter: str) -> str:
-    return f"({re.escape(letter)}|%{ord(letter):02x})"
+    code = "".join(f"[{digit}{digit.upper()}]" if digit.isalpha() else digit for digit in f"{ord(letter):02x}")
+    return f"({re.escape(letter)}|%{code})"

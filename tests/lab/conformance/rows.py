@@ -31,7 +31,6 @@ class Row:
         kind: as in answers.toml.
         program: what must be installed.
         start: puts it onto a host beside the neighbour's site of services.NEIGHBOUR, HTTP/2 included, and starts it.
-        limits: whether it limits logins for each client address; the others leave that to the homeserver.
         kept: paths that it writes itself and that taking back leaves.
         deviations: by the name of the promise, see ``PROMISES``.
     """
@@ -39,9 +38,13 @@ class Row:
     kind: str
     program: str
     start: Callable[[LabHost], None]
-    limits: bool
     kept: tuple[str, ...] = ()
     deviations: Mapping[str, Deviation] = field(default_factory=dict)
+
+    @property
+    def limits(self) -> bool:
+        """Whether it limits logins for each client address; the others leave that to the homeserver."""
+        return "logins" not in self.deviations
 
     def exceptions(self, promise: str) -> Mapping[str, str | int]:
         """Return the cases in which something else is to be seen, and what; usually there are none."""
@@ -49,8 +52,17 @@ class Row:
         return self.deviations[promise].instead if promise in self.deviations else {}
 
 
+AT_ONCE = "413 at once"
+"""An answer that comes before the body: who sends all of that first may find the connection cut."""
+
 PROMISES = {
     "legal targets": "every legal request target arrives byte for byte; else by target what arrives, or the status",
+    "long lines": "lines of 31 KiB pass over both protocols; else by protocol the status",
+    "uploads": "a body above the limit is answered with 413; else by its form the status, or ``AT_ONCE``",
+    "logins": "of fifty at once most are refused; else by ``all`` the status that the homeserver's answer has",
+    "redirects": "port 80 redirects for good; else by what is in the path of the target the status",
+    "away": "a homeserver that is away is told as 502; else the status by ``status``",
+    "no name": "a handshake without a name is enough, with a Host; else the status by ``status``, 0 for none",
     "neighbour": "no request to a neighbour fails; else by phase how many may",
 }
 """What a row may deviate from, and in which form it says so."""
@@ -64,15 +76,44 @@ def start_nginx(host: LabHost) -> None:
 
 
 def start_apache(host: LabHost) -> None:
-    """Debian's Apache; the neighbour's site offers HTTP/2."""
+    """Debian's Apache with mod_ssl and mod_http2; the neighbour's site offers HTTP/2 by Debian's http2.conf."""
     services.configure_apache(host)
     host.output(["a2enmod", "http2", "--quiet"])
     host.output(["apache2ctl", "start"])
 
 
 WRITTEN = (
-    Row("nginx", "nginx", start_nginx, limits=True),
-    Row("apache", "apache2", start_apache, limits=False),
+    Row("nginx", "nginx", start_nginx),
+    Row(
+        "apache",
+        "apache2",
+        start_apache,
+        deviations={
+            "logins": Deviation(
+                {"all": 200}, "Apache cannot count the logins of a client; Palpo's own limit ends them"
+            ),
+            "redirects": Deviation({"%": 302}, "only one way of Apache's leaves escapes alone, and that says 302"),
+            "uploads": Deviation(
+                {"chunked": 200}, "Apache does not count a body without a length; Palpo refuses it itself"
+            ),
+            "away": Deviation({"status": 503}, "Apache says 503 where it cannot connect, and 502 for broken answers"),
+            "no name": Deviation(
+                {"status": 421}, "Apache refuses a Host other than that of the site it shook hands for"
+            ),
+        },
+    ),
+    Row(
+        "haproxy",
+        "haproxy",
+        services.start_haproxy,
+        deviations={
+            "uploads": Deviation(
+                {"sized": AT_ONCE, "chunked": 200},
+                "HAProxy refuses by the announced length, before the body: a client that goes on sending may find the "
+                "connection cut. A body in chunks announces none, and Palpo refuses it itself",
+            )
+        },
+    ),
 )
 
 ROWS = tuple(row for row in WRITTEN if is_supported("proxy.kind", row.kind))

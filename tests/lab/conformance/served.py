@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
+from palpo_installer.certificates.responder import needed
+from palpo_installer.layout import Layout
 from palpo_installer.probe import Answer
 from tests.lab import names, services, ways
 from tests.lab.conformance.rows import Row
@@ -87,6 +89,24 @@ class Served:
             yield
         finally:
             self._come()
+
+    @contextmanager
+    def answering(self) -> Iterator[None]:
+        """Answer challenges as an order does, for a proxy that serves no files."""
+        place = needed(self.row.kind, Layout())
+        if not place:
+            yield
+            return
+        script = (
+            "import sys, threading, pathlib; from palpo_installer.certificates.responder import answering\n"
+            "with answering(sys.argv[1], pathlib.Path(sys.argv[2])): threading.Event().wait()"
+        )
+        running = self.host.start([self.host.python, "-c", script, place, str(Layout().webroot)])
+        self.host.until_listening(int(place.rpartition(":")[2]))
+        try:
+            yield
+        finally:
+            running.close()
 
     def _come(self) -> None:
         """Let the homeserver listen."""

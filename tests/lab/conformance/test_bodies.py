@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 
+from tests.lab.conformance.rows import AT_ONCE
 from tests.lab.conformance.served import LIMIT, Served
 from tests.lab.served_site import refused
 from tests.lab.upstream import DELAY
@@ -28,24 +29,38 @@ def chunked(size: int) -> tuple[Headers, list[bytes]]:
     return [(b"Transfer-Encoding", b"chunked")], [*whole, *rest, b"0\r\n\r\n"]
 
 
-@pytest.mark.parametrize("form", [sized, chunked])
+FORMS: Mapping[str, Callable[[int], tuple[Headers, list[bytes]]]] = {"sized": sized, "chunked": chunked}
+
+
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("target", [UPLOAD, b"/_matrix/media/v3/upload"])
-def test_an_upload_at_the_limit_passes(served: Served, form: object, target: bytes) -> None:
+def test_an_upload_at_the_limit_passes(served: Served, form: str, target: bytes) -> None:
     """All 16 MiB of it, to the homeserver and to the media repository."""
-    assert callable(form)
-    headers, body = form(LIMIT)
+    headers, body = FORMS[form](LIMIT)
     assert served.wire.http1(target, headers, method=b"POST", body=body).status == 200
     assert [request.body for request in served.arrived] == [LIMIT]
 
 
-@pytest.mark.parametrize("form", [sized, chunked])
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("excess", [1, 2**20])
-def test_an_upload_above_the_limit_is_answered(served: Served, form: object, excess: int) -> None:
-    """With 413 and JSON after all of it was sent: the connection is not cut."""
-    assert callable(form)
-    headers, body = form(LIMIT + excess)
-    refused(served.wire.http1(UPLOAD, headers, method=b"POST", body=body), 413, "M_TOO_LARGE")
-    assert [request for request in served.arrived if request.body > LIMIT] == []
+def test_an_upload_above_the_limit_is_answered(served: Served, form: str, excess: int) -> None:
+    """With 413 and JSON after all of it was sent: the connection is not cut, and the homeserver does not get it.
+
+    A proxy that cannot tell passes it on as it is, for Palpo to refuse.
+    """
+    headers, body = FORMS[form](LIMIT + excess)
+    if served.row.exceptions("uploads").get(form) == AT_ONCE:
+        refused(served.wire.http1(UPLOAD, headers, method=b"POST"), 413, "M_TOO_LARGE")
+        assert served.arrived == []
+        return
+    answer = served.wire.http1(UPLOAD, headers, method=b"POST", body=body)
+    whole = [request.body for request in served.arrived if request.body > LIMIT]
+    if form in served.row.exceptions("uploads"):
+        assert answer.status == served.row.exceptions("uploads")[form]
+        assert whole == [LIMIT + excess] * (answer.status == 200)
+        return
+    refused(answer, 413, "M_TOO_LARGE")
+    assert whole == []
 
 
 def slowly(pieces: int, size: int, seconds: float) -> Iterator[bytes]:

@@ -1,0 +1,162 @@
+"""What some traps do on the real Apache and HAProxy: what the audit names does it, the sound configuration not."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from palpo_installer.probe import Answer
+from tests.audit.made_proxies import APACHE, HAPROXY
+from tests.audit.test_passing_rules import findings
+from tests.lab.running import require_programs, until
+from tests.lab.upstream import Upstream, free_ports, upstream
+from tests.lab.wire import Wire
+
+NAME = "matrix.example.com"
+BIND = "bind *:443,[::]:443 ssl crt /etc/haproxy/matrix.pem alpn h2,http/1.1"
+CHOSEN = "use_backend palpo if client matrix"
+MODULES = "mpm_event authz_core headers proxy proxy_http rewrite"
+
+
+@contextmanager
+def running(argv: Sequence[str], port: int) -> Iterator[Wire]:
+    """Run a proxy until it listens, without TLS."""
+    with subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            until(lambda: process.poll() is not None or _listens(port), f"the start of {argv[0]}")
+            assert process.poll() is None, process.communicate()[1]
+            yield Wire("127.0.0.1", port, NAME, tls=False)
+        finally:
+            process.terminate()
+            process.communicate(timeout=20)
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@contextmanager
+def apache(root: Path, lines: Sequence[str], homeserver: Upstream) -> Iterator[Wire]:
+    """Run Apache with these lines in its virtual host."""
+    require_programs("apache2")
+    port = free_ports(1)[0]
+    loaded = (f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so" for name in MODULES.split())
+    text = "\n".join([
+        *loaded, f"ServerName {NAME}", f"Listen 127.0.0.1:{port}", f"PidFile {root}/pid", f"ErrorLog {root}/log",
+        f"DefaultRuntimeDir {root}", "User nobody", "Group nogroup",
+        f"<VirtualHost *:{port}>", *lines, "</VirtualHost>",
+    ])  # fmt: skip
+    main = root / "apache.conf"
+    main.write_text(text.replace("127.0.0.1:8008", str(homeserver.address)) + "\n")
+    with running(["apache2", "-f", str(main), "-DFOREGROUND"], port) as wire:
+        yield wire
+
+
+@contextmanager
+def haproxy(root: Path, text: str, homeserver: Upstream) -> Iterator[Wire]:
+    """Run HAProxy with a configuration, its TLS taken away."""
+    require_programs("haproxy")
+    port = free_ports(1)[0]
+    text = text.replace(
+        "bind *:443,[::]:443 ssl crt /etc/haproxy/matrix.pem alpn h2,http/1.1", f"bind 127.0.0.1:{port}"
+    )
+    main = root / "haproxy.cfg"
+    main.write_text(text.replace("127.0.0.1:8008", str(homeserver.address)))
+    with running(["haproxy", "-db", "-f", str(main)], port) as wire:
+        yield wire
+
+
+def sound_lines() -> list[str]:
+    """Return what stands in the sound virtual host of the unit tests, without TLS."""
+    block = APACHE.partition("<VirtualHost *:443>\n")[2].partition("</VirtualHost>")[0]
+    return [line for line in block.splitlines() if not line.strip().startswith(("SSL", "Protocols", "ServerName"))]
+
+
+TARGET = "/_matrix/client/v3/directory/room/%23a%2Fb%3Aexample.com"
+
+
+@pytest.mark.parametrize(
+    ("rule", "old", "new"),
+    [
+        ("decoded-target", "8008/_matrix nocanon", "8008/_matrix"),
+        ("encoded-slashes", "    AllowEncodedSlashes NoDecode", ""),
+        ("host-header", "    ProxyPreserveHost On", ""),
+        ("forwarded-for", "    RequestHeader unset X-Forwarded-For early", ""),
+    ],
+)
+def test_on_apache(tmp_path: Path, rule: str, old: str, new: str) -> None:
+    """The target, Host, or the client's address arrives changed where the rule finds something, else as it was."""
+    sound = sound_lines()
+    faulty = "\n".join(sound).replace(old, new).splitlines()
+    assert rule in [name for name, _ in findings(tmp_path / "read", "apache", APACHE.replace(old, new))]
+    seen = []
+    for number, lines in enumerate((sound, faulty)):
+        place = tmp_path / str(number)
+        place.mkdir()
+        with upstream() as homeserver, apache(place, lines, homeserver) as wire:
+            wire.http1(TARGET.encode(), [(b"Host", NAME.encode()), (b"X-Forwarded-For", b"203.0.113.66")])
+            seen.append([(each.target, each.all("host"), each.all("x-forwarded-for")) for each in homeserver.requests])
+    assert seen[0] == [(TARGET.encode(), (NAME,), ("127.0.0.1",))]
+    assert seen[1] != seen[0]
+
+
+def asked(wire: Wire, target: str, host: str = NAME) -> Answer:
+    """Ask HAProxy for a target under a name."""
+    return wire.http1(target.encode(), [(b"Host", host.encode())])
+
+
+@pytest.mark.parametrize(
+    ("rule", "old", "new", "target", "host"),
+    [
+        ("host-with-port", "hdr(host),host_only", "hdr(host)", "/_matrix/x", f"{NAME}:443"),
+        ("segment-boundary", "path_reg ^/(_matrix|_palpo/client)(/|$)", "path_beg /_matrix", "/_matrixfoo", NAME),
+        ("tcp-mode", "    mode http\n", "", "/_palpo/admin/v1/users", NAME),
+        (
+            "decoded-target",
+            "    use_backend",
+            "    http-request set-path %[path,url_dec]\n    use_backend",
+            "/_matrix/a%2Fb",
+            NAME,
+        ),
+    ],
+)
+def test_on_haproxy(tmp_path: Path, rule: str, old: str, new: str, target: str, host: str) -> None:
+    """The same request has another end where the rule finds something."""
+    faulty = HAPROXY.replace(old, new)
+    assert rule in [name for name, _ in findings(tmp_path / "read", "haproxy", faulty)]
+    ends = []
+    for number, text in enumerate((HAPROXY, faulty)):
+        place = tmp_path / str(number)
+        place.mkdir()
+        # In mode tcp no back end is chosen by a path.
+        written = text if "mode http" in text else text.replace(CHOSEN, "default_backend palpo")
+        with upstream() as homeserver, haproxy(place, written, homeserver) as wire:
+            asked(wire, target, host)
+            ends.append(homeserver.targets)
+    assert ends[0] != ends[1]
+    assert ends[0] in ([], [target.encode()])
+
+
+def test_two_front_ends_on_one_bind_both_start(tmp_path: Path) -> None:
+    """HAProxy's own test says nothing, and both answer, each for some of the connections."""
+    require_programs("haproxy")
+    port = free_ports(1)[0]
+    front = "frontend {0}\n    mode http\n    timeout client 5s\n    bind 127.0.0.1:{1}\n"
+    front += "    http-request return status {2}\n"
+    main = tmp_path / "haproxy.cfg"
+    main.write_text(front.format("a", port, 200) + front.format("b", port, 404))
+    checked = subprocess.run(["haproxy", "-c", "-f", str(main)], capture_output=True, text=True, check=False)
+    assert checked.returncode == 0
+    statuses: set[int] = set()
+    with running(["haproxy", "-db", "-f", str(main)], port) as wire:
+        deadline = time.monotonic() + 10
+        while len(statuses) < 2 and time.monotonic() < deadline:
+            statuses.add(asked(wire, "/").status)
+    assert statuses == {200, 404}
