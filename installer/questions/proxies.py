@@ -22,13 +22,13 @@ def proxy_default(situation: Situation) -> object:
 
 def usual(facts: Facts, layout: Layout) -> Standing | None:
     """Return the proxy that most people here would choose, None where there is none that can be set up."""
-    possible = [each for each in standings(facts) if is_supported("proxy.kind", each.kind)]
+    # A container's proxy, or one whose configuration was not found, is not one that this host's files configure.
+    read = [each for each in standings(facts) if facts.proxy(each.kind) is not None and not each.container]
+    possible = [each for each in read if is_supported("proxy.kind", each.kind)]
     holding = [each for each in possible if each.holds(layout)]
     holding.sort(key=lambda each: layout.https_port not in each.ports)
-    # A container's proxy is not one that this host's files configure.
-    installed = [each for each in possible if not each.container]
-    candidates = [each for each in holding if not each.container] or [each for each in installed if each.running]
-    return next(iter((*candidates, *installed)), None)
+    running = [each for each in possible if each.running]
+    return next(iter((*holding, *running, *possible)), None)
 
 
 def usual_title(facts: Facts, layout: Layout) -> str:
@@ -70,7 +70,8 @@ def _unable(standing: Standing) -> str:
 def is_open(situation: Situation) -> bool:
     """Return whether there is something to choose: not where one proxy alone is possible and nobody is in its way."""
     found = {each.kind for each in standings(situation.facts)}
-    possible = {kind for kind in found if is_supported("proxy.kind", kind)}
+    read = {each.kind for each in situation.facts.proxies}
+    possible = {kind for kind in read if is_supported("proxy.kind", kind)}
     default, holding = proxy_default(situation), holder(situation.facts, situation.layout)
     in_the_way = holding is not None and holding.kind != default
     return bool(found) and (len(possible) > 1 or default not in found or in_the_way)

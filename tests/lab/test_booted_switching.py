@@ -30,6 +30,8 @@ def several(tmp_path: Path) -> Iterator[BootedHost]:
     try:
         names.serve(debian.outside)
         debian.output(["sh", "-c", "rm -f /etc/nginx/sites-enabled/* /etc/apache2/sites-enabled/*"])
+        # Debian's systemctl says the same to the links of System V.
+        debian.output(["systemctl", "disable", *UNITS])
         ways.prepare(debian, None, "well-known")
         yield debian
     finally:
@@ -43,6 +45,7 @@ def states(host: BootedHost) -> dict[str, tuple[str, str]]:
 
 
 VERBS = ("is-active", "is-enabled")
+LOG = "/var/lib/haproxy/dev"
 OFF, ON = ("inactive", "disabled"), ("active", "enabled")
 
 
@@ -70,5 +73,6 @@ def test_units_are_as_if_there_were_only_one(several: BootedHost, other: str, un
     gone = host.tool("uninstall", "--yes")
     assert gone.returncode == 0, gone.stdout + gone.stderr
     assert states(host) == none
-    changed = ways.untouched(before, host)
+    # HAProxy's unit shows it the system's log there, and systemd makes the place for that.
+    changed = {path: each for path, each in ways.untouched(before, host).items() if not path.startswith(LOG)}
     assert changed == {}, list(changed)

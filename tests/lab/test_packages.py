@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.lab import names, repository, ways
-from tests.lab.hosts import ThrowAwayHost
+from tests.lab.booted import BootedHost, installed
+from tests.lab.hosts import LabHost, ThrowAwayHost
 from tests.lab.running import require_root, until
 
 LEDGER = "/var/lib/palpo-installer/packages.json"
@@ -31,7 +32,7 @@ def bare() -> Iterator[ThrowAwayHost]:
         host.stop()
 
 
-def packages(host: ThrowAwayHost) -> frozenset[str]:
+def packages(host: LabHost) -> frozenset[str]:
     """Return every package that dpkg knows, with its state."""
     form = "--showformat=${Package} ${Version} ${db:Status-Status}\n"
     return frozenset(host.output(["dpkg-query", "--show", form]).splitlines())
@@ -141,6 +142,7 @@ time.sleep(600)
 """
 
 
+@pytest.mark.slow
 def test_a_killed_installation_is_recorded_by_the_next_start(bare: ThrowAwayHost) -> None:
     """SIGKILL in the middle of apt: the policy still holds for apt, and the next start knows what came."""
     before = packages(bare)
@@ -154,3 +156,26 @@ def test_a_killed_installation_is_recorded_by_the_next_start(bare: ThrowAwayHost
     assert "Removed: nginx, nginx-common" in purged.stdout, purged.stdout + purged.stderr
     assert packages(bare) == before
     assert not bare.exists(POLICY)
+
+
+@pytest.mark.slow
+def test_under_systemd_the_plan_starts_what_the_package_does_not() -> None:
+    """Debian's own way to start units asks the policy too; purged, the unit is unknown again."""
+    require_root()
+    host = BootedHost(installed(), options=[f"--bind-ro={repository.repository()}"])
+    try:
+        repository.strip(host)
+        names.serve(host.outside)
+        ways.prepare(host, None, "well-known")
+        before = packages(host)
+        done = host.tool("apply", "--answers", ways.ANSWERS, "--yes", "--install-proxy", "nginx", timeout=180)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "Start nginx" in done.stdout, "the package had started it"
+        assert host.run(["systemctl", "is-active", "nginx"]).stdout.strip() == "active"
+        purged = host.tool("uninstall", "--yes", "--purge-packages")
+        assert "Removed: nginx, nginx-common" in purged.stdout, purged.stdout + purged.stderr
+        assert packages(host) == before
+        assert host.run(["systemctl", "cat", "nginx"]).returncode != 0
+        assert not host.exists(POLICY)
+    finally:
+        host.stop()

@@ -14,11 +14,14 @@ from textual.screen import Screen
 
 from palpo_installer.conversation import PAGES, talk
 from palpo_installer.layout import Layout
+from palpo_installer.packages.catalogue import OFFERS
+from palpo_installer.packages.installing import Preview
 from palpo_installer.screens.apply import Apply
 from palpo_installer.screens.asides import Seen, aside
 from palpo_installer.screens.form import Form
 from palpo_installer.screens.found import Found
 from palpo_installer.screens.frame import Help, Sure
+from palpo_installer.screens.installing import Offers
 from palpo_installer.screens.overview import Past, overview
 from palpo_installer.screens.progress import Line, Progress
 from palpo_installer.screens.result import Outcome
@@ -89,6 +92,16 @@ def page(number: int) -> Callable[[], Form]:
     return made
 
 
+def offers() -> Offers:
+    """Return the screen of a host without any proxy: one that is installed here, and one by hand."""
+    return Offers(
+        (
+            Preview(OFFERS[0], "apt-get install nginx", ("nginx",), "", ()),
+            Preview(OFFERS[1], "dnf install caddy", (), "palpo-installer does not drive dnf yet", ()),
+        )
+    )
+
+
 def applying() -> Apply:
     """Return the screen of a run that fails; its engine says nothing more."""
     return Apply(
@@ -109,6 +122,7 @@ def waiting() -> Apply:
 SCREENS: dict[str, Callable[[], Screen[Any]]] = {
     "looking": lambda: Found(None),
     "found": found,
+    "offers": offers,
     "names": page(0),
     "delegation": page(1),
     "certificates": page(2),
