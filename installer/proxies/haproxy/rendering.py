@@ -161,6 +161,7 @@ def _part(
         buffer=BUFFER if buffer(haproxy, placement) < BUFFER else 0,
         host=host_of(haproxy),
         responder=responder.address(layout),
+        logs=any(each.kind == "global" and each.all("log") for each in haproxy.sections),
         marker=templates.MARKER_PLACEHOLDER,
         marker_header=MARKER_HEADER,
         marker_path=MARKER_PATH,
