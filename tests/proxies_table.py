@@ -174,7 +174,7 @@ def _cell(claim: Claim, kind: str, notes: list[str]) -> str:
         return "yes"
     if deviation.reason not in notes:
         notes.append(deviation.reason)
-    return f"{'in part'}{SUPERSCRIPTS[notes.index(deviation.reason)]}"
+    return f"in part{SUPERSCRIPTS[notes.index(deviation.reason)]}"
 
 
 def _line(cells: list[str]) -> str:
