@@ -18,6 +18,7 @@ from palpo_installer.operations.base import Workbench
 from palpo_installer.operations.certificates import OrderCertificate
 from palpo_installer.planning.inputs import Inputs
 from palpo_installer.planning.serving import Serving
+from palpo_installer.planning.steps import Steps
 from palpo_installer.secret import Secret, SecretReference
 from palpo_installer.session import begin, given, inputs_of
 
@@ -62,12 +63,12 @@ def _renewed(inputs: Inputs, say: Callable[[str], None]) -> Iterator[str]:
 
 def _taken_up(inputs: Inputs, say: Callable[[str], None]) -> Iterator[str]:
     """Let the proxy take up what it does not show yet; yield why it did not."""
-    serving = Serving(inputs, site.build(inputs.answers, inputs.layout))
+    steps = Steps(Serving(inputs, site.build(inputs.answers, inputs.layout)))
     try:
-        if serving.shows_the_certificates():
+        if steps.shows_the_certificates():
             say("done  every address shows the certificates on disk")
             return
-        activation = serving.renewal()
+        activation = steps.renewal()
         bench = Workbench(inputs.host, "renew", Path(), _no_secret, lambda text: say(f"wait  {text}"), _go_on)
         activation.activate(bench, activation.prepare(bench))
         say("done  every address shows the certificates on disk now")
