@@ -107,11 +107,15 @@ CLAIMS = (
         {
             "nginx": "tests/lab/test_existing.py::test_the_whole_way_and_back",
             "apache": "tests/lab/test_apache_existing.py::test_the_whole_way_and_back",
+            "haproxy": "tests/lab/test_haproxy_existing.py::test_the_whole_way_and_back",
         },
     ),
     Claim(
         "another site for the same name is switched off in the same change (`take_over`)",
-        {"nginx": "tests/lab/test_taking_over.py::test_the_old_homeservers_site_goes_and_comes_back"},
+        {
+            "nginx": "tests/lab/test_taking_over.py::test_the_old_homeservers_site_goes_and_comes_back",
+            "apache": "tests/lab/test_apache_sites.py::test_the_old_homeservers_sites_go_and_come_back",
+        },
     ),
     Claim(
         "the ports change hands from one proxy to the other",

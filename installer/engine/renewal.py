@@ -20,6 +20,7 @@ from palpo_installer.operations.base import Workbench
 from palpo_installer.operations.certificates import OrderCertificate
 from palpo_installer.planning.inputs import Inputs
 from palpo_installer.planning.serving import Serving
+from palpo_installer.planning.steps import Steps
 from palpo_installer.proxies.activation import ActivateProxy
 from palpo_installer.proxies.controls import Swapping
 from palpo_installer.secret import Secret, SecretReference
@@ -70,11 +71,12 @@ def _renewed(inputs: Inputs, say: Callable[[str], None]) -> Iterator[str]:
 def _taken_up(inputs: Inputs, say: Callable[[str], None]) -> Iterator[str]:
     """Let the proxy take up what it does not show yet; yield why it did not."""
     serving = Serving(inputs, site.build(inputs.answers, inputs.layout))
+    steps = Steps(serving)
     try:
-        if serving.shows_the_certificates():
+        if steps.shows_the_certificates():
             say("done  every address shows the certificates on disk")
             return
-        activation = serving.renewal()
+        activation = steps.renewal()
         bench = Workbench(inputs.host, "renew", Path(), _no_secret, lambda text: say(f"wait  {text}"), _go_on)
         if not _swapped(serving, activation, bench):
             activation.activate(bench, activation.prepare(bench))

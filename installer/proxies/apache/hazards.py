@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterator, Sequence
 
 from palpo_installer import processes
 from palpo_installer.host import Host
-from palpo_installer.proxies.apache import discovery, process
+from palpo_installer.proxies import main_process
+from palpo_installer.proxies.apache import discovery
 from palpo_installer.proxies.apache.diagnosis import held_by
 from palpo_installer.proxies.apache.reading import ANY4, ANY6, BOTH
 from palpo_installer.proxies.found import Listen
@@ -23,7 +24,7 @@ def hazard(host: Host, service: Service) -> str:
     found = discovery.read(host, processes.read(host), frozenset(), lambda _: None)
     if found is None:
         return ""
-    own = process.family(host, service)
+    own = main_process.family(host, service)
     held = {(each.address, each.port) for each in host.listening() if each.pid in own}
     reasons = (*overlaps(found.listens, held), *_unopenable(host, found.listens, held, own))
     consequence = "Apache's test passes, but a reload would end Apache and every site of it"

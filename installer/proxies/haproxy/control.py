@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import signal
 import time
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from palpo_installer import services
 from palpo_installer.host import Command, Host
+from palpo_installer.proxies import main_process
 from palpo_installer.proxies.base import Link
 from palpo_installer.proxies.control import Mark, Verdict
 from palpo_installer.proxies.found import Proxy
@@ -95,11 +97,11 @@ class HAProxyControl:
 
     def trouble(self, host: Host, service: Service) -> str:
         """Return why the main process cannot have done what it was told, empty when it seems well."""
-        return process.trouble(host, service)
+        return main_process.trouble(host, service, self.title)
 
     def family(self, host: Host, service: Service) -> frozenset[int]:
         """Return the main process and its workers."""
-        return process.family(host, service)
+        return main_process.family(host, service)
 
     def hang_up(self, host: Host, service: Service) -> None:
         """Reload by the signal USR2.
@@ -107,7 +109,7 @@ class HAProxyControl:
         Raises:
             HostError: it cannot be sent.
         """
-        process.hang_up(host, service)
+        main_process.tell(host, service, self.title, signal.SIGUSR2)
 
     def clear(self, host: Host, service: Service) -> None:
         """Leave everything: a test of HAProxy's writes nothing."""

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from palpo_installer.host import Host
+from palpo_installer.proxies import main_process
 from palpo_installer.proxies.found import Listen
 from palpo_installer.proxies.haproxy import process, reading, tree
 from palpo_installer.proxies.opening import refusal_of
@@ -30,7 +31,7 @@ def hazard(host: Host, service: Service, sockets: Collection[Socket]) -> str:
         service: HAProxy as it runs.
         sockets: where the change will be answered.
     """
-    own = process.family(host, service)
+    own = main_process.family(host, service)
     held = {(each.address, each.port) for each in host.listening() if each.pid in own}
     reasons = [*_taken(host, own, sockets), *_unopenable(host, service, held, own)]
     return f"{reasons[0]}. {CONSEQUENCE}" if reasons else ""
