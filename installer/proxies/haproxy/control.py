@@ -11,8 +11,11 @@ from pathlib import Path
 from palpo_installer import services
 from palpo_installer.host import Command, Host
 from palpo_installer.proxies import main_process
+from palpo_installer.proxies.base import Link
 from palpo_installer.proxies.control import Mark, Verdict
-from palpo_installer.proxies.haproxy import hazards, process
+from palpo_installer.proxies.found import Proxy
+from palpo_installer.proxies.haproxy import hazards, process, runtime
+from palpo_installer.proxies.haproxy.configuration import HAProxy
 from palpo_installer.proxies.haproxy.discovery import loaded
 from palpo_installer.proxies.sockets import Socket
 from palpo_installer.services import QUICK, Service
@@ -42,6 +45,15 @@ class HAProxyControl:
     def take_up(self, host: Host, service: Service, limit: float) -> Command:
         """Return how it is reloaded, or restarted where it has to load other files than it was started with."""
         return process.take_up(host, service, limit)
+
+    def swap(self, host: Host, proxy: Proxy, links: Sequence[Link]) -> None:
+        """Let it show renewed certificates by its runtime socket.
+
+        Raises:
+            HostError: it has none, or does not take one of them.
+        """
+        if isinstance(proxy, HAProxy):
+            runtime.swap(host, proxy, links)
 
     def examine(self, host: Host, service: Service, limit: float) -> Verdict:
         """Test the configuration on disk, as it would be loaded now.
