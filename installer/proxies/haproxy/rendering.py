@@ -173,6 +173,7 @@ def _part(
         quoted=words.quoted,
         condition=words.condition,
         detours=words.detours,
+        shortcuts=words.shortcuts,
         document=words.document,
         error=words.error,
         nothing=NOTHING,
