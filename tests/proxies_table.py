@@ -43,6 +43,7 @@ CLAIMS = (
         {
             "nginx": "tests/lab/test_facts_on_real_nginx.py::test_debians_running_nginx_is_found_with_its_sockets",
             "apache": "tests/lab/test_facts_on_real_apache.py::test_virtual_hosts_are_where_apache_has_them",
+            "caddy": "tests/lab/test_facts_on_real_caddy.py::test_sites_are_where_caddy_has_them",
             "haproxy": (
                 "tests/lab/test_haproxy_guests.py::test_a_frontend_answers_for_a_name_by_its_rules_or_for_every_name"
             ),
@@ -79,6 +80,11 @@ CLAIMS = (
     suite("forwarding headers cannot be forged", "test_headers.py::test_only_our_forwarding_headers_arrive"),
     suite("… nor stripped by `Connection`", "test_headers.py::test_a_client_cannot_strip_our_headers"),
     suite("lines of 31 KiB", "test_headers.py::test_long_lines_pass", "long lines"),
+    suite(
+        "lines of 200 KiB are refused",
+        "test_headers.py::test_header_lines_that_are_far_too_long_are_refused",
+        "far too long lines",
+    ),
     suite("uploads of 16 MiB, sized and chunked", "test_bodies.py::test_an_upload_at_the_limit_passes"),
     suite("larger ones get 413 in JSON", "test_bodies.py::test_an_upload_above_the_limit_is_answered", "uploads"),
     suite("polls and uploads of 100 seconds (`--slow`)", "test_bodies.py::test_a_long_poll"),

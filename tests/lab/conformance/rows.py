@@ -58,6 +58,7 @@ AT_ONCE = "413 at once"
 PROMISES = {
     "legal targets": "every legal request target arrives byte for byte; else by target what arrives, or the status",
     "long lines": "lines of 31 KiB pass over both protocols; else by protocol the status",
+    "far too long lines": "a header line of 200 KiB is refused; else by ``all`` what the homeserver answers",
     "uploads": "a body above the limit is answered with 413; else by its form the status, or ``AT_ONCE``",
     "speed": "as many requests per second as with the documented configuration; else how many ``percent`` at least",
     "logins": "of fifty at once most are refused; else by ``all`` the status that the homeserver's answer has",
@@ -100,6 +101,18 @@ WRITTEN = (
             "away": Deviation({"status": 503}, "Apache says 503 where it cannot connect, and 502 for broken answers"),
             "no name": Deviation(
                 {"status": 421}, "Apache refuses a Host other than that of the site it shook hands for"
+            ),
+        },
+    ),
+    Row(
+        "caddy",
+        "caddy",
+        services.start_caddy,
+        kept=("/root/.config/caddy", "/root/.local/share/caddy"),
+        deviations={
+            "logins": Deviation({"all": 200}, "Caddy cannot count the logins of a client; Palpo's own limit ends them"),
+            "far too long lines": Deviation(
+                {"all": 200}, "Caddy takes heads of a megabyte; a limit would count for every site of the port"
             ),
         },
     ),
