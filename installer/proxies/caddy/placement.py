@@ -111,10 +111,3 @@ def refuse_other_ways(caddy: Caddy) -> None:
             where=str(caddy.configuration),
             next="Write the values into the Caddyfile, or choose another proxy",
         )
-    if caddy.user not in {"", "root"}:
-        raise RefusedPlan(
-            f"Caddy runs as {caddy.user}, which cannot read the keys of certificates that are kept for root alone",
-            where=where,
-            next="Choose another proxy; or let Caddy's unit run as root with the capability to bind low ports "
-            "(systemctl edit caddy), restart it, and plan again",
-        )

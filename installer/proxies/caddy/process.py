@@ -10,19 +10,24 @@ import psutil
 from palpo_installer import services
 from palpo_installer.host import Command, Host
 from palpo_installer.proxies.caddy.configuration import Caddy
+from palpo_installer.proxies.caddy.keys import ROOT
 from palpo_installer.services import Service
 
 NAME = "caddy"
 
 
 def service_of(caddy: Caddy) -> Service:
-    """Return Caddy as a service."""
+    """Return Caddy as a service.
+
+    It is started and tested as the account that it runs as: a test opens logs, which otherwise would be root's.
+    """
+    account = ("runuser", "-u", caddy.user, "--") if caddy.user not in ROOT else ()
     pid_file = ("--pidfile", caddy.pid_file) if caddy.pid_file else ()
     return Service(
         name=NAME,
         manager="systemd" if caddy.unit else "direct",
         unit=caddy.unit,
-        argv=(str(caddy.binary), "start", *_with(str(caddy.configuration)), *pid_file),
+        argv=(*account, str(caddy.binary), "start", *_with(str(caddy.configuration)), *pid_file),
         pid_file=Path(caddy.pid_file) if caddy.pid_file else None,
     )
 
@@ -36,9 +41,14 @@ def configuration(argv: Sequence[str]) -> str:
     return argv[argv.index("--config") + 1]
 
 
+def program(argv: Sequence[str]) -> tuple[str, ...]:
+    """Return the program in the arguments of a service, with what lets it run as its account."""
+    return tuple(argv[: argv.index("start")])
+
+
 def testing(service: Service, limit: float) -> Command:
     """Return how the Caddyfile is tested: with all certificates loaded, and no socket opened."""
-    return Command((service.argv[0], "validate", *_with(configuration(service.argv))), timeout=limit)
+    return Command((*program(service.argv), "validate", *_with(configuration(service.argv))), timeout=limit)
 
 
 def reload(service: Service, limit: float) -> Command:
@@ -47,7 +57,7 @@ def reload(service: Service, limit: float) -> Command:
     Through its endpoint also where it has a unit: ``systemctl reload`` can wait for ever for a Caddy that refused
     (caddyserver/caddy#7385). ``--force`` lets it read certificates anew where the Caddyfile is the same.
     """
-    words = (service.argv[0], "reload", *_with(configuration(service.argv)), "--force")
+    words = (*program(service.argv), "reload", *_with(configuration(service.argv)), "--force")
     return Command(words, timeout=limit)
 
 

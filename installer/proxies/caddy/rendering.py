@@ -11,7 +11,7 @@ from palpo_installer.facts.system import System
 from palpo_installer.layout import Layout
 from palpo_installer.proxies import templates
 from palpo_installer.proxies.base import Expectation, File, Part, Rendering
-from palpo_installer.proxies.caddy import sharing, words
+from palpo_installer.proxies.caddy import keys, sharing, words
 from palpo_installer.proxies.caddy.configuration import Caddy
 from palpo_installer.proxies.caddy.placement import PLAIN, SECURE, Placement, place
 from palpo_installer.proxies.found import ServerBlock
@@ -117,6 +117,8 @@ def render(
     for host in site.virtual_hosts:
         if host.tls and host.certificate not in certificates:
             raise RefusedPlan(f"there is no certificate for {host.certificate}")
+        if host.tls:
+            keys.refuse_unreadable(certificates[host.certificate], caddy.user)
         sharing.refuse(host, others)
         bound = sharing.bound(host.port, others, caddy, layout)
         reached = sharing.reached(bound, system)

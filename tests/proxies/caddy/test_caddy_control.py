@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from palpo_installer.proxies.caddy import process
@@ -28,3 +29,9 @@ def test_what_its_test_says() -> None:
     assert (found.loads, found.file, found.line) == (False, Path("/etc/caddy/x.caddy"), 3)
     assert found.error.startswith("adapting config")
     assert verdict(loads=True, said=said).error == ""
+
+
+def test_a_test_runs_as_the_account_of_caddy() -> None:
+    """As root it would open logs that are root's from then on, and read keys that Caddy may not."""
+    service = process.service_of(replace(CADDY, user="caddy"))
+    assert CaddyControl().dry_run(service, 5).argv[:6] == ("runuser", "-u", "caddy", "--", "/usr/bin/caddy", "validate")

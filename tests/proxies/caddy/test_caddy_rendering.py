@@ -13,7 +13,7 @@ from palpo_installer.answers import CertificateFiles
 from palpo_installer.errors import RefusedPlan
 from palpo_installer.layout import Layout
 from palpo_installer.proxies.base import Rendering
-from palpo_installer.proxies.caddy import insertion, words
+from palpo_installer.proxies.caddy import insertion, keys, words
 from palpo_installer.proxies.caddy.adapter import CaddyAdapter
 from palpo_installer.proxies.caddy.configuration import Caddy, ImportDirectory, Options
 from palpo_installer.proxies.found import Listen, ServerBlock
@@ -156,3 +156,14 @@ def test_a_condition_holds_for_every_spelling(match: Match, fits: tuple[str, ...
 def test_our_line_comes_behind_the_global_options(text: str, line: int) -> None:
     """They have to be the first block; where no line follows them, there is no place."""
     assert insertion.room(text) == line
+
+
+def test_keys_that_the_account_of_caddy_may_not_read_are_refused_with_what_is_in_the_way(tmp_path: Path) -> None:
+    """A directory for root alone keeps it out, and a file that everybody may read does not."""
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    (closed / "key.pem").touch(mode=0o644)
+    assert keys.barrier(closed / "key.pem", "nobody") in {*tmp_path.resolve().parents, tmp_path.resolve(), closed}
+    assert keys.barrier(Path("/etc/passwd"), "nobody") is None
+    with pytest.raises(RefusedPlan, match="runs as nobody"):
+        keys.refuse_unreadable(CertificateFiles(Path("/etc/passwd"), closed / "key.pem"), "nobody")
