@@ -8,13 +8,19 @@ from typing import Protocol, runtime_checkable
 from palpo_installer.host import Command, Host
 from palpo_installer.proxies.apache.control import ApacheControl
 from palpo_installer.proxies.base import Link
+from palpo_installer.proxies.caddy.control import CaddyControl
 from palpo_installer.proxies.control import Control
 from palpo_installer.proxies.found import Proxy
 from palpo_installer.proxies.haproxy.control import HAProxyControl
 from palpo_installer.proxies.nginx.control import NginxControl
 from palpo_installer.services import Service
 
-CONTROLS: Mapping[str, Control] = {"nginx": NginxControl(), "apache": ApacheControl(), "haproxy": HAProxyControl()}
+CONTROLS: Mapping[str, Control] = {
+    "nginx": NginxControl(),
+    "apache": ApacheControl(),
+    "caddy": CaddyControl(),
+    "haproxy": HAProxyControl(),
+}
 """By the word of the answer ``proxy.kind``."""
 
 
