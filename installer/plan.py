@@ -19,6 +19,7 @@ from palpo_installer.planning.ports import refuse_taken_ports
 from palpo_installer.planning.renaming import former_name, lost
 from palpo_installer.planning.rendered import rendered
 from palpo_installer.planning.serving import Serving, reused
+from palpo_installer.planning.steps import Steps
 from palpo_installer.planning.upkeep import saved_answers, timer
 from palpo_installer.proxies.found import ReadFile
 
@@ -32,16 +33,17 @@ def make(inputs: Inputs) -> Plan:
     """
     answers = inputs.answers
     serving = Serving(inputs, site.build(answers, inputs.layout))
+    steps = Steps(serving)
     serving.sites.refuse()
     proxy, former = serving.proxy, former_name(inputs)
     serving.refuse_switch()
     listeners, others = serving.listeners, serving.others_ports
     refuse_taken_ports(serving.rendering, listeners, proxy, answers, inputs.layout, others)
-    plain, plain_left = serving.plain()
+    plain, plain_left = steps.plain()
     started = bool(plain) and proxy.pid is None
-    guests, guests_left = serving.guests()
+    guests, guests_left = steps.guests()
     plain, guests = joined(plain, guests)
-    secure, secure_left = serving.secure(started=started)
+    secure, secure_left = steps.secure(started=started)
     palpo, palpo_left, palpo_findings = homeserver(inputs)
     schedule, schedule_left, schedule_findings = timer(inputs)
     answered, answered_left = saved_answers(inputs)
@@ -51,9 +53,9 @@ def make(inputs: Inputs) -> Plan:
     # Palpo first where it moves: then nobody is without an answer for longer than its restart takes.
     served = (*palpo, *tls) if former_listener(inputs) else (*tls, *palpo)
     wanted = {file.path: file for file in rendered(inputs, serving)}
-    ahead = (*guards.policy.changes, *plain, *guards.plain.changes, *guests, *serving.orders())
+    ahead = (*guards.policy.changes, *plain, *guards.plain.changes, *guests, *steps.orders())
     made = (*ahead, *served, *schedule)
-    removed, stale = leftovers(inputs, wanted, (*made, *answered), serving.remaining(secure))
+    removed, stale = leftovers(inputs, wanted, (*made, *answered), steps.remaining(secure))
     changes = (*made, *removed, *answered)
     return Plan(
         summary=(

@@ -129,8 +129,8 @@ def test_every_proxy_is_shown_alike() -> None:
 
 def test_a_host_without_a_proxy_says_so(facts: Facts) -> None:
     """With those that could be there; where there is one, it has a section of its own instead."""
-    without = describe(replace(facts, nginx=None), NOW)
-    line = section(without, "Proxies")[0]
+    without = describe(replace(facts, nginx=None, listeners=()), NOW)
+    (line,) = section(without, "Proxies")
     assert line.startswith("none found of those that can be read: nginx, Apache, Caddy, HAProxy")
     assert "Proxies" not in describe(facts, NOW)
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -11,28 +10,22 @@ from pathlib import Path
 from palpo_installer.answers import CertificateFiles, Method
 from palpo_installer.certificates import authority, store
 from palpo_installer.certificates.responder import needed
-from palpo_installer.changes import AnyOperation, Change, Unchanged
+from palpo_installer.changes import Unchanged
 from palpo_installer.errors import RefusedPlan
 from palpo_installer.facts.listeners import Listener
-from palpo_installer.gates import markers
-from palpo_installer.operations.certificates import IssueSelfSigned, OrderCertificate, ProbeChallenge
-from palpo_installer.operations.files import RemoveFile
-from palpo_installer.operations.lines import EditLines
+from palpo_installer.operations.certificates import IssueSelfSigned, OrderCertificate
 from palpo_installer.packages.managers import how_to_install
-from palpo_installer.planning.inputs import AS_IT_SHOULD_BE, MARKER, Inputs, link, missing_directories, write
+from palpo_installer.planning.inputs import AS_IT_SHOULD_BE, Inputs
 from palpo_installer.planning.ports import taken
 from palpo_installer.planning.security import Needs
 from palpo_installer.planning.sites import Sites
 from palpo_installer.planning.switching import Leaving, leaving
 from palpo_installer.planning.taking_over import FormerSite, former_sites
-from palpo_installer.probe import ask
-from palpo_installer.proxies.activation import ActivateProxy, activate
 from palpo_installer.proxies.adapter import Adapter
 from palpo_installer.proxies.adapters import adapter
-from palpo_installer.proxies.base import Expectation, Part, Rendering
+from palpo_installer.proxies.base import Part, Rendering
 from palpo_installer.proxies.found import Proxy
 from palpo_installer.proxies.standing import TITLES
-from palpo_installer.secret import Text
 from palpo_installer.site import Site
 
 NONE = Part("", (), (), ())
@@ -107,7 +100,7 @@ class Serving:
         held = taken(replace(whole, secure=NONE), self.listeners, self.proxy.pids)
         asked = inputs.answers.certificates.method is Method.HTTP_01
         if not held or asked or inputs.layout.http_port in self.others_ports:
-            return _each_link_once(whole)
+            return _each_once(whole)
         finding = f"{'; '.join(map(str, held))}: plain HTTP is left to it, and not redirected to HTTPS"
         return replace(whole, plain=NONE, findings=(*whole.findings, finding))
 
@@ -231,156 +224,25 @@ class Serving:
         certificate = store.read(self.inputs.host, files)
         return store.usable(certificate, name, self.inputs.now, remaining=0)
 
-    def plain(self) -> tuple[tuple[Change, ...], tuple[Unchanged, ...]]:
-        """Return the change of port 80, and what of it needs nothing."""
-        if self.together is not None:
-            return (), ()
-        removals = tuple(each.removal for each in self.former if each.plain)
-        operations, unchanged = self._files(self.rendering.plain, removals)
-        if not operations and self.proxy.pid is not None and self._is_live(self.rendering.plain):
-            return (), unchanged
-        activation = self._activation(self.rendering.plain, enable=self.proxy.unit_enabled is False)
-        return (Change(self.rendering.plain.title, operations, activation),), unchanged
-
-    def guests(self) -> tuple[tuple[Change, ...], tuple[Unchanged, ...]]:
-        """Return the change of sites that are somebody else's, and what of it needs nothing."""
-        sites = self.sites
-        if not sites.hostings:
-            return (), ()
-        proofs = tuple(proof for part in sites.parts for proof in part.expectations)
-        whole = replace(sites.whole, expectations=proofs)
-        written, unchanged = self._files(whole)
-        changed, kept = sites.operations()
-        left = (*unchanged, *kept, *sites.in_place())
-        if not written and not changed and all(map(self._is_live, sites.parts)):
-            return (), left
-        # Also where only a person can include the file: taken back, it is not to be served on from the proxy's memory.
-        activation = replace(self._activation(whole, enable=False), start=False)
-        return (Change(whole.title, (*written, *changed), activation),), left
-
-    def orders(self) -> tuple[Change, ...]:
-        """Return the orders, after a probe of the way that their proofs take."""
-        orders = [order for order in self.due if isinstance(order, OrderCertificate)]
-        changes = [Change(f"a certificate for {order.name}", (order,)) for order in self.due]
-        if orders:
-            probes = tuple(self._probes({order.name for order in orders}))
-            changes.insert(0, Change("the way of the proof, asked as the certificate authority will", probes))
-        return tuple(changes)
-
-    def _probes(self, names: Collection[str]) -> Iterator[ProbeChallenge]:
-        """Yield a probe for each configuration that answers challenges: ours, and the sites that include ours."""
-        for part in (self.rendering.plain, *self.sites.parts):
-            plain = [expectation for expectation in part.expectations if not expectation.tls]
-            asked = tuple(name for name in dict.fromkeys(e.name for e in plain) if name in names)
-            places = {(e.address, e.port, e.proxy_protocol) for e in plain}
-            if asked:
-                yield ProbeChallenge(asked, tuple(sorted(places)), self.inputs.layout.webroot, responder=self.responder)
-
-    def secure(self, *, started: bool) -> tuple[tuple[Change, ...], tuple[Unchanged, ...]]:
-        """Return the change of the TLS ports; ``started`` says whether an earlier change starts the proxy."""
-        part = self.together or self.rendering.secure
-        removals = tuple(each.removal for each in self.former if self.together or not each.plain)
-        operations, unchanged = self._files(part, removals)
-        if not self.sites.hostings:
-            # Who answers from now on and the lines that led elsewhere change places in one reload.
-            changed, kept = self.sites.operations()
-            operations, unchanged = (*operations, *changed), (*unchanged, *kept)
-        nothing = not operations and not self.due and self.leaving is None
-        if nothing and self.proxy.pid is not None and self._is_live(part):
-            return (), unchanged
-        activation = self._activation(part, enable=self.together is not None and self.proxy.unit_enabled is False)
-        if started:
-            activation = replace(activation, start=False)
-        if self.leaving is not None:
-            # What comes is written while the old one serves; what goes is the last before it is told.
-            title = f"{part.title}: {self.proxy.title} instead of {self.leaving.proxy.title}"
-            whole = (*operations, *self.leaving.operations)
-            return (Change(title, whole, self.leaving.hand_over(activation)),), unchanged
-        return (Change(part.title, operations, activation),), unchanged
-
-    def shows_the_certificates(self) -> bool:
-        """Return whether every TLS socket shows what is configured and the certificate that is on disk."""
-        return self._is_live(self.rendering.secure)
-
-    def renewal(self) -> ActivateProxy:
-        """Return how renewed certificates are taken up."""
-        part = self.rendering.secure
-        return self._activation(replace(part, expectations=self._on_disk(part)), enable=False)
-
-    def _files(
-        self, part: Part, removals: tuple[RemoveFile, ...] = ()
-    ) -> tuple[tuple[AnyOperation, ...], tuple[Unchanged, ...]]:
-        wanted = [
-            *(write(self.inputs, file.path, Text(file.text), file.mode) for file in part.files),
-            *(link(self.inputs, each.path, each.target) for each in part.links),
-        ]
-        operations = tuple(each for each in wanted if not isinstance(each, Unchanged))
-        lines = (
-            EditLines(
-                each.path,
-                each.named,
-                each.add,
-                each.drop,
-                hashlib.sha256(self.inputs.host.read(each.path) or b"").hexdigest(),
-            )
-            for each in part.lines
-        )
-        # Debian's sites-available may be missing where somebody made sites-enabled by hand.
-        directories = missing_directories(each.path for each in operations)
-        return (*directories, *operations, *lines, *removals), tuple(
-            each for each in wanted if isinstance(each, Unchanged)
-        )
-
-    def _is_live(self, part: Part) -> bool:
-        """Return whether every socket shows what the files on disk ask for."""
-        host, expectations = self.inputs.host, self._on_disk(part)
-        leaves = {e.certificate: markers.leaf_of(host, e.certificate) for e in expectations if e.certificate}
-        pairs = zip(expectations, markers.questions(expectations), strict=True)
-        return not any(markers.complaint(expectation, ask(question), leaves) for expectation, question in pairs)
-
-    def _on_disk(self, part: Part) -> tuple[Expectation, ...]:
-        """Return what the files on disk ask for: those that were edited by hand keep the marker they had."""
-        edited = [file for file in part.files if self.inputs.edited(file.path)]
-        if not edited:
-            return part.expectations
-        found = MARKER.search(self.inputs.host.text(edited[0].path) or "")
-        return tuple(replace(e, marker=found[0] if found else "") for e in part.expectations)
-
-    def _activation(self, part: Part, *, enable: bool) -> ActivateProxy:
-        parts = (self.rendering.plain, self.rendering.secure)
-        files = [file.path for each in parts for file in each.files]
-        # Their files, and not what is expected of them: renewal goes on whatever becomes of somebody else's site.
-        files += [hosting.leaflet.file.path for hosting in self.sites.hostings]
-        own = [*files, *(link.path for each in parts for link in each.links), *self._earlier()]
-        own += [each.removal.path for each in self.former]
-        hosts = {guest.name for guest in self.site.guests}
-        made = activate(
-            self.proxy, self.adapter.service, self.inputs.facts.system, part.expectations, own, hosts, enable=enable
-        )
-        edited = (path for path in files if self.inputs.edited(path) and not self.inputs.gives_up(str(path)))
-        return replace(made, edited=tuple(edited))
-
     @property
     def others_ports(self) -> frozenset[int]:
         """The ports that other sites of the proxy need."""
-        earlier = self._earlier()
+        earlier = self.earlier
         others = (server for server in self.proxy.servers if server.file not in earlier)
         return frozenset(listen.port for server in others for listen in server.listens)
 
-    def _earlier(self) -> tuple[Path, ...]:
-        """Return what earlier runs wrote and the proxy reads."""
+    @property
+    def earlier(self) -> tuple[Path, ...]:
+        """What earlier runs wrote and the proxy reads."""
         return tuple(file.path for file in self.proxy.files if str(file.path) in self.inputs.written)
 
-    def remaining(self, changed: Sequence[Change]) -> ActivateProxy:
-        """Return how the proxy takes up that some of its files are gone; ``changed`` is what the TLS ports got."""
-        return self._activation(self.rendering.secure, enable=False) if changed else self.renewal()
 
-
-def _each_link_once(rendering: Rendering) -> Rendering:
-    """Return a rendering in which links that both halves need, such as those of modules, are made with the first."""
+def _each_once(rendering: Rendering) -> Rendering:
+    """Return a rendering in which links and lines that both halves need, e.g. of modules, are made with the first."""
     plain, secure = rendering.plain, rendering.secure
-    left = tuple(link for link in secure.links if link not in plain.links)
-    return replace(rendering, secure=replace(secure, links=left))
+    links = tuple(link for link in secure.links if link not in plain.links)
+    lines = tuple(each for each in secure.lines if each not in plain.lines)
+    return replace(rendering, secure=replace(secure, links=links, lines=lines))
 
 
 def reused(serving: Serving) -> tuple[Unchanged, ...]:

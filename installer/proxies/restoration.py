@@ -190,6 +190,8 @@ class Restoration:
             bench.report(f"starting {title}, which was running before")
             services.carry_out(host, service, self.control.start(service, self.limit))
             return ""
+        if hazard := self.control.hazard(host, service, ()):
+            return hazard
         bench.report(f"reloading {title} with the files as they were")
         try:
             services.carry_out(host, service, taking_up(self.control, host, service, self.limit))

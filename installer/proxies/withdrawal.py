@@ -117,6 +117,8 @@ class WithdrawProxy(Activation):
             services.stop(host, service)
             return
         self.test(bench, record)
+        if hazard := self.control.hazard(host, service, ()):
+            raise GateFailed(hazard, next=f"{title} was left as it was. Put this right, then try again")
         services.carry_out(host, service, taking_up(self.control, host, service, self.limit))
 
     def test(self, bench: Workbench, record: Before) -> None:

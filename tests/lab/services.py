@@ -164,6 +164,11 @@ def start_haproxy(host: LabHost) -> None:
     """Configure HAProxy and start it as a daemon, as a host without systemd does."""
     require_programs("haproxy", "openssl")
     configure_haproxy(host)
+    run_haproxy(host)
+
+
+def run_haproxy(host: LabHost) -> None:
+    """Start HAProxy with the configuration that is there."""
     files = ["-f", "/etc/haproxy/haproxy.cfg", "-f", "/etc/haproxy/conf.d", "-p", "/run/haproxy.pid"]
     host.output(["haproxy", "-W", "-D", *files])
     host.until_listening(443)

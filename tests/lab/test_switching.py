@@ -50,7 +50,7 @@ def masters(host: ThrowAwayHost) -> frozenset[str]:
     return frozenset(found) & {*PROGRAMS.values()}
 
 
-@pytest.mark.parametrize("other", ["apache", pytest.param("haproxy", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("other", ["apache"])
 def test_from_nginx_to_another_and_back(lone: ThrowAwayHost, other: str) -> None:
     """Each holds the ports alone; the other is as it was; taken back and uninstalled, all is as before."""
     before = lone.snapshot()

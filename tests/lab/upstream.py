@@ -78,17 +78,18 @@ class _Server(socketserver.ThreadingTCPServer):
         self.connections: set[socket.socket] = set()
         super().__init__(address, handler)
 
+    def get_request(self) -> tuple[socket.socket, object]:
+        """Note each connection before a thread of its own has it: at the end of serving all are known."""
+        connection, address = super().get_request()
+        self.connections.add(connection)
+        return connection, address
+
 
 class _Connection(socketserver.StreamRequestHandler):
     """Answers requests on one connection until the other side closes it."""
 
     server: _Server
     disable_nagle_algorithm = True
-
-    def setup(self) -> None:
-        """Note the connection."""
-        super().setup()
-        self.server.connections.add(self.connection)
 
     def finish(self) -> None:
         """Forget the connection."""

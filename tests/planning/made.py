@@ -31,6 +31,8 @@ from tests.situations import DATABASE
 
 COMMAND = Path("/usr/local/bin/palpo-installer")
 RAW: Mapping[str, object] = {
+    # Not whichever proxy of this machine happens to hold a port.
+    "proxy.kind": "nginx",
     "names.server_name": "example.com",
     "names.client_host": "matrix.example.com",
     "names.base_domain": "ours",

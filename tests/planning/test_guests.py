@@ -22,6 +22,7 @@ from palpo_installer.plan import make
 from palpo_installer.planning.inputs import Inputs
 from palpo_installer.planning.rendered import rendered
 from palpo_installer.planning.serving import Serving
+from palpo_installer.planning.steps import Steps
 from tests.planning.made import OfflineHost, carry_out, configured, real_inputs, without_activations
 
 NAME = "example.com"
@@ -296,6 +297,6 @@ def test_renewal_goes_on_whatever_becomes_of_the_site(tmp_path: Path) -> None:
     host = host_with(tmp_path)
     inputs = real_inputs(host, SRV)
     found = Serving(replace(inputs, now=inputs.now + timedelta(days=10_000)), site.build(inputs.answers, host.layout))
-    assert leaflet(host) in found.renewal().own
+    assert leaflet(host) in Steps(found).renewal().own
     file(host).write_text(file(host).read_text().replace("example.com www.example.com", "other.example"))
-    assert leaflet(host) in serving(host, EXISTING).renewal().own
+    assert leaflet(host) in Steps(serving(host, EXISTING)).renewal().own

@@ -22,6 +22,7 @@ from palpo_installer.operations.files import MakeDirectory, MakeLink, WriteFile
 from palpo_installer.planning.inputs import EDITED, Inputs
 from palpo_installer.planning.obstacles import obstacles
 from palpo_installer.planning.serving import Serving, reused
+from palpo_installer.planning.steps import Steps
 from tests.facts.made import certificate
 from tests.lab.pebble import web_certificate
 from tests.planning.made import again, applied_nginx, inputs_on, real_inputs
@@ -93,7 +94,7 @@ def place(inputs: Inputs, name: str) -> None:
 
 def test_every_name_is_ordered_and_the_way_probed_once(tmp_path: Path, ca: Mapping[str, object]) -> None:
     """One probe with all names on every socket of port 80, ahead of the orders that depend on it."""
-    probe, *orders = serving(inputs_on(tmp_path, ca)).orders()
+    probe, *orders = Steps(serving(inputs_on(tmp_path, ca))).orders()
     (operation,) = probe.operations
     assert isinstance(operation, ProbeChallenge)
     assert operation.names == NAMES
@@ -108,7 +109,7 @@ def test_a_certificate_that_can_be_used_is_used(tmp_path: Path, ca: Mapping[str,
     inputs = inputs_on(tmp_path, ca)
     place(inputs, "example.com")
     part = serving(inputs)
-    probe, order = part.orders()
+    probe, order = Steps(part).orders()
     assert isinstance(probe.operations[0], ProbeChallenge)
     assert probe.operations[0].names == ("matrix.example.com",)
     assert order.title == "a certificate for matrix.example.com"
@@ -116,13 +117,13 @@ def test_a_certificate_that_can_be_used_is_used(tmp_path: Path, ca: Mapping[str,
     assert kept.subject == "certificate for example.com"
     assert str(store.ordered(inputs.layout, "example.com").chain) in kept.reason
     place(inputs, "matrix.example.com")
-    assert serving(inputs).orders() == ()
+    assert Steps(serving(inputs)).orders() == ()
 
 
 def test_trying_out_needs_no_ca(tmp_path: Path) -> None:
     """The local authority issues, nothing is probed, and nobody is asked."""
     part = serving(inputs_on(tmp_path))
-    assert [type(change.operations[0]) for change in part.orders()] == [IssueSelfSigned, IssueSelfSigned]
+    assert [type(change.operations[0]) for change in Steps(part).orders()] == [IssueSelfSigned, IssueSelfSigned]
     assert obstacles(part) == ((), ())
 
 
@@ -135,7 +136,7 @@ def test_brought_files_are_looked_at(tmp_path: Path, days: int, why: str) -> Non
     files = {name: {"chain": str(chain), "key": str(key)} for name in NAMES}
     part = serving(inputs_on(tmp_path, {"certificates.method": "files", "certificates.files": files}))
     with pytest.raises(RefusedPlan, match=why) as refused:
-        part.orders()
+        Steps(part).orders()
     assert refused.value.where == str(chain)
 
 
@@ -144,7 +145,7 @@ def test_brought_files_that_fit_are_kept(tmp_path: Path) -> None:
     certificate(*NAMES, days=10**4).write(tmp_path / "chain.pem", tmp_path / "key.pem")
     files = {name: {"chain": str(tmp_path / "chain.pem"), "key": str(tmp_path / "key.pem")} for name in NAMES}
     part = serving(inputs_on(tmp_path, {"certificates.method": "files", "certificates.files": files}))
-    assert part.orders() == ()
+    assert Steps(part).orders() == ()
     assert {entry.subject for entry in reused(part)} == {f"certificate for {name}" for name in NAMES}
     assert str(tmp_path / "chain.pem") in part.rendering.secure.files[0].text
 
@@ -207,7 +208,7 @@ def test_a_ca_that_does_not_answer_is_an_obstacle(tmp_path: Path, ca: Mapping[st
 
 def test_debians_files_are_linked_and_their_directory_made(tmp_path: Path) -> None:
     """The recorded host has no sites-available, which somebody removed: the plan makes it first."""
-    (change,), unchanged = serving(inputs_on(tmp_path)).plain()
+    (change,), unchanged = Steps(serving(inputs_on(tmp_path))).plain()
     assert [type(operation) for operation in change.operations] == [MakeDirectory, WriteFile, MakeLink]
     assert change.operations[0] == MakeDirectory(tmp_path / "etc/nginx/sites-available", 0o755)
     assert unchanged == ()
@@ -216,7 +217,7 @@ def test_debians_files_are_linked_and_their_directory_made(tmp_path: Path) -> No
 def test_without_nginx_there_is_nothing_to_serve_with(tmp_path: Path) -> None:
     """Asking for it is refused, not an attribute of nothing."""
     with pytest.raises(RefusedPlan, match="is not installed on this host"):
-        serving(inputs_on(tmp_path, recording="another_on_80")).plain()
+        Steps(serving(inputs_on(tmp_path, recording="another_on_80"))).plain()
 
 
 def test_a_hand_edit_of_a_live_part_is_not_reloaded_over(tmp_path: Path) -> None:
@@ -225,23 +226,23 @@ def test_a_hand_edit_of_a_live_part_is_not_reloaded_over(tmp_path: Path) -> None
         edited = serving(real_inputs(host)).rendering.plain.files[0].path
         edited.write_text(edited.read_text() + "# mine\n")
         part = serving(real_inputs(host))
-        assert part.plain()[0] == part.secure(started=False)[0] == ()
-        assert [entry.reason for entry in part.plain()[1]] == [EDITED]
+        assert Steps(part).plain()[0] == Steps(part).secure(started=False)[0] == ()
+        assert [entry.reason for entry in Steps(part).plain()[1]] == [EDITED]
 
 
 def test_a_certificate_that_is_not_shown_is_seen(tmp_path: Path) -> None:
     """The sockets are compared with the files: a newer certificate on disk is one that nginx does not show yet."""
     with applied_nginx(tmp_path) as host:
-        assert serving(real_inputs(host)).shows_the_certificates()
+        assert Steps(serving(real_inputs(host))).shows_the_certificates()
         authority.issue("example.com", host.layout)
         part = serving(real_inputs(host))
-        assert not part.shows_the_certificates()
-        (change,), _ = part.secure(started=False)
+        assert not Steps(part).shows_the_certificates()
+        (change,), _ = Steps(part).secure(started=False)
         assert change.operations == ()
 
 
 def test_another_look_makes_the_same_part(tmp_path: Path) -> None:
     """Nothing of the time or of chance is in it: the same facts and answers give the same changes."""
     inputs = inputs_on(tmp_path)
-    assert serving(inputs).plain() == serving(again(inputs)).plain()
-    assert serving(inputs).secure(started=True) == serving(again(inputs)).secure(started=True)
+    assert Steps(serving(inputs)).plain() == Steps(serving(again(inputs))).plain()
+    assert Steps(serving(inputs)).secure(started=True) == Steps(serving(again(inputs))).secure(started=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from palpo_installer import services
 from palpo_installer.host import Command, Host
+from palpo_installer.proxies import main_process
 from palpo_installer.proxies.apache import diagnosis, hazards, process
 from palpo_installer.proxies.control import Mark, Verdict
 from palpo_installer.proxies.sockets import Socket
@@ -69,11 +71,11 @@ class ApacheControl:
 
     def trouble(self, host: Host, service: Service) -> str:
         """Return why the main process cannot have done what it was told, empty when it seems well."""
-        return process.trouble(host, service)
+        return main_process.trouble(host, service, self.title)
 
     def family(self, host: Host, service: Service) -> frozenset[int]:
         """Return the main process and its workers."""
-        return process.family(host, service)
+        return main_process.family(host, service)
 
     def hang_up(self, host: Host, service: Service) -> None:
         """Reload by the signal USR1.
@@ -81,7 +83,7 @@ class ApacheControl:
         Raises:
             HostError: it cannot be sent.
         """
-        process.hang_up(host, service)
+        main_process.tell(host, service, self.title, signal.SIGUSR1)
 
     def clear(self, host: Host, service: Service) -> None:
         """Do nothing: its test leaves nothing behind."""

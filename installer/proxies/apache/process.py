@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import signal
 from pathlib import Path
 
-import psutil
-
 from palpo_installer import services
-from palpo_installer.errors import HostError
-from palpo_installer.host import Command, Host
+from palpo_installer.host import Command
 from palpo_installer.proxies.apache.configuration import Apache
 from palpo_installer.services import Service
 
@@ -54,43 +50,3 @@ def _has_unit(service: Service) -> bool:
 def _told(service: Service, word: str, limit: float) -> Command:
     debian = Path(service.argv[0]).name == CONTROL_PROGRAM
     return Command((*service.argv, *(() if debian else ("-k",)), word), timeout=limit)
-
-
-def trouble(host: Host, service: Service) -> str:
-    """Return why the main process cannot have done what it was told, empty when it seems well."""
-    process = _main(host, service)
-    try:
-        if process is None:
-            return "Apache is not running any more"
-        stopped = process.status() == psutil.STATUS_STOPPED
-    except psutil.Error:
-        return "Apache is not running any more"
-    return f"Apache's main process {process.pid} is stopped (SIGSTOP) and does nothing" if stopped else ""
-
-
-def family(host: Host, service: Service) -> frozenset[int]:
-    """Return the main process and its workers, none where Apache does not run."""
-    process = _main(host, service)
-    try:
-        return frozenset() if process is None else frozenset({process.pid, *(each.pid for each in process.children())})
-    except psutil.Error:
-        return frozenset()
-
-
-def hang_up(host: Host, service: Service) -> None:
-    """Reload by the signal itself (USR1), where the usual way to send it hangs or fails.
-
-    Raises:
-        HostError: it cannot be sent.
-    """
-    process = _main(host, service)
-    if process is not None:
-        try:
-            process.send_signal(signal.SIGUSR1)
-        except psutil.Error as error:
-            raise HostError(f"cannot be told to reload: {error}", where=f"Apache (process {process.pid})") from error
-
-
-def _main(host: Host, service: Service) -> psutil.Process | None:
-    pid = services.main_process(host, service)
-    return None if pid is None else host.process(pid)

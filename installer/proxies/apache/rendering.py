@@ -17,6 +17,7 @@ from palpo_installer.proxies.apache.placement import PLAIN, SECURE, Placement, p
 from palpo_installer.proxies.apache.servers import Server, refusals
 from palpo_installer.proxies.base import Expectation, Part, Rendering
 from palpo_installer.proxies.found import ServerBlock
+from palpo_installer.proxies.halves import certificate, title
 from palpo_installer.site import (
     AWAY,
     CHALLENGE_PATH,
@@ -25,7 +26,6 @@ from palpo_installer.site import (
     NOTHING,
     TOO_LARGE,
     Site,
-    VirtualHost,
 )
 
 HEAD_ROOM = 256
@@ -100,19 +100,6 @@ def beside(apache: Apache, placement: Placement, taken: Collection[ServerBlock])
     )
 
 
-def certificate(host: VirtualHost, certificates: Mapping[str, CertificateFiles]) -> CertificateFiles | None:
-    """Return a virtual host's certificate, None without TLS.
-
-    Raises:
-        RefusedPlan: there is none.
-    """
-    if not host.tls:
-        return None
-    if host.certificate not in certificates:
-        raise RefusedPlan(f"there is no certificate for {host.certificate}")
-    return certificates[host.certificate]
-
-
 def part(
     name: str,
     template: str,
@@ -162,13 +149,6 @@ def part(
     early, early_links = placement.limits(texts[1]) if wanted else ((), ())
     links = (*loading.links, *early_links, *links)
     return Part(title(hosts), (*early, *files), links, tuple(expectations(servers, marker, system)))
-
-
-def title(hosts: Sequence[VirtualHost]) -> str:
-    """Return what a part is, in words."""
-    ports = list(dict.fromkeys(str(host.port) for host in hosts))
-    protocol = "HTTPS" if any(host.tls for host in hosts) else "plain HTTP"
-    return f"{protocol} on port{'s' if len(ports) > 1 else ''} {', '.join(ports)}"
 
 
 def upstream(address: Address) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,11 +9,11 @@ from pathlib import Path
 import psutil
 
 from palpo_installer import services
-from palpo_installer.errors import HostError
 from palpo_installer.host import Command, Host
 from palpo_installer.proxies.haproxy import unit
 from palpo_installer.proxies.haproxy.configuration import HAProxy
 from palpo_installer.proxies.haproxy.discovery import NAME, loaded, option
+from palpo_installer.proxies.main_process import main_process
 from palpo_installer.services import Service
 
 
@@ -54,12 +53,6 @@ def command_of(host: Host, service: Service) -> tuple[str, ...]:
         return ()
 
 
-def main_process(host: Host, service: Service) -> psutil.Process | None:
-    """Return the main process, None where it does not run."""
-    pid = services.main_process(host, service)
-    return None if pid is None else host.process(pid)
-
-
 def files(host: Host, service: Service) -> tuple[str, ...]:
     """Return what HAProxy would load if it were started now: what its unit says, or the service's own arguments."""
     start = unit.starting(host, service.unit) if service.manager == "systemd" else None
@@ -85,38 +78,3 @@ def reload(service: Service, limit: float) -> Command:
     if service.manager == "systemd" or service.pid_file is None:
         return services.reload_command(service, limit)
     return Command(("sh", "-c", 'kill -USR2 "$(cat "$1")"', "sh", str(service.pid_file)), timeout=limit)
-
-
-def trouble(host: Host, service: Service) -> str:
-    """Return why the main process cannot have done what it was told, empty when it seems well."""
-    main = main_process(host, service)
-    try:
-        if main is None:
-            return "HAProxy is not running any more"
-        stopped = main.status() == psutil.STATUS_STOPPED
-    except psutil.Error:
-        return "HAProxy is not running any more"
-    return f"HAProxy's main process {main.pid} is stopped (SIGSTOP) and does nothing" if stopped else ""
-
-
-def family(host: Host, service: Service) -> frozenset[int]:
-    """Return the main process and its workers, none where it does not run."""
-    main = main_process(host, service)
-    try:
-        return frozenset() if main is None else frozenset({main.pid, *(each.pid for each in main.children())})
-    except psutil.Error:
-        return frozenset()
-
-
-def hang_up(host: Host, service: Service) -> None:
-    """Reload by the signal USR2 itself.
-
-    Raises:
-        HostError: it cannot be sent.
-    """
-    main = main_process(host, service)
-    if main is not None:
-        try:
-            main.send_signal(signal.SIGUSR2)
-        except psutil.Error as error:
-            raise HostError(f"cannot be told to reload: {error}", where=f"HAProxy (process {main.pid})") from error

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import signal
 from dataclasses import replace
 from pathlib import Path
 
 import psutil
 
 from palpo_installer import services
-from palpo_installer.errors import HostError
 from palpo_installer.host import Host
 from palpo_installer.proxies.nginx.configuration import Nginx
 from palpo_installer.proxies.nginx.discovery import MASTER, Started, parse_title
@@ -40,44 +38,6 @@ def as_running(host: Host, service: Service) -> Service:
     given = {"-p": started.prefix, "-e": started.error_log}
     words = (word for option, value in given.items() if value for word in (option, value))
     return replace(found, argv=(*found.argv, *words))
-
-
-def trouble(host: Host, service: Service) -> str:
-    """Return why the master process cannot have done what it was told, empty when it seems well."""
-    pid = services.main_process(host, service)
-    process = None if pid is None else host.process(pid)
-    try:
-        if process is None:
-            return "nginx is not running any more"
-        stopped = process.status() == psutil.STATUS_STOPPED
-    except psutil.Error:
-        return "nginx is not running any more"
-    return f"nginx's master process {pid} is stopped (SIGSTOP) and does nothing" if stopped else ""
-
-
-def family(host: Host, service: Service) -> frozenset[int]:
-    """Return the master process and its workers, none where nginx does not run."""
-    pid = services.main_process(host, service)
-    process = None if pid is None else host.process(pid)
-    try:
-        return frozenset() if process is None else frozenset({process.pid, *(each.pid for each in process.children())})
-    except psutil.Error:
-        return frozenset()
-
-
-def hang_up(host: Host, service: Service) -> None:
-    """Reload by the signal itself (HUP), where the usual way to send it hangs or fails.
-
-    Raises:
-        HostError: it cannot be sent.
-    """
-    pid = services.main_process(host, service)
-    process = None if pid is None else host.process(pid)
-    if process is not None:
-        try:
-            process.send_signal(signal.SIGHUP)
-        except psutil.Error as error:
-            raise HostError(f"cannot be told to reload: {error}", where=f"nginx (process {pid})") from error
 
 
 def remove_empty_pid_file(host: Host, service: Service) -> None:

@@ -14,6 +14,7 @@ from palpo_installer.layout import Layout
 from palpo_installer.proxies import templates
 from palpo_installer.proxies.base import Expectation, Part, Rendering
 from palpo_installer.proxies.found import ServerBlock
+from palpo_installer.proxies.halves import certificate, title
 from palpo_installer.proxies.nginx import locations
 from palpo_installer.proxies.nginx.configuration import Nginx
 from palpo_installer.proxies.nginx.listens import (
@@ -134,19 +135,6 @@ def render(
     )
 
 
-def certificate(host: VirtualHost, certificates: Mapping[str, CertificateFiles]) -> CertificateFiles | None:
-    """Return a virtual host's certificate, None without TLS.
-
-    Raises:
-        RefusedPlan: there is none.
-    """
-    if not host.tls:
-        return None
-    if host.certificate not in certificates:
-        raise RefusedPlan(f"there is no certificate for {host.certificate}")
-    return certificates[host.certificate]
-
-
 def part(
     name: str,
     template: str,
@@ -186,13 +174,6 @@ def part(
     (text,), marker = templates.with_marker([text])
     files, links = placement.installed(name, text)
     return Part(title(hosts), files, links, tuple(expectations(servers, marker, system)))
-
-
-def title(hosts: Sequence[VirtualHost]) -> str:
-    """Return what a part is, in words."""
-    ports = list(dict.fromkeys(str(host.port) for host in hosts))
-    protocol = "HTTPS" if any(host.tls for host in hosts) else "plain HTTP"
-    return f"{protocol} on port{'s' if len(ports) > 1 else ''} {', '.join(ports)}"
 
 
 def forwards(hosts: Iterable[VirtualHost]) -> tuple[Forward, ...]:

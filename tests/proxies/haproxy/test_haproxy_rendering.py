@@ -72,17 +72,21 @@ def rendered(tmp_path: Path, haproxy: HAProxy) -> Rendering:
     return render(site, haproxy, HOST, Layout(tmp_path), certificates(tmp_path, site))
 
 
-def test_haproxy_loads_what_we_write_and_warns_of_nothing(tmp_path: Path) -> None:
-    """Both halves beside others' sections, with the lines in those: the real program's own test is content."""
-    haproxy = found(tmp_path, WEB)
+@pytest.mark.parametrize(("theirs", "count"), [(WEB, 3), ("", 0)], ids=["shared", "alone"])
+def test_haproxy_loads_what_we_write_and_warns_of_nothing(tmp_path: Path, theirs: str, count: int) -> None:
+    """Both halves, with lines in others' frontends or with our own: the real program's own test is content."""
+    haproxy = found(tmp_path, theirs)
     neighbour, key = tmp_path / "certs/site.pem", tmp_path / "certs/site.pem.key"
     certificate("shop.example").write(neighbour, key)
     both = rendered(tmp_path, haproxy)
+    # Either half may have to do without the other.
+    assert both.plain.lines == both.secure.lines
+    assert len(both.plain.lines) == bool(count)
+    for lines in both.plain.lines:
+        added = {line.before: line.text for line in lines.add}
+        assert len(added) == len(lines.add) == count
+        lines.path.write_bytes(edited(lines.path.read_bytes(), added, lines.drop))
     for part in (both.plain, both.secure):
-        for lines in part.lines:
-            added = {line.before: line.text for line in lines.add}
-            assert len(added) == len(lines.add) == 3
-            lines.path.write_bytes(edited(lines.path.read_bytes(), added, lines.drop))
         for file in part.files:
             file.path.write_text(file.text)
         for link in part.links:
