@@ -91,9 +91,6 @@ WRITTEN = (
         "apache2",
         start_apache,
         deviations={
-            "speed": Deviation(
-                {"percent": 60}, "At least 60 %: each path is judged as Apache and as the homeserver would read it"
-            ),
             "logins": Deviation(
                 {"all": 200}, "Apache cannot count the logins of a client; Palpo's own limit ends them"
             ),
@@ -112,7 +109,6 @@ WRITTEN = (
         "haproxy",
         services.start_haproxy,
         deviations={
-            "speed": Deviation({"percent": 40}, "At least 40 %: each path is judged in every spelling, rule by rule"),
             "uploads": Deviation(
                 {"sized": AT_ONCE, "chunked": 200},
                 "HAProxy refuses by the announced length, before the body: a client that goes on sending may find the "
