@@ -61,6 +61,8 @@ class Site:
         before: list[Segment] = []
         unsure = handled = False
         for each in directives:
+            if each.name.startswith("@"):
+                continue
             fits = self.matchers.fits(each, asked)
             if fits is False or (handled and each.name in EXCLUSIVE):
                 continue

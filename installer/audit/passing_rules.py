@@ -101,8 +101,8 @@ PASSWORD = Trap(
 COMPRESSED = Trap(
     "compressed-answers",
     Severity.KNOW,
-    "Answers are compressed anew each time and lose their length (measured). Where secrets and other people's words "
-    "stand in one answer, the length of what is sent tells about both (BREACH, CVE-2013-3587).",
+    "What the homeserver answers is compressed on its way (measured). Where secrets and other people's words stand in "
+    "one answer, the length of what is sent tells about both (BREACH, CVE-2013-3587).",
 )
 UPLOADS = Trap(
     "upload-limit",
