@@ -43,6 +43,7 @@ CLAIMS = (
         {
             "nginx": "tests/lab/test_facts_on_real_nginx.py::test_debians_running_nginx_is_found_with_its_sockets",
             "apache": "tests/lab/test_facts_on_real_apache.py::test_virtual_hosts_are_where_apache_has_them",
+            "caddy": "tests/lab/test_facts_on_real_caddy.py::test_sites_are_where_caddy_has_them",
             "haproxy": (
                 "tests/lab/test_haproxy_guests.py::test_a_frontend_answers_for_a_name_by_its_rules_or_for_every_name"
             ),
