@@ -142,6 +142,7 @@ CLAIMS = (
             "nginx": "tests/lab/test_audit.py::test_a_trap_its_finding_and_its_cure",
             "apache": "tests/lab/test_audit_effects.py::test_on_apache",
             "haproxy": "tests/lab/test_audit_effects.py::test_on_haproxy",
+            "caddy": "tests/lab/test_audit_effects.py::test_on_caddy",
         },
     ),
     Claim(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from palpo_installer.audit import apache, haproxy, media, nginx, others, palpo
+from palpo_installer.audit import apache, caddy, haproxy, media, nginx, others, palpo
 from palpo_installer.audit.finding import Audit, Finding, Severity, Unread
 from palpo_installer.facts import Facts, gather
 from palpo_installer.facts import names as dns
@@ -14,7 +14,7 @@ from palpo_installer.host import Host
 
 ORDER = tuple(Severity)
 
-READERS = {"nginx": nginx.read, "apache": apache.read, "haproxy": haproxy.read}
+READERS = {"nginx": nginx.read, "apache": apache.read, "haproxy": haproxy.read, "caddy": caddy.read}
 """One for each kind of proxy that is read: a module with such a function. ``others`` names those that are not here."""
 
 

@@ -43,27 +43,42 @@ class Document:
     @property
     def values(self) -> Mapping[str, object] | None:
         """The document, None where it is no JSON object."""
-        try:
-            found = json.loads(self.body or "")
-        except (ValueError, RecursionError):
-            return None
-        return found if isinstance(found, dict) else None
+        return values_of(self.body)
 
     @property
     def delegated(self) -> str:
         """What ``m.server`` says, empty for nothing usable."""
-        found = (self.values or {}).get("m.server") if self.kind == "server" else None
-        try:
-            return naming.server_name(found) if isinstance(found, str) else ""
-        except AnswersError:
-            return ""
+        return delegated_by(self.values) if self.kind == "server" else ""
 
     @property
     def base_url(self) -> str:
         """What ``m.homeserver`` says, empty for nothing usable."""
-        found = (self.values or {}).get("m.homeserver") if self.kind == "client" else None
-        url = found.get("base_url") if isinstance(found, dict) else None
-        return url if isinstance(url, str) and re.match(r"https?://[^/\s]", url) else ""
+        return base_url_of(self.values) if self.kind == "client" else ""
+
+
+def values_of(body: str | None) -> Mapping[str, object] | None:
+    """Return the document of a body, None where it is no JSON object."""
+    try:
+        found = json.loads(body or "")
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def delegated_by(values: Mapping[str, object] | None) -> str:
+    """Return what ``m.server`` says in a document, empty for nothing usable."""
+    found = (values or {}).get("m.server")
+    try:
+        return naming.server_name(found) if isinstance(found, str) else ""
+    except AnswersError:
+        return ""
+
+
+def base_url_of(values: Mapping[str, object] | None) -> str:
+    """Return what ``m.homeserver`` says in a document, empty for nothing usable."""
+    found = (values or {}).get("m.homeserver")
+    url = found.get("base_url") if isinstance(found, dict) else None
+    return url if isinstance(url, str) and re.match(r"https?://[^/\s]", url) else ""
 
 
 def document(server: Server, kind: str, files: Mapping[Path, bytes]) -> Document | None:

@@ -60,6 +60,7 @@ class PassingSite:
         http2: whether its TLS sockets offer HTTP/2.
         limits_logins: whether it limits logins itself.
         cures: what to do, by rule, in this proxy's words.
+        managed: the names for which the proxy shows a certificate on 8448 without one of these files.
     """
 
     proxy: str
@@ -71,6 +72,7 @@ class PassingSite:
     http2: bool
     limits_logins: bool
     cures: Mapping[str, Cure] = field(default_factory=dict)
+    managed: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:

@@ -75,11 +75,47 @@ MEDIA_HOST = Trap(
     "A media repository believes X-Forwarded-Host more than Host, and answers 502 to a name that it does not serve "
     "(measured).",
 )
+MISSING = Trap(
+    "path-missing",
+    Severity.BREAKS,
+    "What asks for it gets an answer that is not the homeserver's: clients cannot log in, other servers cannot reach "
+    "this one, or media does not appear.",
+)
+EMPTY = Trap(
+    "empty-answer",
+    Severity.WEAKENS,
+    "Caddy answers with 200 and an empty body (measured): clients and other servers take it for an answer, and a path "
+    "that is missing looks like one that works.",
+)
+INTERNAL = Trap(
+    "certificate-internal",
+    Severity.BREAKS,
+    "Caddy signs it by an authority of its own, which no client and no other server knows.",
+)
+PASSWORD = Trap(
+    "password-asked",
+    Severity.BREAKS,
+    "Clients send their access token, and other servers their signature, in the same header as the password: none of "
+    "them gets past it.",
+)
+COMPRESSED = Trap(
+    "compressed-answers",
+    Severity.KNOW,
+    "What the homeserver answers is compressed on its way (measured). Where secrets and other people's words stand in "
+    "one answer, the length of what is sent tells about both (BREACH, CVE-2013-3587).",
+)
+UPLOADS = Trap(
+    "upload-limit",
+    Severity.BREAKS,
+    "Larger uploads are refused before the homeserver sees them: Caddy 2.6 says 502 with an empty body (measured), "
+    "which clients take for a fault and try again.",
+)
 GIVEN = {
     each.rule: each
     for each in (
         DECODED, REWRITTEN, SLASHES, PEERS, UPSTREAM, FIREWALL, TCP, HOST_PORT, TWICE, MAPPED,
-        MEDIA_HOST, nginx_headers.SPOOFED, nginx_headers.PASSED, nginx_headers.HOST, nginx_headers.DOUBLED,
+        MEDIA_HOST, MISSING, EMPTY, INTERNAL, PASSWORD, COMPRESSED, UPLOADS,
+        nginx_headers.SPOOFED, nginx_headers.PASSED, nginx_headers.HOST, nginx_headers.DOUBLED,
         nginx_federation.NO_PORT, nginx_federation.UNUSABLE,
     )
 }  # fmt: skip
@@ -146,7 +182,8 @@ def exposed(site: PassingSite) -> Iterator[Finding]:
     for place, paths in open_paths.items():
         yield _finding(nginx_exposure.ADMIN, site, Fault(place, f"{', '.join(paths)} can be reached from outside"))
     # One for a proxy that resolves dots where the homeserver does not, and one for the other way round.
-    spellings = (f"{ADMIN_PATHS[0]}/v1/users/../../../../_matrix", f"/_matrix/..{ADMIN_PATHS[0]}/v1/users")
+    up = f"{ADMIN_PATHS[0]}/v1/users/../../../../_matrix"
+    spellings = (up, f"{up}/client/versions", f"/_matrix/..{ADMIN_PATHS[0]}/v1/users")
     dots = next((place for each in spellings if (place := site.passed(each)) is not None), None)
     if dots is not None and not open_paths:
         yield _finding(RAW, site, Fault(dots, "a path that is closed can be reached through .."))
@@ -194,9 +231,10 @@ def certified(site: PassingSite, known: Surroundings) -> Iterator[Finding]:
             yield trap.at(site.place.file, site.place.line, site.name, what, cure)
     federation = [each for each in site.block.listens if each.port == nginx_federation.USUAL]
     certificates = [leaf.certificate for leaf in found.values() if leaf.certificate is not None]
-    covered = any(each.covers(known.server_name) for each in certificates)
-    if federation and known.server_name and certificates and not covered and not known.delegates:
-        shown = ", ".join(name for each in certificates for name in each.names)
+    covered = any(each.covers(known.server_name) for each in certificates) or known.server_name in site.managed
+    shows = bool(certificates or site.managed)
+    if federation and known.server_name and shows and not covered and not known.delegates:
+        shown = ", ".join(name for each in certificates for name in each.names) or ", ".join(site.managed)
         place = Place(federation[0].file, federation[0].line)
         what = f"port 8448 shows a certificate for {shown}; other servers ask for {known.server_name}"
         yield _finding(nginx_federation.WRONG_NAME, site, Fault(place, what))

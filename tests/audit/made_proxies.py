@@ -1,4 +1,4 @@
-"""Apache and HAProxy as found with a configuration, for audits; each with a sound one."""
+"""Apache, HAProxy and Caddy as found with a configuration, for audits; each with a sound one."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from palpo_installer.host import Host
 from palpo_installer.proxies.apache import reading as apache_reading
 from palpo_installer.proxies.apache import tree as apache_tree
 from palpo_installer.proxies.apache.configuration import Apache, Awake
+from palpo_installer.proxies.caddy import reading as caddy_reading
+from palpo_installer.proxies.caddy import tree as caddy_tree
+from palpo_installer.proxies.caddy.configuration import Caddy
 from palpo_installer.proxies.haproxy import reading as haproxy_reading
 from palpo_installer.proxies.haproxy import tree as haproxy_tree
 from palpo_installer.proxies.haproxy.configuration import HAProxy
@@ -73,6 +76,31 @@ backend palpo
     server palpo 127.0.0.1:8008
 """
 
+CADDY = r"""{
+	email admin@example.com
+}
+matrix.example.com {
+	tls /etc/letsencrypt/live/matrix.example.com/fullchain.pem /etc/letsencrypt/live/matrix.example.com/privkey.pem
+	@matrix {
+		path /_matrix/* /_palpo/client/*
+		not vars_regexp {http.request.orig_uri} (?i)^[^?]*(/|%2f)(\.|%2e)(\.|%2e)(/|%2f|[?]|$)
+	}
+	handle @matrix {
+		reverse_proxy 127.0.0.1:8008 {
+			header_up -X-Real-IP
+			header_up -Forwarded
+		}
+	}
+	handle /.well-known/matrix/client {
+		header Access-Control-Allow-Origin *
+		respond `{"m.homeserver":{"base_url":"https://matrix.example.com"}}`
+	}
+	handle {
+		respond 404
+	}
+}
+"""
+
 
 def apache(host: Host, text: str) -> Apache:
     """Return Apache as found with a main file."""
@@ -101,11 +129,26 @@ def haproxy(host: Host, text: str) -> HAProxy:
     )  # fmt: skip
 
 
+def caddy(host: Host, text: str) -> Caddy:
+    """Return Caddy as found with a Caddyfile."""
+    main = host.layout.at("/etc/caddy/Caddyfile")
+    main.parent.mkdir(parents=True, exist_ok=True)
+    main.write_text(text)
+    read = caddy_tree.load(host, main, {})
+    said = caddy_reading.parse(read)
+    return Caddy(
+        Path("/usr/bin/caddy"), (2, 6, 2), main, read.files, said.servers, (), read.problems, "caddy", "", "", None,
+        "caddy.service", True, options=said.options, imports=said.imports, last_line=read.last_line,
+    )  # fmt: skip
+
+
 def judged(root: Path, kind: str, text: str, toml: str = SOUND) -> Audit:
-    """Return the audit of a host on which one of the two has a configuration, and nginx is not installed."""
+    """Return the audit of a host on which one of them has a configuration, and nginx is not installed."""
     host = host_with(root, toml=toml)
     host.layout.at("/etc/nginx/nginx.conf").unlink()
     whole: Facts = replace(known(host), nginx=None)
     if kind == "apache":
         return audit(host, replace(whole, apache=apache(host, text)), NOW)
+    if kind == "caddy":
+        return audit(host, replace(whole, caddy=caddy(host, text)), NOW)
     return audit(host, replace(whole, haproxy=haproxy(host, text)), NOW)

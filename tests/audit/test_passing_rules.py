@@ -1,4 +1,4 @@
-"""Every measured trap of Apache and HAProxy: what is found, on which line, and that its cure is one."""
+"""Every measured trap of Apache, HAProxy and Caddy: what is found, on which line, and that its cure is one."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pytest
 from palpo_installer.audit import passing_rules
 from palpo_installer.audit.finding import Trap
 from tests.audit.made import SOUND, trapped
-from tests.audit.made_proxies import APACHE, HAPROXY, judged
+from tests.audit.made_proxies import APACHE, CADDY, HAPROXY, judged
 
-TEXTS = {"apache": APACHE, "haproxy": HAPROXY}
+TEXTS = {"apache": APACHE, "haproxy": HAPROXY, "caddy": CADDY}
 
 PASS = "    ProxyPass /_matrix http://127.0.0.1:8008/_matrix nocanon\n"
 FRONT = "    use_backend palpo if client matrix\n"
@@ -142,9 +142,125 @@ HAPROXY_CASES: dict[str, tuple[str, tuple[str, str], str]] = {
         "frontend",
     ),
 }
+UP = "\t\treverse_proxy 127.0.0.1:8008 {\n"
+PATHS = "\t\tpath /_matrix/* /_palpo/client/*\n"
+RAW = next(line for line in CADDY.splitlines() if "vars_regexp" in line) + "\n"
+TLS = next(line for line in CADDY.splitlines() if line.startswith("\ttls ")) + "\n"
+OPTIONS = "\temail admin@example.com\n"
+SITE = "matrix.example.com {"
+CORS = "\t\theader Access-Control-Allow-Origin *\n"
+DOCUMENT = '{"m.homeserver":{"base_url":"https://matrix.example.com"}}'
+
+
+def server(*lines: str) -> tuple[str, str]:
+    """Return the edit that puts lines into the global option servers."""
+    inside = "\n".join(f"\t\t{line}" for line in lines)
+    return OPTIONS, f"{OPTIONS}\tservers {{\n{inside}\n\t}}\n"
+
+
+def up(line: str) -> tuple[str, str]:
+    """Return the edit that puts a line into reverse_proxy."""
+    return UP, f"{UP}\t\t\t{line}\n"
+
+
+def before(line: str) -> tuple[str, str]:
+    """Return the edit that puts a line into the site."""
+    return TLS, f"{TLS}\t{line}\n"
+
+
+CADDY_CASES: dict[str, tuple[str, tuple[str, str], str]] = {
+    "handle_path strips": (
+        "rewritten-target",
+        ("\thandle @matrix {", "\thandle_path /_matrix/* {"),
+        "handle_path",
+    ),
+    "uri strip_prefix": ("rewritten-target", (UP, f"\t\turi strip_prefix /_matrix\n{UP}"), "uri strip"),
+    "rewrite in reverse_proxy": ("rewritten-target", up("rewrite /x{uri}"), "rewrite"),
+    "rewrite to the decoded path": ("decoded-target", (UP, f"\t\trewrite * {{uri}}\n{UP}"), "rewrite"),
+    "Host rewritten": ("host-header", up("header_up Host {upstream_hostport}"), "header_up Host"),
+    "X-Forwarded-For of the client": (
+        "forwarded-for",
+        up("header_up X-Forwarded-For {http.request.header.X-Forwarded-For}"),
+        "header_up X-Forwarded-For",
+    ),
+    "every client trusted": ("forwarded-for", up("trusted_proxies 0.0.0.0/0 ::/0"), "trusted_proxies"),
+    "every client trusted by the server": (
+        "forwarded-for",
+        server("trusted_proxies static 0.0.0.0/0"),
+        "trusted_proxies",
+    ),
+    "X-Real-IP passed through": ("client-headers", ("\t\t\theader_up -X-Real-IP\n", ""), UP),
+    "CORS on what is passed on": ("doubled-cors", before("header Access-Control-Allow-Origin *"), "\theader Acc"),
+    "CORS added by header_down": (
+        "doubled-cors",
+        up("header_down +Access-Control-Allow-Origin *"),
+        "header_down",
+    ),
+    "two upstreams": ("several-peers", (" 127.0.0.1:8008 {", " 127.0.0.1:8008 192.0.2.9:8008 {"), "reverse_proxy"),
+    "administration passed on": ("admin-exposed", (PATHS, "\t\tpath /_matrix/* /_palpo/*\n"), UP),
+    "dots": ("admin-through-dots", (RAW, ""), UP),
+    "a path without an end": ("segment-boundary", (PATHS, "\t\tpath /_matrix* /_palpo/client/*\n"), UP),
+    "everything passed on": ("everything-passed-on", ("respond 404", "reverse_proxy localhost:8008"), "localhost:8008"),
+    "handle comes before route": (
+        "path-missing",
+        ("\thandle @matrix {", "\troute @matrix {"),
+        "respond 404",
+    ),
+    "other servers not passed on": (
+        "path-missing",
+        (PATHS, "\t\tpath /_matrix/client/* /_matrix/media/*\n"),
+        "respond 404",
+    ),
+    "an empty 200": ("empty-answer", ("\thandle {\n\t\trespond 404\n\t}\n", ""), SITE),
+    "tls internal": ("certificate-internal", (TLS, "\ttls internal\n"), "tls internal"),
+    "local_certs": ("certificate-internal", (f"{OPTIONS}}}\n{SITE}\n{TLS}", f"\tlocal_certs\n}}\n{SITE}\n"), "local_c"),
+    "a certificate that is missing": (
+        "certificate-unusable",
+        ("matrix.example.com/fullchain.pem", "none.example.com/fullchain.pem"),
+        SITE,
+    ),
+    "a password before Matrix": (
+        "password-asked",
+        before("basicauth /_matrix/* {\n\t\tuser hash\n\t}"),
+        "basicauth",
+    ),
+    "encode": ("compressed-answers", before("encode zstd gzip"), "encode"),
+    "max_size": ("upload-limit", (UP, f"\t\trequest_body {{\n\t\t\tmax_size 10MB\n\t\t}}\n{UP}"), "max_size"),
+    "a timeout for answers": (
+        "read-timeout",
+        up("transport http {\n\t\t\t\tresponse_header_timeout 1m30s\n\t\t\t}"),
+        "response_header_timeout",
+    ),
+    "a timeout of the server": ("read-timeout", server("timeouts {", "write 30s", "}"), "write 30s"),
+    "small heads": ("header-limit", server("max_header_size 8KB"), "max_header"),
+    "no HTTP/2": ("http2-missing", server("protocols h1"), SITE),
+    "the media repository is told the host": (
+        "media-forwarded-host",
+        before("handle /_matrix/media/* {\n\t\treverse_proxy 127.0.0.1:8000\n\t}"),
+        "8000",
+    ),
+    "well-known without CORS": ("well-known-cors", (CORS, ""), "\t\trespond `"),
+    "well-known is no JSON": ("well-known-invalid", (DOCUMENT, "https://matrix.example.com"), "\t\trespond `"),
+    "m.server in the client document": (
+        "well-known-bogus",
+        (DOCUMENT, f'{DOCUMENT[:-1]},"m.server":{{}}}}'),
+        "\t\trespond `",
+    ),
+    "well-known as text": (
+        "well-known-type",
+        (CORS, f"{CORS}\t\theader Content-Type text/plain\n"),
+        "\t\trespond `",
+    ),
+    "well-known redirected": (
+        "well-known-redirect",
+        (f"\t\trespond `{DOCUMENT}`\n", "\t\tredir https://other.example.com{uri}\n"),
+        "redir",
+    ),
+}
 CASES = {
     **{(f"apache: {name}", "apache"): case for name, case in APACHE_CASES.items()},
     **{(f"haproxy: {name}", "haproxy"): case for name, case in HAPROXY_CASES.items()},
+    **{(f"caddy: {name}", "caddy"): case for name, case in CADDY_CASES.items()},
 }
 
 

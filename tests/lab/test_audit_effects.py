@@ -1,4 +1,4 @@
-"""What some traps do on the real Apache and HAProxy: what the audit names does it, the sound configuration not."""
+"""What some traps do on real proxies: what the audit names does it, the sound configuration does not."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from palpo_installer.probe import Answer
-from tests.audit.made_proxies import APACHE, HAPROXY
+from tests.audit.made_proxies import APACHE, CADDY, HAPROXY
 from tests.audit.test_passing_rules import findings
 from tests.lab.running import require_programs, until
 from tests.lab.upstream import Upstream, free_ports, upstream
@@ -70,6 +71,21 @@ def haproxy(root: Path, text: str, homeserver: Upstream) -> Iterator[Wire]:
     main = root / "haproxy.cfg"
     main.write_text(text.replace("127.0.0.1:8008", str(homeserver.address)))
     with running(["haproxy", "-db", "-f", str(main)], port) as wire:
+        yield wire
+
+
+@contextmanager
+def caddy(root: Path, text: str, homeserver: Upstream) -> Iterator[Wire]:
+    """Run Caddy with a Caddyfile, its TLS taken away."""
+    require_programs("caddy")
+    port = free_ports(1)[0]
+    text = "\n".join(line for line in text.splitlines() if not line.startswith("\ttls "))
+    text = text.replace("matrix.example.com {", f"http://matrix.example.com:{port} {{\n\tbind 127.0.0.1")
+    text = text.replace("\temail admin@example.com", "\tadmin off")
+    main = root / "Caddyfile"
+    main.write_text(text.replace("127.0.0.1:8008", str(homeserver.address)) + "\n")
+    argv = ["caddy", "run", "--adapter", "caddyfile", "--config", str(main)]
+    with running(["env", f"XDG_DATA_HOME={root}", f"XDG_CONFIG_HOME={root}", *argv], port) as wire:
         yield wire
 
 
@@ -160,3 +176,68 @@ def test_two_front_ends_on_one_bind_both_start(tmp_path: Path) -> None:
         while len(statuses) < 2 and time.monotonic() < deadline:
             statuses.add(asked(wire, "/").status)
     assert statuses == {200, 404}
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What comes of one request: the answer, and the target, Host and address that the homeserver saw."""
+
+    status: int
+    origins: tuple[str, ...]
+    arrived: tuple[tuple[object, ...], ...]
+
+
+def seen(root: Path, text: str, target: str) -> Seen:
+    """Ask a Caddy with a Caddyfile, with what a client may say about itself."""
+    root.mkdir()
+    said = [(b"Host", NAME.encode()), (b"X-Forwarded-For", b"203.0.113.66"), (b"X-Real-IP", b"203.0.113.67")]
+    with upstream() as homeserver, caddy(root, text, homeserver) as wire:
+        answer = wire.http1(target.encode(), said)
+        names = ("host", "x-forwarded-for", "x-real-ip")
+        arrived = tuple((each.target, *(each.all(name) for name in names)) for each in homeserver.requests)
+    return Seen(answer.status, tuple(answer.all("access-control-allow-origin")), arrived)
+
+
+PROXY = "\t\treverse_proxy 127.0.0.1:8008 {\n"
+ARRIVED = ((TARGET.encode(), (NAME,), ("127.0.0.1",), ()),)
+DOTS = "/_palpo/admin/v1/users/../../../../_matrix/client/versions"
+FILTER = next(line for line in CADDY.splitlines() if "vars_regexp" in line)
+CORS = "\t\theader Access-Control-Allow-Origin *\n"
+
+
+@pytest.mark.parametrize(
+    ("rule", "old", "new", "target"),
+    [
+        ("rewritten-target", "handle @matrix", "handle_path /_matrix/*", TARGET),
+        ("host-header", PROXY, f"{PROXY}\t\t\theader_up Host {{upstream_hostport}}\n", TARGET),
+        ("forwarded-for", PROXY, f"{PROXY}\t\t\ttrusted_proxies 0.0.0.0/0\n", TARGET),
+        ("client-headers", "\t\t\theader_up -X-Real-IP\n", "", TARGET),
+        ("doubled-cors", "\thandle @matrix", "\theader Access-Control-Allow-Origin *\n\thandle @matrix", TARGET),
+        ("doubled-cors", PROXY, f"{PROXY}\t\t\theader_down +Access-Control-Allow-Origin *\n", TARGET),
+        ("path-missing", "handle @matrix", "route @matrix", TARGET),
+        ("admin-through-dots", FILTER, "", DOTS),
+        ("segment-boundary", "path /_matrix/*", "path /_matrix*", "/_matrixfoo"),
+        ("well-known-cors", CORS, "", "/.well-known/matrix/client"),
+        ("empty-answer", "\thandle {\n\t\trespond 404\n\t}\n", "", "/nobody"),
+    ],
+)
+def test_on_caddy(tmp_path: Path, rule: str, old: str, new: str, target: str) -> None:
+    """The same request is passed on or answered otherwise where the rule finds something."""
+    assert old in CADDY
+    faulty = CADDY.replace(old, new)
+    assert rule in [name for name, _ in findings(tmp_path / "read", "caddy", faulty)]
+    sound, trapped = seen(tmp_path / "sound", CADDY, target), seen(tmp_path / "trapped", faulty, target)
+    assert sound != trapped
+    if target == TARGET:
+        assert (sound.status, sound.origins, sound.arrived) == (200, ("*",), ARRIVED)
+        assert rule != "doubled-cors" or trapped.origins == ("*", "*")
+    assert rule != "empty-answer" or (sound.status, trapped.status) == (404, 200)
+
+
+@pytest.mark.parametrize("line", ["header ?Access-Control-Allow-Origin *", "header_down Access-Control-Allow-Origin *"])
+def test_on_caddy_what_replaces_a_header_doubles_none(tmp_path: Path, line: str) -> None:
+    """Neither on the real Caddy nor in the audit."""
+    place = "\thandle @matrix {\n" if line.startswith("header ") else PROXY
+    text = CADDY.replace(place, f"\t{line}\n{place}" if line.startswith("header ") else f"{place}\t\t\t{line}\n")
+    assert "doubled-cors" not in [name for name, _ in findings(tmp_path / "read", "caddy", text)]
+    assert seen(tmp_path / "caddy", text, TARGET).origins == ("*",)
