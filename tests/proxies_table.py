@@ -14,7 +14,7 @@ from tests.rehearsal.made import KINDS
 README = Path(__file__).parents[1] / "README.md"
 BEGIN, END = "<!-- proxies: begin, by python -m tests.proxies_table -->", "<!-- proxies: end -->"
 SUITE = "tests/lab/conformance"
-SUPERSCRIPTS = "¹²³⁴⁵⁶⁷⁸⁹"
+SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,7 @@ def table() -> str:
         cells = [_cell(claim, kind, notes) for kind in kinds]
         files = dict.fromkeys(test.rpartition("/")[2].partition("::")[0] for test in claim.tests.values())
         lines.append(_line([claim.what, *cells, ", ".join(f"`{file}`" for file in files)]))
-    numbered = [f"{SUPERSCRIPTS[number]} {note}." for number, note in enumerate(notes)]
+    numbered = [f"{_mark(number)} {note}." for number, note in enumerate(notes)]
     return "\n".join([*lines, "", *(f"{note}\\" for note in numbered[:-1]), *numbered[-1:]]).rstrip()
 
 
@@ -186,7 +186,11 @@ def _cell(claim: Claim, kind: str, notes: list[str]) -> str:
         return "yes"
     if deviation.reason not in notes:
         notes.append(deviation.reason)
-    return f"in part{SUPERSCRIPTS[notes.index(deviation.reason)]}"
+    return f"in part{_mark(notes.index(deviation.reason))}"
+
+
+def _mark(number: int) -> str:
+    return str(number + 1).translate(SUPERSCRIPTS)
 
 
 def _line(cells: list[str]) -> str:
