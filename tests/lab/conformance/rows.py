@@ -129,7 +129,7 @@ WRITTEN = (
         deviations={
             "speed": Deviation(
                 {"percent": 80},
-                "About 94 % on a quiet machine, at least 80 %, in no longer times: it also removes the headers that "
+                "About 90 to 94 %, at least 80 %, in no longer times: it also removes the headers that "
                 "clients could forge, and looks at each path",
             ),
             "uploads": Deviation(
