@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import NoReturn
+
+import psutil
 
 from palpo_installer.answers import (
     Address,
@@ -132,3 +136,17 @@ def interrupted(error: BaseException) -> Render:
 def left(directory: Path) -> list[str]:
     """Return the names of what is in a directory."""
     return sorted(path.name for path in directory.iterdir())
+
+
+def programs(name: str) -> list[psutil.Process]:
+    """Return the processes with a name that descend from this one; those on lab hosts have a network of their own."""
+    found = []
+    for each in psutil.Process().children(recursive=True):
+        with suppress(OSError, psutil.NoSuchProcess):
+            if each.name() == name and _network(each.pid) == _network(os.getpid()):
+                found.append(each)
+    return found
+
+
+def _network(pid: int) -> int:
+    return os.stat(f"/proc/{pid}/ns/net").st_ino

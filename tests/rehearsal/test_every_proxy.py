@@ -9,7 +9,6 @@ import time
 from itertools import product
 from pathlib import Path
 
-import psutil
 import pytest
 
 from palpo_installer.answers import Answers, BaseCertificate, BaseDomain, Delegation, Registration
@@ -19,7 +18,7 @@ from palpo_installer.rehearsal import rehearse
 from palpo_installer.rehearsal.stage import as_planned, staged
 from palpo_installer.verify.report import Check, Report, Result
 from tests.commands.invoking import CHECKOUT, NOBODY, as_root
-from tests.rehearsal.made import KINDS, MEDIA, answers, faulty, here, left, visiting
+from tests.rehearsal.made import KINDS, MEDIA, answers, faulty, here, left, programs, visiting
 
 EVERYTHING = list(product(Delegation, Registration, (None, MEDIA)))
 
@@ -84,11 +83,6 @@ def test_it_is_short(proxy: Proxy) -> None:
     assert time.monotonic() - began < 6
 
 
-def programs(proxy: Proxy) -> list[psutil.Process]:
-    """Return the processes of a proxy that descend from this one."""
-    return [each for each in psutil.Process().children(recursive=True) if each.name() == proxy.binary.name]
-
-
 def test_a_configuration_that_is_not_taken_is_told(proxy: Proxy, private: Path) -> None:
     """With the proxy's own words; it is the only check then, and nothing is left."""
     report = rehearse(answers(), proxy, Layout(), render=faulty(lambda text: f"{text}\nnonsense_of_ours here\n"))
@@ -97,13 +91,13 @@ def test_a_configuration_that_is_not_taken_is_told(proxy: Proxy, private: Path) 
     assert f"{proxy.title} takes the configuration" in failure.what
     assert "nonsense_of_ours" in failure.what
     assert left(private) == []
-    assert programs(proxy) == []
+    assert programs(proxy.binary.name) == []
 
 
 def test_ctrl_c_in_the_middle_ends_it(proxy: Proxy, private: Path) -> None:
     """All of its processes, by their numbers; the ports are free again."""
     with pytest.raises(KeyboardInterrupt), staged(answers(), proxy, Layout(), as_planned) as stage:  # noqa: PT012
-        processes = programs(proxy)
+        processes = programs(proxy.binary.name)
         assert processes
         assert stage.send(stage.view.client, "/_matrix/x").arrived
         raise KeyboardInterrupt

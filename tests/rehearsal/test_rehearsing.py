@@ -23,7 +23,7 @@ from palpo_installer.rehearsal import program, rehearse
 from palpo_installer.rehearsal.stage import as_planned, staged
 from palpo_installer.site import Guest
 from palpo_installer.verify.report import Check, Report, Result
-from tests.rehearsal.made import MEDIA, answers, faulty, interrupted, left, nginx, visiting
+from tests.rehearsal.made import MEDIA, answers, faulty, interrupted, left, nginx, programs, visiting
 
 EVERYTHING = list(product(Delegation, Registration, (None, MEDIA)))
 
@@ -117,11 +117,6 @@ def test_it_is_short(capsys: pytest.CaptureFixture[str]) -> None:
     assert took < 4
 
 
-def programs() -> list[psutil.Process]:
-    """Return the nginx processes that descend from this one; what other tests left to be counted is none of them."""
-    return [each for each in psutil.Process().children(recursive=True) if each.name() == "nginx"]
-
-
 def test_nothing_is_left(private: Path) -> None:
     """No file and no process, whether it went well, was refused or was interrupted on its way."""
     sound(answers())
@@ -129,13 +124,13 @@ def test_nothing_is_left(private: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         rehearse(answers(), nginx(), Layout(), render=interrupted(KeyboardInterrupt()))
     assert left(private) == []
-    assert programs() == []
+    assert programs("nginx") == []
 
 
 def test_ctrl_c_in_the_middle_ends_nginx(private: Path) -> None:
     """The master and its worker, by their numbers; the ports are free again."""
     with pytest.raises(KeyboardInterrupt), staged(answers(), nginx(), Layout(), as_planned) as stage:  # noqa: PT012
-        processes = programs()
+        processes = programs("nginx")
         assert len(processes) == 2
         assert stage.send(stage.view.client, "/_matrix/x").arrived
         raise KeyboardInterrupt
@@ -154,7 +149,7 @@ def test_ctrl_c_at_any_moment_leaves_nothing(private: Path) -> None:
                 rehearse(answers(), nginx(), Layout())
             signal.setitimer(signal.ITIMER_REAL, 0)
             assert left(private) == []
-            assert programs() == []
+            assert programs("nginx") == []
     finally:
         signal.signal(signal.SIGALRM, usual)
 
@@ -179,7 +174,7 @@ def test_a_program_that_will_not_end_is_killed(private: Path, monkeypatch: pytes
     """It is stopped (SIGSTOP), so that it cannot be asked; its worker goes with it."""
     monkeypatch.setattr(program, "PATIENCE", 0.2)
     with staged(answers(), nginx(), Layout(), as_planned):
-        master, worker = programs()
+        master, worker = programs("nginx")
         master.suspend()
         worker.suspend()
     assert not any(each.is_running() and each.status() != psutil.STATUS_ZOMBIE for each in (master, worker))
