@@ -146,9 +146,10 @@ CLAIMS = (
         },
     ),
     Claim(
-        "under systemd, on a booted host (Apache and HAProxy: `--slow`)",
+        "under systemd, on a booted host (Apache, Caddy and HAProxy: `--slow`)",
         {
             "nginx": "tests/lab/test_booted_apply.py::test_the_whole_way_under_systemd",
+            "caddy": "tests/lab/test_caddy_booted.py::test_the_whole_way_under_systemd",
             **dict.fromkeys(
                 ("apache", "haproxy"),
                 "tests/lab/test_booted_switching.py::test_units_are_as_if_there_were_only_one",
@@ -173,7 +174,7 @@ def table() -> str:
         cells = [_cell(claim, kind, notes) for kind in kinds]
         files = dict.fromkeys(test.rpartition("/")[2].partition("::")[0] for test in claim.tests.values())
         lines.append(_line([claim.what, *cells, ", ".join(f"`{file}`" for file in files)]))
-    numbered = [f"{_mark(number)} {note}." for number, note in enumerate(notes)]
+    numbered = [f"{_superscript(number)} {note}." for number, note in enumerate(notes, 1)]
     return "\n".join([*lines, "", *(f"{note}\\" for note in numbered[:-1]), *numbered[-1:]]).rstrip()
 
 
@@ -186,11 +187,11 @@ def _cell(claim: Claim, kind: str, notes: list[str]) -> str:
         return "yes"
     if deviation.reason not in notes:
         notes.append(deviation.reason)
-    return f"in part{_mark(notes.index(deviation.reason))}"
+    return f"in part{_superscript(notes.index(deviation.reason) + 1)}"
 
 
-def _mark(number: int) -> str:
-    return str(number + 1).translate(SUPERSCRIPTS)
+def _superscript(number: int) -> str:
+    return str(number).translate(SUPERSCRIPTS)
 
 
 def _line(cells: list[str]) -> str:

@@ -77,11 +77,15 @@ class Comparison:
 
     rounds: Sequence[Mapping[str, Figures]]
 
-    def lateness(self, of: str, to: str) -> float:
-        """Return the p99 of one as a multiple of another's: the median of the ratios of each round.
+    def swiftness(self, of: str, to: str) -> float:
+        """Return the rate of one as a multiple of another's: the median of the ratios of each round.
 
-        The best round of a p99 is luck, and two measurements that follow each other share what disturbs them.
+        The best round is luck, and two measurements that follow each other share what disturbs them.
         """
+        return median(each[of].rate / each[to].rate for each in self.rounds)
+
+    def lateness(self, of: str, to: str) -> float:
+        """Return the p99 of one as a multiple of another's, likewise."""
         return median(each[of].p99 / each[to].p99 for each in self.rounds)
 
     def best(self, name: str) -> Figures:

@@ -5,11 +5,29 @@ from __future__ import annotations
 import pytest
 
 from tests.lab import names, services, ways
-from tests.lab.hosts import ADDRESS4, ThrowAwayHost
+from tests.lab.hosts import ADDRESS4, LabHost, ThrowAwayHost
 from tests.lab.running import require_programs
 
 CERTIFICATES = "/etc/caddy/certificates"
+NAMES = ("example.com", "matrix.example.com")
 START = "caddy start --config /etc/caddy/Caddyfile --pidfile /run/caddy/caddy.pid"
+
+
+def make_certificates(host: LabHost) -> None:
+    """Make certificates of our names that the group of Caddy may read."""
+    for name in NAMES:
+        chain, key = f"{CERTIFICATES}/{name}.pem", f"{CERTIFICATES}/{name}.key"
+        services.make_certificate(host, chain, key, f"DNS:{name}")
+        host.output(["sh", "-c", f"chgrp caddy {key} && chmod 640 {key}"])
+
+
+def answer_with_files(host: LabHost) -> None:
+    """Let the answers name these certificates."""
+    pairs = (
+        f'"{name}" = {{ chain = "{CERTIFICATES}/{name}.pem", key = "{CERTIFICATES}/{name}.key" }}' for name in NAMES
+    )
+    files = 'method = "files"\n[certificates.files]\n' + "\n".join(pairs)
+    host.write(ways.ANSWERS, host.read(ways.ANSWERS).replace('method = "self-signed"', files), 0o600)
 
 
 @pytest.fixture
@@ -17,10 +35,7 @@ def caddy(host: ThrowAwayHost) -> ThrowAwayHost:
     """A host whose Caddy runs as the account caddy, with certificates of our names that its group may read."""
     require_programs("caddy", "openssl", "runuser")
     names.serve(host)
-    for name in ("example.com", "matrix.example.com"):
-        chain, key = f"{CERTIFICATES}/{name}.pem", f"{CERTIFICATES}/{name}.key"
-        services.make_certificate(host, chain, key, f"DNS:{name}")
-        host.output(["sh", "-c", f"chgrp caddy {key} && chmod 640 {key}"])
+    make_certificates(host)
     host.write(
         "/etc/caddy/Caddyfile", ":8098 {\n\tlog {\n\t\toutput file /run/caddy/access.log\n\t}\n\trespond hi\n}\n"
     )
@@ -39,12 +54,7 @@ def test_keys_that_it_may_read_are_served_and_those_of_root_are_refused(caddy: T
     assert refused.returncode != 0
     assert "Caddy runs as caddy, which may not read" in " ".join((refused.stdout + refused.stderr).split())
 
-    pairs = (
-        f'"{name}" = {{ chain = "{CERTIFICATES}/{name}.pem", key = "{CERTIFICATES}/{name}.key" }}'
-        for name in ("example.com", "matrix.example.com")
-    )
-    files = 'method = "files"\n[certificates.files]\n' + "\n".join(pairs)
-    host.write(ways.ANSWERS, host.read(ways.ANSWERS).replace('method = "self-signed"', files), 0o600)
+    answer_with_files(host)
     before = host.snapshot()
     ways.done(host, "apply", "--answers", ways.ANSWERS, "--yes")
     assert ways.served(host, ADDRESS4, 443, "example.com") != ""
