@@ -174,11 +174,7 @@ def table() -> str:
         cells = [_cell(claim, kind, notes) for kind in kinds]
         files = dict.fromkeys(test.rpartition("/")[2].partition("::")[0] for test in claim.tests.values())
         lines.append(_line([claim.what, *cells, ", ".join(f"`{file}`" for file in files)]))
-<<<<<<< HEAD
     numbered = [f"{_superscript(number)} {note}." for number, note in enumerate(notes, 1)]
-=======
-    numbered = [f"{_mark(number)} {note}." for number, note in enumerate(notes)]
->>>>>>> caddyaudit
     return "\n".join([*lines, "", *(f"{note}\\" for note in numbered[:-1]), *numbered[-1:]]).rstrip()
 
 
@@ -191,19 +187,11 @@ def _cell(claim: Claim, kind: str, notes: list[str]) -> str:
         return "yes"
     if deviation.reason not in notes:
         notes.append(deviation.reason)
-<<<<<<< HEAD
     return f"in part{_superscript(notes.index(deviation.reason) + 1)}"
 
 
 def _superscript(number: int) -> str:
     return str(number).translate(SUPERSCRIPTS)
-=======
-    return f"in part{_mark(notes.index(deviation.reason))}"
-
-
-def _mark(number: int) -> str:
-    return str(number + 1).translate(SUPERSCRIPTS)
->>>>>>> caddyaudit
 
 
 def _line(cells: list[str]) -> str:
