@@ -149,4 +149,4 @@ def programs(name: str) -> list[psutil.Process]:
 
 
 def _network(pid: int) -> int:
-    return os.stat(f"/proc/{pid}/ns/net").st_ino
+    return Path(f"/proc/{pid}/ns/net").stat().st_ino
