@@ -33,6 +33,7 @@ from palpo_installer.facts.ufw import Ufw
 from palpo_installer.host import Host
 from palpo_installer.proxies.apache import discovery as apaches
 from palpo_installer.proxies.apache.configuration import Apache
+from palpo_installer.proxies.caddy import discovery as caddies
 from palpo_installer.proxies.caddy.configuration import Caddy
 from palpo_installer.proxies.found import Proxy
 from palpo_installer.proxies.haproxy import discovery as haproxies
@@ -103,14 +104,16 @@ def gather(host: Host, names: tuple[str, ...] = ()) -> Facts:
     owners = frozenset(each.pid for each in listening if each.pid is not None)
     nginx = discovery.read(host, running, owners, note)
     apache = apaches.read(host, running, owners, note)
+    caddy = caddies.read(host, running, owners, note)
     haproxy = haproxies.read(host, running, owners, note)
     palpo = palpo_search.read(host, running, boxes, listening)
     base = system.read(host, running)
-    proxies = tuple(each for each in (nginx, apache, haproxy) if each is not None)
+    proxies = tuple(each for each in (nginx, apache, caddy, haproxy) if each is not None)
     return Facts(
         system=base,
         listeners=listening,
         nginx=nginx,
+        caddy=caddy,
         haproxy=haproxy,
         palpo=palpo,
         certificates=certificates.read(host, proxies, note),

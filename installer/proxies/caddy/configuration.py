@@ -3,14 +3,68 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
 from palpo_installer.proxies.found import Proxy
 
 
 @dataclass(frozen=True)
+class ImportDirectory:
+    """A directory whose files the Caddyfile imports by a pattern, at the top level.
+
+    Attributes:
+        directory: e.g. ``/etc/caddy/Caddyfile.d``.
+        pattern: the last part, e.g. ``*.caddyfile``.
+        file: the file with the import.
+        line: its line.
+    """
+
+    directory: Path
+    pattern: str
+    file: Path
+    line: int
+
+
+@dataclass(frozen=True)
+class Options:
+    """The global options that matter to other sites.
+
+    Attributes:
+        admin: where it is told what to do, e.g. ``localhost:2019`` or ``unix//run/caddy.sock``; empty where that is
+            switched off.
+        http_port: what it takes for the port of HTTP.
+        https_port: what it takes for the port of HTTPS.
+        auto_https: ``off``, ``disable_redirects``, ``disable_certs``, ``ignore_loaded_certs`` or empty.
+        default_bind: what sites without ``bind`` listen on; empty for all addresses.
+    """
+
+    admin: str = "localhost:2019"
+    http_port: int = 80
+    https_port: int = 443
+    auto_https: str = ""
+    default_bind: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Caddy(Proxy):
-    """Caddy as found."""
+    """Caddy as found; its ``servers`` are the sites, and the redirects to HTTPS that it makes by itself.
+
+    Attributes:
+        options: the global options.
+        imports: the directories that are imported at the top level, in order.
+        last_line: how many lines the Caddyfile has.
+        braceless: the line of the address of a site without braces in it, 0 for none.
+        elsewhere: why the Caddyfile is not what it runs with, empty where it is.
+        variables: whether the Caddyfile takes values from Caddy's environment.
+    """
 
     kind: ClassVar[str] = "caddy"
     title: ClassVar[str] = "Caddy"
+
+    options: Options = Options()
+    imports: tuple[ImportDirectory, ...] = ()
+    last_line: int = 0
+    braceless: int = 0
+    elsewhere: str = ""
+    variables: bool = False
