@@ -10,7 +10,7 @@ from pathlib import Path
 from palpo_installer.errors import RefusedPlan
 from palpo_installer.host import Host
 from palpo_installer.operations.lines import AddedLine
-from palpo_installer.proxies.caddy import addresses, guests, insertion
+from palpo_installer.proxies.caddy import addresses, guest_lines, guests
 from palpo_installer.proxies.caddy.addresses import Ports
 from palpo_installer.proxies.caddy.configuration import Caddy
 from palpo_installer.proxies.caddy.conflicts import conflicts
@@ -84,13 +84,13 @@ class CaddyVirtualHosts:
         data = self.host.read(block.file) or b""
         return tuple(
             Inclusion(block.file, line[0].line, " ".join(token.text for token in line))
-            for line in insertion.directives(data, block.line)
+            for line in guest_lines.directives(data, block.line)
             if line[0].text == "import" and leaflet.file.path.match(str(block.file.parent / line[-1].text))
         )
 
     def place(self, leaflet: Leaflet, block: ServerBlock) -> AddedLine | Impossible:
         """Return the line, and where it goes: first in the site, checked by reading the file again."""
-        return insertion.place(self.host.read(block.file) or b"", block.line, leaflet.line)
+        return guest_lines.place(self.host.read(block.file) or b"", block.line, leaflet.line)
 
     def conflicts(self, leaflet: Leaflet, block: ServerBlock) -> tuple[Conflict, ...]:
         """Return what in a site keeps our answers out."""
