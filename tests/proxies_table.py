@@ -14,7 +14,7 @@ from tests.rehearsal.made import KINDS
 README = Path(__file__).parents[1] / "README.md"
 BEGIN, END = "<!-- proxies: begin, by python -m tests.proxies_table -->", "<!-- proxies: end -->"
 SUITE = "tests/lab/conformance"
-SUPERSCRIPTS = "¹²³⁴⁵⁶⁷⁸⁹"
+SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,7 @@ CLAIMS = (
         {
             "nginx": "tests/lab/test_facts_on_real_nginx.py::test_debians_running_nginx_is_found_with_its_sockets",
             "apache": "tests/lab/test_facts_on_real_apache.py::test_virtual_hosts_are_where_apache_has_them",
+            "caddy": "tests/lab/test_facts_on_real_caddy.py::test_sites_are_where_caddy_has_them",
             "haproxy": (
                 "tests/lab/test_haproxy_guests.py::test_a_frontend_answers_for_a_name_by_its_rules_or_for_every_name"
             ),
@@ -144,9 +145,10 @@ CLAIMS = (
         },
     ),
     Claim(
-        "under systemd, on a booted host (Apache and HAProxy: `--slow`)",
+        "under systemd, on a booted host (Apache, Caddy and HAProxy: `--slow`)",
         {
             "nginx": "tests/lab/test_booted_apply.py::test_the_whole_way_under_systemd",
+            "caddy": "tests/lab/test_caddy_booted.py::test_the_whole_way_under_systemd",
             **dict.fromkeys(
                 ("apache", "haproxy"),
                 "tests/lab/test_booted_switching.py::test_units_are_as_if_there_were_only_one",
@@ -171,7 +173,7 @@ def table() -> str:
         cells = [_cell(claim, kind, notes) for kind in kinds]
         files = dict.fromkeys(test.rpartition("/")[2].partition("::")[0] for test in claim.tests.values())
         lines.append(_line([claim.what, *cells, ", ".join(f"`{file}`" for file in files)]))
-    numbered = [f"{SUPERSCRIPTS[number]} {note}." for number, note in enumerate(notes)]
+    numbered = [f"{_superscript(number)} {note}." for number, note in enumerate(notes, 1)]
     return "\n".join([*lines, "", *(f"{note}\\" for note in numbered[:-1]), *numbered[-1:]]).rstrip()
 
 
@@ -184,7 +186,11 @@ def _cell(claim: Claim, kind: str, notes: list[str]) -> str:
         return "yes"
     if deviation.reason not in notes:
         notes.append(deviation.reason)
-    return f"in part{SUPERSCRIPTS[notes.index(deviation.reason)]}"
+    return f"in part{_superscript(notes.index(deviation.reason) + 1)}"
+
+
+def _superscript(number: int) -> str:
+    return str(number).translate(SUPERSCRIPTS)
 
 
 def _line(cells: list[str]) -> str:

@@ -285,7 +285,6 @@ def test_certificates_on_the_host_are_offered() -> None:
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("proxy.kind", "caddy"),
         ("certificates.method", "dns-01"),
         ("certificates.method", "proxy"),
     ],

@@ -30,8 +30,9 @@ def name(host: Host, facts: Facts, note: Callable[[Unread], None], read: Collect
     for kind, (programs, places) in PROXIES.items():
         if kind in read:
             continue
-        holding = any(each.process in programs for each in facts.listeners)
-        installed = host.layout.root == Path("/") and any(host.which(program) for program in programs)
+        here = host.layout.root == Path("/")
+        holding = here and any(each.process in programs for each in facts.listeners)
+        installed = here and any(host.which(program) for program in programs)
         where = next((place for place in places if host.status(host.layout.at(place)) is not None), "")
         if holding or installed or where:
             note(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,15 +13,21 @@ from palpo_installer.certificates import authority, ordering
 from palpo_installer.certificates.process import Watch
 from palpo_installer.certificates.responder import needed
 from palpo_installer.engine.lock import hold
-from palpo_installer.errors import InstallerError
+from palpo_installer.errors import GateFailed, HostError, InstallerError
+from palpo_installer.gates import markers
 from palpo_installer.host import Host
 from palpo_installer.operations.base import Workbench
 from palpo_installer.operations.certificates import OrderCertificate
 from palpo_installer.planning.inputs import Inputs
 from palpo_installer.planning.serving import Serving
 from palpo_installer.planning.steps import Steps
+from palpo_installer.proxies.activation import ActivateProxy
+from palpo_installer.proxies.controls import Swapping
 from palpo_installer.secret import Secret, SecretReference
 from palpo_installer.session import begin, given, inputs_of
+
+SWAPPED = 5.0
+"""Seconds for a certificate to be shown that was taken up without a reload."""
 
 
 def renew(host: Host, say: Callable[[str], None]) -> int:
@@ -63,17 +70,33 @@ def _renewed(inputs: Inputs, say: Callable[[str], None]) -> Iterator[str]:
 
 def _taken_up(inputs: Inputs, say: Callable[[str], None]) -> Iterator[str]:
     """Let the proxy take up what it does not show yet; yield why it did not."""
-    steps = Steps(Serving(inputs, site.build(inputs.answers, inputs.layout)))
+    serving = Serving(inputs, site.build(inputs.answers, inputs.layout))
+    steps = Steps(serving)
     try:
         if steps.shows_the_certificates():
             say("done  every address shows the certificates on disk")
             return
         activation = steps.renewal()
         bench = Workbench(inputs.host, "renew", Path(), _no_secret, lambda text: say(f"wait  {text}"), _go_on)
-        activation.activate(bench, activation.prepare(bench))
+        if not _swapped(serving, activation, bench):
+            activation.activate(bench, activation.prepare(bench))
         say("done  every address shows the certificates on disk now")
     except InstallerError as error:
         yield str(error)
+
+
+def _swapped(serving: Serving, activation: ActivateProxy, bench: Workbench) -> bool:
+    """Return whether the proxy took up the certificates as it runs, so that it need not be reloaded."""
+    swapping = activation.control
+    if not isinstance(swapping, Swapping) or serving.proxy.pid is None:
+        return False
+    try:
+        swapping.swap(bench.host, serving.proxy, serving.rendering.secure.links)
+        markers.prove(activation.expectations, time.monotonic() + SWAPPED, bench)
+    except (HostError, GateFailed) as error:
+        bench.report(f"{error}; so {swapping.title} is reloaded")
+        return False
+    return True
 
 
 def _go_on() -> None:

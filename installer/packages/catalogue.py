@@ -48,7 +48,8 @@ OFFERS = (
     Offer(
         "caddy",
         "Caddy",
-        "orders and renews its certificates by itself; a short file that is easy to read",
+        # Packages run it as an account of its own, which cannot read the keys of ordered certificates.
+        "",
         _everywhere("caddy"),
         (80,),
         "/etc/caddy",

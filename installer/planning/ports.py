@@ -50,6 +50,7 @@ def taken(rendering: Rendering, listeners: Sequence[Listener], own: Collection[i
         if not listener.process or listener.pid in own:
             continue
         collisions = [expectation for expectation in needed if collides(listener, expectation)]
+        collisions = collisions or [each for each in needed if _inside(listener, each, needed)]
         if collisions:
             families = sorted({ipaddress.ip_address(each.address).version for each in collisions})
             found.append(Taken(listener, tuple(families)))
@@ -95,6 +96,20 @@ def offers(found: Sequence[Taken], answers: Answers, layout: Layout, others: Col
     units = dict.fromkeys(each.holder.unit for each in found if each.holder.unit)
     how = "".join(f" (systemctl disable --now {unit})" for unit in units if len(units) == 1)
     yield f"Or free the port yourself{how}: palpo-installer stops nothing for it."
+
+
+def _inside(listener: Listener, expectation: Expectation, needed: Collection[Expectation]) -> bool:
+    """Return whether a listener has a loopback address on a port of which the proxy takes every address.
+
+    Who answers on 127.0.0.1 beside other addresses listens on all of them, and 127.0.0.2 is one more.
+    """
+    bound, wanted = ipaddress.ip_address(listener.address), ipaddress.ip_address(expectation.address)
+    if listener.port != expectation.port or not (bound.is_loopback and wanted.is_loopback):
+        return False
+    there = (ipaddress.ip_address(each.address) for each in needed if each.port == listener.port)
+    return bound.version == wanted.version and any(
+        each.version == bound.version and not each.is_loopback for each in there
+    )
 
 
 def _beside(holder: Listener) -> str:

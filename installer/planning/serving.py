@@ -100,7 +100,7 @@ class Serving:
         held = taken(replace(whole, secure=NONE), self.listeners, self.proxy.pids)
         asked = inputs.answers.certificates.method is Method.HTTP_01
         if not held or asked or inputs.layout.http_port in self.others_ports:
-            return _each_link_once(whole)
+            return _each_once(whole)
         finding = f"{'; '.join(map(str, held))}: plain HTTP is left to it, and not redirected to HTTPS"
         return replace(whole, plain=NONE, findings=(*whole.findings, finding))
 
@@ -237,11 +237,12 @@ class Serving:
         return tuple(file.path for file in self.proxy.files if str(file.path) in self.inputs.written)
 
 
-def _each_link_once(rendering: Rendering) -> Rendering:
-    """Return a rendering in which links that both halves need, such as those of modules, are made with the first."""
+def _each_once(rendering: Rendering) -> Rendering:
+    """Return a rendering in which links and lines that both halves need, e.g. of modules, are made with the first."""
     plain, secure = rendering.plain, rendering.secure
-    left = tuple(link for link in secure.links if link not in plain.links)
-    return replace(rendering, secure=replace(secure, links=left))
+    links = tuple(link for link in secure.links if link not in plain.links)
+    lines = tuple(each for each in secure.lines if each not in plain.lines)
+    return replace(rendering, secure=replace(secure, links=links, lines=lines))
 
 
 def reused(serving: Serving) -> tuple[Unchanged, ...]:

@@ -6,6 +6,8 @@ from palpo_installer.errors import RefusedPlan
 from palpo_installer.proxies.adapter import Adapter
 from palpo_installer.proxies.apache.adapter import ApacheAdapter
 from palpo_installer.proxies.apache.configuration import Apache
+from palpo_installer.proxies.caddy.adapter import CaddyAdapter
+from palpo_installer.proxies.caddy.configuration import Caddy
 from palpo_installer.proxies.found import Proxy
 from palpo_installer.proxies.haproxy.adapter import HAProxyAdapter
 from palpo_installer.proxies.haproxy.configuration import HAProxy
@@ -24,6 +26,8 @@ def adapter(proxy: Proxy) -> Adapter:
             return NginxAdapter(proxy)
         case Apache():
             return ApacheAdapter(proxy)
+        case Caddy():
+            return CaddyAdapter(proxy)
         case HAProxy():
             return HAProxyAdapter(proxy)
         case _:

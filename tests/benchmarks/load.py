@@ -58,7 +58,9 @@ def measured(host: LabHost, url: str, seconds: int) -> Figures:
     command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--latency", url]
     said = host.output(command)
     assert "Non-2xx" not in said, said
-    assert "Socket errors" not in said, said
+    # A proxy closes a kept connection after so many requests, which wrk counts as an error of reading.
+    errors = re.search(r"Socket errors: connect (\d+), read \d+, write (\d+), timeout (\d+)", said)
+    assert errors is None or {*errors.groups()} == {"0"}, said
     rate, late = re.search(r"Requests/sec: +([0-9.]+)", said), re.search(r"99% +([0-9.]+)(us|ms|s)\b", said)
     assert rate, said
     assert late, said

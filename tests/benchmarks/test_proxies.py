@@ -34,6 +34,7 @@ def applied_beside_the_documented(row: Row, host: LabHost) -> None:
     host.until_listening(PORT)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("row", [row for row in ROWS if row.kind in KEPT_BY_OURS_ONLY], ids=lambda row: row.kind)
 def test_kept_connections_to_the_homeserver_pay(row: Row, tell: Callable[[object], None]) -> None:
     """More requests per second than the documented configuration, which opens a connection for each."""

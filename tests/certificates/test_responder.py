@@ -1,14 +1,15 @@
 from __future__ import annotations
 
 import socket
+from dataclasses import replace
 from pathlib import Path
 
-import httpx
 import pytest
 
 from palpo_installer.certificates.responder import address, answer, answering, needed
 from palpo_installer.errors import HostError
 from palpo_installer.layout import Layout
+from palpo_installer.probe import Question, ask
 
 PROOFS = ".well-known/acme-challenge"
 
@@ -48,14 +49,13 @@ def test_nothing_but_proofs_can_be_asked_for(webroot: Path, target: str) -> None
 
 def test_a_proof_is_answered_meanwhile_only(webroot: Path) -> None:
     """As long as an order lives, to everybody who asks, and not a moment longer."""
-    place = f"127.0.0.1:{free_port()}"
-    url = f"http://{place}/{PROOFS}/token_1-x"
-    with answering(place, webroot):
-        found = httpx.get(url, trust_env=False)
-        assert (found.status_code, found.content, found.headers["content-type"]) == (200, b"proof", "text/plain")
-        assert httpx.get(f"{url}y", trust_env=False).status_code == 404
-    with pytest.raises(httpx.ConnectError):
-        httpx.get(url, trust_env=False)
+    port = free_port()
+    question = Question("127.0.0.1", port, tls=False, target=f"/{PROOFS}/token_1-x")
+    with answering(f"127.0.0.1:{port}", webroot):
+        found = ask(question)
+        assert (found.status, found.body, found.header("content-type")) == (200, b"proof", "text/plain")
+        assert ask(replace(question, target=f"{question.target}y")).status == 404
+    assert ask(question).problem == "refused"
 
 
 def test_a_port_that_somebody_else_has_is_named(webroot: Path) -> None:

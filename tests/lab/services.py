@@ -64,6 +64,21 @@ backend neighbour
 backend nobody
     http-request return status 404 content-type text/plain string "nobody"
 """
+CADDY_NEIGHBOUR = f"""\
+{{
+	# Whose certificate a handshake without a name is shown.
+	default_sni {NEIGHBOUR}
+}}
+
+# The neighbour's site
+http://{NEIGHBOUR} {{
+	respond "the neighbour, plain"
+}}
+{NEIGHBOUR} {{
+	tls {NEIGHBOUR_CERTIFICATE} {NEIGHBOUR_KEY}
+	respond "the neighbour, over TLS"
+}}
+"""
 RULES = "for family in ip ip6; do ${family}tables-save | sed '/^#/d; s/ *\\[[0-9:]*\\]//'; done"
 """Prints every rule of the packet filter, without times and counters."""
 
@@ -149,8 +164,22 @@ def start_haproxy(host: LabHost) -> None:
     """Configure HAProxy and start it as a daemon, as a host without systemd does."""
     require_programs("haproxy", "openssl")
     configure_haproxy(host)
+    run_haproxy(host)
+
+
+def run_haproxy(host: LabHost) -> None:
+    """Start HAProxy with the configuration that is there."""
     files = ["-f", "/etc/haproxy/haproxy.cfg", "-f", "/etc/haproxy/conf.d", "-p", "/run/haproxy.pid"]
     host.output(["haproxy", "-W", "-D", *files])
+    host.until_listening(443)
+
+
+def start_caddy(host: LabHost) -> None:
+    """Leave the neighbour's site in Debian's Caddyfile, and start Caddy, as a host without systemd does."""
+    require_programs("caddy", "openssl")
+    make_certificate(host, NEIGHBOUR_CERTIFICATE, NEIGHBOUR_KEY, f"DNS:{NEIGHBOUR}")
+    host.write("/etc/caddy/Caddyfile", CADDY_NEIGHBOUR)
+    host.output(["caddy", "start", "--config", "/etc/caddy/Caddyfile", "--pidfile", "/run/caddy.pid"])
     host.until_listening(443)
 
 

@@ -149,7 +149,7 @@ def test_what_a_person_has_to_do_is_said_and_seen(nginx: ThrowAwayHost, text: st
     undone = host.tool("verify", *trust, "--json")
     failed = [check for check in json.loads(undone.stdout)["checks"] if check["result"] == "fail"]
     assert "client well-known" in {check["name"] for check in failed}
-    assert any("include line" in check["next"] for check in failed)
+    assert any("the line that leads to our answers" in check["next"] for check in failed)
 
     line = finding.partition("reload nginx: ")[2].partition(" #")[0]
     sites.edit(host, f"    root {sites.ROOT};", f"    root {sites.ROOT};\n    {line}")

@@ -88,7 +88,7 @@ def test_the_next_visit_begins_with_the_earlier_answers(nginx: ThrowAwayHost) ->
         visit.expect("0001  ")
         visit.expect("applied")
         visit.answer("Number [1]:", "")
-        assert visit.take_defaults() == 8
+        assert visit.take_defaults() == 9
         assert "Answer, not shown [kept as it is]:" in visit.said
         assert "Nothing to do: everything is as these answers ask for." in visit.said
         visit.answer("Number:", "2")

@@ -142,6 +142,15 @@ def test_what_is_free_enough() -> None:
     assert taken(RENDERING, free, {NGINX}) == ()
 
 
+def test_another_loopback_address_keeps_a_proxy_from_all_addresses() -> None:
+    """127.0.0.2 is one of all addresses; where the proxy has 127.0.0.1 alone, or not at all, it is free."""
+    other, loopback = listener("127.0.0.2", 8448), expectation(8448, "127.0.0.1")
+    alone = Part("", (), (), (loopback,))
+    everywhere = replace(RENDERING, plain=alone)
+    assert [(each.holder, each.families) for each in taken(everywhere, [other], ())] == [(other, (4,))]
+    assert taken(RENDERING, [other], ()) == taken(Rendering(alone, alone, ()), [other], ()) == ()
+
+
 def test_a_plan_over_a_host_with_a_taken_port_is_refused(tmp_path: Path) -> None:
     """Before anything is written; for a port that these answers do not need it is made."""
     inputs = inputs_on(tmp_path, {"federation.delegation": "srv"})

@@ -31,9 +31,17 @@ def passed_on(routes: Sequence[Route]) -> str:
 def _first_match(routes: Iterable[Route], reading: Callable[[Match], str]) -> str:
     """Return whether the first route that fits a request is one that passes it on; without methods."""
     condition = NEVER
+    # Each expression costs time on every request: what a following route passes on anyway needs none of its own.
+    following: list[Match] = []
     for route in reversed([each for each in routes if isinstance(each, Closed | Forward)]):
         if route.match.method or route.match == Match("/"):
             continue
+        if isinstance(route, Closed):
+            following.clear()
+        elif any(covers(each, route.match) for each in following):
+            continue
+        else:
+            following.append(route.match)
         fits = reading(route.match)
         if isinstance(route, Forward):
             condition = fits if condition == NEVER else f"{fits} || ({condition})"
@@ -53,9 +61,8 @@ def _subtrees(routes: Iterable[Route]) -> tuple[Route, ...]:
 
 def refused(route: Closed, earlier: Sequence[Route]) -> str:
     """Return the condition under which a route answers itself, those before it left out that also fit."""
-    condition = here(route.match)
-    if route.match.method:
-        condition += f" && %{{REQUEST_METHOD}} == '{bare(route.match.method)}'"
+    method = f"%{{REQUEST_METHOD}} == '{bare(route.match.method)}' && " if route.match.method else ""
+    condition = f"{method}{here(route.match)}"
     before = [
         here(each.match)
         for each in earlier

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Collection, Iterator, Sequence
 
 from palpo_installer import processes
@@ -12,6 +11,7 @@ from palpo_installer.proxies.apache import discovery
 from palpo_installer.proxies.apache.diagnosis import held_by
 from palpo_installer.proxies.apache.reading import ANY4, ANY6, BOTH
 from palpo_installer.proxies.found import Listen
+from palpo_installer.proxies.opening import refusal_of
 from palpo_installer.proxies.sockets import Socket, family
 from palpo_installer.services import Service
 
@@ -51,17 +51,3 @@ def _unopenable(host: Host, listens: Sequence[Listen], held: Collection[Socket],
         if reason:
             owner = held_by(host, each.port, own)
             yield f"{each.address} port {each.port} ({each.file}:{each.line}) cannot be opened: {reason}{owner}"
-
-
-def refusal_of(listen: Listen) -> str:
-    """Return why a socket cannot be opened now, empty where it can; nothing listens on it for that."""
-    version = socket.AF_INET6 if ":" in listen.address else socket.AF_INET
-    try:
-        with socket.socket(version, socket.SOCK_STREAM) as trial:
-            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if version == socket.AF_INET6:
-                trial.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(BOTH not in listen.options))
-            trial.bind((listen.address, listen.port))
-    except OSError as error:
-        return error.strerror or str(error)
-    return ""

@@ -57,6 +57,8 @@ class Caddy(Proxy):
         braceless: the line of the address of a site without braces in it, 0 for none.
         elsewhere: why the Caddyfile is not what it runs with, empty where it is.
         variables: whether the Caddyfile takes values from Caddy's environment.
+        room: the line in front of which a line of ours can come, 0 where there is none.
+        uneditable: why no line can be added to the Caddyfile, empty where one can.
     """
 
     kind: ClassVar[str] = "caddy"
@@ -68,3 +70,5 @@ class Caddy(Proxy):
     braceless: int = 0
     elsewhere: str = ""
     variables: bool = False
+    room: int = 0
+    uneditable: str = ""

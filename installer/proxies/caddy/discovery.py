@@ -13,14 +13,13 @@ import psutil
 from palpo_installer.errors import HostError
 from palpo_installer.host import Command, Host
 from palpo_installer.processes import PROC, Process, consult
-from palpo_installer.proxies.caddy import admin, reading, tree
+from palpo_installer.proxies import editability
+from palpo_installer.proxies.caddy import admin, insertion, reading, tree
 from palpo_installer.proxies.caddy.configuration import Caddy
 
 UNIT = "caddy.service"
 CADDYFILE = "/etc/caddy/Caddyfile"
 USER = "caddy"
-
-CURE = "Put what it serves into the Caddyfile, let Caddy run with it, and plan again"
 
 
 @dataclass(frozen=True)
@@ -93,6 +92,8 @@ def read(
         braceless=written.braceless,
         elsewhere=elsewhere,
         variables=written.variables,
+        room=insertion.room(host.text(configuration) or ""),
+        uneditable=editability.uneditable(host, configuration),
     )
 
 

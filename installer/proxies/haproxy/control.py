@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import signal
 import time
@@ -12,8 +11,11 @@ from pathlib import Path
 from palpo_installer import services
 from palpo_installer.host import Command, Host
 from palpo_installer.proxies import main_process
+from palpo_installer.proxies.base import Link
 from palpo_installer.proxies.control import Mark, Verdict
-from palpo_installer.proxies.haproxy import process
+from palpo_installer.proxies.found import Proxy
+from palpo_installer.proxies.haproxy import hazards, process, runtime
+from palpo_installer.proxies.haproxy.configuration import HAProxy
 from palpo_installer.proxies.haproxy.discovery import loaded
 from palpo_installer.proxies.sockets import Socket
 from palpo_installer.services import QUICK, Service
@@ -44,6 +46,15 @@ class HAProxyControl:
         """Return how it is reloaded, or restarted where it has to load other files than it was started with."""
         return process.take_up(host, service, limit)
 
+    def swap(self, host: Host, proxy: Proxy, links: Sequence[Link]) -> None:
+        """Let it show renewed certificates by its runtime socket.
+
+        Raises:
+            HostError: it has none, or does not take one of them.
+        """
+        if isinstance(proxy, HAProxy):
+            runtime.swap(host, proxy, links)
+
     def examine(self, host: Host, service: Service, limit: float) -> Verdict:
         """Test the configuration on disk, as it would be loaded now.
 
@@ -59,20 +70,8 @@ class HAProxyControl:
         return ()
 
     def hazard(self, host: Host, service: Service, sockets: Collection[Socket]) -> str:
-        """Return which other program holds a socket: HAProxy would stop accepting for seconds while it tries."""
-        own = main_process.family(host, service)
-        for listening in host.listening():
-            if listening.pid is None or listening.pid in own:
-                continue
-            for address, port in sockets:
-                if port == listening.port and _collide(listening.address, address):
-                    holder = host.process(listening.pid)
-                    name = f"{holder.name()} (process {listening.pid})" if holder else f"process {listening.pid}"
-                    return (
-                        f"HAProxy cannot listen on {address} port {port}, which {name} holds; a reload would keep all "
-                        "of HAProxy from accepting connections for seconds"
-                    )
-        return ""
+        """Return which socket HAProxy cannot get: it would stop accepting for seconds while it tries."""
+        return hazards.hazard(host, service, sockets)
 
     def mark(self, host: Host, log: Path | None) -> Mark:
         """Return the present time: HAProxy tells its errors to the journal."""
@@ -135,8 +134,3 @@ def verdict(loads: bool, said: str) -> Verdict:
         line=int(place["line"]) if place and not loads else 0,
         warnings=warnings,
     )
-
-
-def _collide(bound: str, wanted: str) -> bool:
-    one, other = ipaddress.ip_address(bound.partition("%")[0]), ipaddress.ip_address(wanted)
-    return one == other or (one.is_unspecified and one.version in {other.version, 6})

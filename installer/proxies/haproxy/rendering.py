@@ -122,12 +122,12 @@ def render(
         ports.append(Port(number, tls, () if found else listens.addresses(system, layout), servers, found))
     names = tuple(dict.fromkeys(words.bare(host.name.strip("[]")) for host in site.virtual_hosts))
     theirs = lines([each for port in ports for each in port.shared], names, host_of(haproxy))
+    # Both halves need them: without the one for port 80 they come with the other.
+    edits = (*placement.lines, *theirs)
     plain, secure = ([port for port in ports if port.tls is tls] for tls in (False, True))
     return Rendering(
-        plain=_part(
-            PLAIN, "haproxy-http.cfg.j2", placement, plain, site, haproxy, system, layout, (*placement.lines, *theirs)
-        ),
-        secure=_part(SECURE, "haproxy-tls.cfg.j2", placement, secure, site, haproxy, system, layout),
+        plain=_part(PLAIN, "haproxy-http.cfg.j2", placement, plain, site, haproxy, system, layout, edits),
+        secure=_part(SECURE, "haproxy-tls.cfg.j2", placement, secure, site, haproxy, system, layout, edits),
         findings=tuple(_findings(site, haproxy, placement)),
     )
 
@@ -149,7 +149,7 @@ def _part(
     haproxy: HAProxy,
     system: System,
     layout: Layout,
-    edits: tuple[Lines, ...] = (),
+    edits: tuple[Lines, ...],
 ) -> Part:
     limits = _limits(ports)
     text = templates.render(
@@ -173,6 +173,7 @@ def _part(
         quoted=words.quoted,
         condition=words.condition,
         detours=words.detours,
+        shortcuts=words.shortcuts,
         document=words.document,
         error=words.error,
         nothing=NOTHING,

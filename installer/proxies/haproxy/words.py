@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from palpo_installer.errors import RefusedPlan
-from palpo_installer.site import Closed, Match, Refusal, Route, Scope, compact
+from palpo_installer.site import Closed, Forward, Match, Refusal, Route, Scope, compact
 
 DOTS = r"(/|%2[fF])(\.|%2[eE])(\.|%2[eE])(/|%2[fF])"
 """A segment ``..`` in any spelling, between two others."""
@@ -77,6 +77,40 @@ def detours(routes: Sequence[Route]) -> tuple[tuple[str, Refusal], ...]:
             parts = ("".join(map(_letter, bare(part))) for part in segments(each.match.path) if part != "*")
             found[f"{method}{matching(DOTS)} {matching('.*'.join(parts))}"] = each.refusal
     return tuple(found.items())
+
+
+def shortcuts(routes: Sequence[Route]) -> tuple[tuple[str, Forward], ...]:
+    """Return conditions under which a request is passed on whatever the rules for every spelling say, and how.
+
+    They compare strings only, for the path decoded once, and hold for fewer paths than the rules: none with two slashes
+    or dots on end, and none with a piece that every path of an earlier route has.
+    """
+    earlier: list[Match] = []
+    found = []
+    for route in routes:
+        if isinstance(route, Forward) and _is_plain(route):
+            pieces = dict.fromkeys(("//", "/..", *(_piece(each) for each in earlier if _meet(each, route.match))))
+            begins = f"{{ path,url_dec -m beg {bare(route.match.path)}/ }}"
+            found.append((f"{begins} !{{ path,url_dec -m sub {' '.join(pieces)} }}", route))
+        if isinstance(route, Closed | Forward):
+            earlier.append(route.match)
+    return tuple(found)
+
+
+def _meet(one: Match, other: Match) -> bool:
+    """Return whether a path can fit both, as far as their segments say."""
+    return all(a == b or "*" in {a, b} for a, b in zip(segments(one.path), segments(other.path), strict=False))
+
+
+def _piece(match: Match) -> str:
+    """Return what every path that fits has in it, once it is decoded and has no two slashes on end."""
+    return bare([piece for piece in match.path.split("*") if piece][-1])
+
+
+def _is_plain(route: Forward) -> bool:
+    """Return whether nothing but the path decides, and nothing is changed or counted on the way."""
+    subtree = route.match.scope is Scope.SUBTREE and not route.match.method and "*" not in route.match.path
+    return subtree and route.match.path != "/" and not (route.host or route.limit or route.body_limit)
 
 
 def matching(pattern: str) -> str:

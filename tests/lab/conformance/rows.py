@@ -60,7 +60,7 @@ PROMISES = {
     "long lines": "lines of 31 KiB pass over both protocols; else by protocol the status",
     "uploads": "a body above the limit is answered with 413; else by its form the status, or ``AT_ONCE``",
     "speed": "as many requests per second as with the documented configuration; else how many ``percent`` at least",
-    "endless lines": "lines of 200 KiB are answered with 4xx; else by protocol ``AT_ONCE``",
+    "endless lines": "lines of 200 KiB are answered with 4xx; else by protocol ``AT_ONCE``, or the status",
     "logins": "of fifty at once most are refused; else by ``all`` the status that the homeserver's answer has",
     "redirects": "port 80 redirects for good; else by what is in the path of the target the status",
     "away": "a homeserver that is away is told as 502; else the status by ``status``",
@@ -104,6 +104,19 @@ WRITTEN = (
             "away": Deviation({"status": 503}, "Apache says 503 where it cannot connect, and 502 for broken answers"),
             "no name": Deviation(
                 {"status": 421}, "Apache refuses a Host other than that of the site it shook hands for"
+            ),
+        },
+    ),
+    Row(
+        "caddy",
+        "caddy",
+        services.start_caddy,
+        kept=("/root/.config/caddy", "/root/.local/share/caddy"),
+        deviations={
+            "logins": Deviation({"all": 200}, "Caddy cannot count the logins of a client; Palpo's own limit ends them"),
+            "endless lines": Deviation(
+                {"HTTP/1.1": 200, "HTTP/2": 200},
+                "Caddy takes heads of a megabyte; a limit would count for every site of the port",
             ),
         },
     ),

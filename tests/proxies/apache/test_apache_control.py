@@ -12,6 +12,7 @@ from palpo_installer.host import Host
 from palpo_installer.proxies.apache import diagnosis, hazards, process
 from palpo_installer.proxies.apache.reading import BOTH
 from palpo_installer.proxies.found import Listen
+from palpo_installer.proxies.opening import refusal_of
 from tests.proxies.apache.apaches import apache, httpd
 
 SYNTAX = """AH00558: apache2: Could not reliably determine the server's fully qualified domain name
@@ -102,8 +103,8 @@ def test_a_socket_that_cannot_be_opened_is_foreseen() -> None:
     """One that another program has, in one family or both, and an address that is not this host's."""
     with socket.create_server(("127.0.0.1", 0)) as holder:
         port = holder.getsockname()[1]
-        assert hazards.refusal_of(at("127.0.0.1", port)) == "Address already in use"
-        assert hazards.refusal_of(at("::", port)) == "Address already in use"
-        assert hazards.refusal_of(at("127.0.0.2", port)) == ""
-    assert hazards.refusal_of(at("127.0.0.1", port)) == ""
-    assert hazards.refusal_of(at("203.0.113.99")) == "Cannot assign requested address"
+        assert refusal_of(at("127.0.0.1", port)) == "Address already in use"
+        assert refusal_of(at("::", port)) == "Address already in use"
+        assert refusal_of(at("127.0.0.2", port)) == ""
+    assert refusal_of(at("127.0.0.1", port)) == ""
+    assert refusal_of(at("203.0.113.99")) == "Cannot assign requested address"

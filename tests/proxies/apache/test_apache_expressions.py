@@ -110,6 +110,16 @@ def test_only_what_both_readings_pass_on_is_passed_on(path: str, raw: str, passe
     assert holds(passed_on(ROUTES), path, raw=raw) == passes
 
 
+def test_what_a_following_route_passes_on_has_no_expression_of_its_own() -> None:
+    """Unless a closed one is between them."""
+    login, everything = (
+        Forward(Match("/_matrix/client/*/login", Scope.EXACT), UPSTREAM),
+        Forward(Match("/_matrix"), UPSTREAM),
+    )
+    assert "login" not in passed_on((login, everything))
+    assert "login" in passed_on((login, Closed(Match("/_matrix/client")), everything))
+
+
 def test_an_answer_of_our_own_has_its_method_and_its_turn() -> None:
     """Only POST where a route says so, and not where a route before it has all of it."""
     closed = Closed(Match("/_matrix/client/*/register", Scope.EXACT, method="POST"), NOT_FEDERATING)

@@ -79,12 +79,14 @@ def test_haproxy_loads_what_we_write_and_warns_of_nothing(tmp_path: Path, theirs
     neighbour, key = tmp_path / "certs/site.pem", tmp_path / "certs/site.pem.key"
     certificate("shop.example").write(neighbour, key)
     both = rendered(tmp_path, haproxy)
+    # Either half may have to do without the other.
+    assert both.plain.lines == both.secure.lines
     assert len(both.plain.lines) == bool(count)
+    for lines in both.plain.lines:
+        added = {line.before: line.text for line in lines.add}
+        assert len(added) == len(lines.add) == count
+        lines.path.write_bytes(edited(lines.path.read_bytes(), added, lines.drop))
     for part in (both.plain, both.secure):
-        for lines in part.lines:
-            added = {line.before: line.text for line in lines.add}
-            assert len(added) == len(lines.add) == count
-            lines.path.write_bytes(edited(lines.path.read_bytes(), added, lines.drop))
         for file in part.files:
             file.path.write_text(file.text)
         for link in part.links:

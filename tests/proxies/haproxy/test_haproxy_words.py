@@ -1,13 +1,29 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from urllib.parse import unquote
 
 import pytest
 
+from palpo_installer.answers import Address, Delegation
 from palpo_installer.errors import RefusedPlan
 from palpo_installer.proxies.haproxy.tree import tokens
-from palpo_installer.proxies.haproxy.words import bare, condition, detours, document, quoted
-from palpo_installer.site import NOT_REGISTERING, NOTHING, Closed, Match, Scope
+from palpo_installer.proxies.haproxy.words import bare, condition, detours, document, quoted, shortcuts
+from palpo_installer.site import (
+    FEDERATION_PATHS,
+    LOGIN,
+    MEDIA_PATHS,
+    NOT_REGISTERING,
+    NOTHING,
+    Closed,
+    Forward,
+    Match,
+    Scope,
+    homeserver_routes,
+)
+from tests.homeserver import made
+from tests.lab.conformance.targets import CLOSED, REGISTRATION
 
 
 def pattern(text: str) -> str:
@@ -83,3 +99,47 @@ def test_what_cannot_be_written_is_refused(word: str) -> None:
         bare(word)
     with pytest.raises(RefusedPlan):
         quoted("a\nb")
+
+
+def decoded_tests(text: str) -> tuple[str, list[str]]:
+    """Return what a path must begin with for a shortcut, and what it must not have in it."""
+    words = tokens(text)
+    end = words.index("}")
+    assert words[:4] == ("{", "path,url_dec", "-m", "beg")
+    assert words[end + 1 : end + 5] == ("!{", "path,url_dec", "-m", "sub")
+    return words[4], list(words[end + 5 : -1])
+
+
+def test_a_shortcut_leaves_out_whatever_an_earlier_rule_could_be_about() -> None:
+    """Only routes that pass everything on as it is have one, and only earlier routes that can meet them count."""
+    upstream = Address("127.0.0.1", 8008)
+    routes = (
+        Closed(Match("/_matrix/federation")),
+        Forward(Match("/_matrix/media"), upstream, host="example.com"),
+        Forward(Match("/_matrix/client/*/login", Scope.EXACT), upstream, limit=LOGIN),
+        Forward(Match("/_matrix"), upstream),
+        Forward(Match("/_palpo/client"), upstream),
+        Closed(Match("/_palpo/admin")),
+    )
+    found = shortcuts(routes)
+    assert [route for _, route in found] == list(routes[3:5])
+    pieces = ["//", "/..", "/_matrix/federation", "/_matrix/media", "/login"]
+    assert [decoded_tests(text) for text, _ in found] == [("/_matrix/", pieces), ("/_palpo/client/", ["//", "/.."])]
+
+
+@pytest.mark.parametrize("delegation", Delegation)
+def test_no_shortcut_takes_what_is_closed_or_counted(delegation: Delegation) -> None:
+    """However it is written; the news that every client waits for is taken."""
+    answers = replace(made.answers(delegation=delegation), media=Address("127.0.0.1", 8000))
+    taken = [decoded_tests(text) for text, _ in shortcuts(homeserver_routes(answers))]
+    media = [f"{path.replace('m', '%6D')}/x" for path in MEDIA_PATHS]
+    federation = FEDERATION_PATHS if delegation is Delegation.NONE else ()
+    login = "/_matrix/client/v3%2F%6Cogin"
+
+    def shortened(target: str) -> bool:
+        path = unquote(target.partition("?")[0])
+        return any(path.startswith(begin) and not any(piece in path for piece in pieces) for begin, pieces in taken)
+
+    assert [each for each in (*CLOSED, *REGISTRATION, *media, *federation, login) if shortened(each)] == []
+    assert shortened("/_matrix/client/v3/sync")
+    assert shortened("/_matrix/client/v3/rooms/%21abc%3Aexample.com/send/m.room.message/1")

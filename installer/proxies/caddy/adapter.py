@@ -1,0 +1,68 @@
+"""What a plan asks of Caddy."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from palpo_installer.answers import CertificateFiles
+from palpo_installer.facts.system import System
+from palpo_installer.layout import Layout
+from palpo_installer.proxies.base import Rendering
+from palpo_installer.proxies.caddy import process, rendering
+from palpo_installer.proxies.caddy.configuration import Caddy
+from palpo_installer.proxies.caddy.placement import place
+from palpo_installer.proxies.found import ServerBlock
+from palpo_installer.services import Service
+from palpo_installer.site import Site
+
+
+@dataclass(frozen=True)
+class CaddyAdapter:
+    """Caddy as found."""
+
+    proxy: Caddy
+
+    @property
+    def service(self) -> Service:
+        """Its unit, or Caddy itself where it has none."""
+        return process.service_of(self.proxy)
+
+    def render(
+        self,
+        site: Site,
+        system: System,
+        layout: Layout,
+        certificates: Mapping[str, CertificateFiles],
+        taken: Collection[ServerBlock] = (),
+    ) -> Rendering:
+        """Return both files.
+
+        Raises:
+            RefusedPlan: as ``rendering.render``.
+        """
+        return rendering.render(site, self.proxy, system, layout, certificates, taken)
+
+    def owns(self, file: Path) -> bool:
+        """Return whether a file is one of our two.
+
+        Raises:
+            RefusedPlan: there is no place for them.
+        """
+        return place(self.proxy).owns(file)
+
+    def does_without(self, file: Path) -> bool:
+        """Return whether a file is imported by a pattern: Caddy does not load without one that has a name."""
+        imported = self.proxy.imports
+        return any(file.parent == each.directory and fnmatchcase(file.name, each.pattern) for each in imported)
+
+    @property
+    def room(self) -> Path:
+        """The directory that is imported.
+
+        Raises:
+            RefusedPlan: there is none.
+        """
+        return place(self.proxy).directory

@@ -1,0 +1,187 @@
+"""A site as two files of Caddy: port 80, and the TLS ports."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from palpo_installer.answers import Address, CertificateFiles
+from palpo_installer.errors import RefusedPlan
+from palpo_installer.facts.system import System
+from palpo_installer.layout import Layout
+from palpo_installer.proxies import templates
+from palpo_installer.proxies.base import Expectation, File, Part, Rendering
+from palpo_installer.proxies.caddy import keys, sharing, words
+from palpo_installer.proxies.caddy.configuration import Caddy
+from palpo_installer.proxies.caddy.placement import PLAIN, SECURE, Placement, place
+from palpo_installer.proxies.found import ServerBlock
+from palpo_installer.proxies.sockets import is_address
+from palpo_installer.site import (
+    AWAY,
+    CHALLENGE_PATH,
+    MARKER_HEADER,
+    MARKER_PATH,
+    NOTHING,
+    TOO_LARGE,
+    Closed,
+    FixedJson,
+    Forward,
+    Marker,
+    Refusal,
+    Route,
+    Site,
+    VirtualHost,
+)
+
+UNLIMITED = (
+    "Caddy cannot count the logins of each client: Palpo's own limits on logins, registrations and password checks "
+    "stay on in palpo.toml, raised, since they count all clients together"
+)
+
+
+@dataclass(frozen=True)
+class Handle:
+    """A ``handle`` with its matcher; ``refusal`` is what it answers where nothing is passed on."""
+
+    name: str
+    matcher: tuple[str, ...]
+    kind: str
+    route: Route
+    refusal: Refusal | None
+
+
+@dataclass(frozen=True)
+class Server:
+    """A virtual host as the templates see it; ``bound`` is empty for every address."""
+
+    host: VirtualHost
+    bound: tuple[str, ...]
+    reached: tuple[str, ...]
+    certificate: CertificateFiles | None
+
+    @property
+    def forwards(self) -> tuple[Forward, ...]:
+        """What is passed on."""
+        return tuple(route for route in self.host.routes if isinstance(route, Forward))
+
+    @property
+    def handles(self) -> tuple[Handle, ...]:
+        """What answers, in order; what has no matcher of its own comes last, and is the template's."""
+        return tuple(_handles(self.host.routes, detours=bool(self.forwards)))
+
+
+def _handles(routes: Sequence[Route], *, detours: bool) -> Iterator[Handle]:
+    number = 0
+    for route in routes:
+        for matcher, refusal in _matchers(route, routes if detours else ()):
+            if not matcher and isinstance(route, Closed):
+                continue
+            number += 1
+            kind = "Closed" if refusal else type(route).__name__
+            yield Handle(f"palpo_{number}", matcher, kind, route, refusal)
+
+
+def _matchers(route: Route, routes: Sequence[Route]) -> Iterator[tuple[tuple[str, ...], Refusal | None]]:
+    match route:
+        case Marker():
+            yield words.literally(MARKER_PATH), None
+            if routes:
+                yield words.misspelled(), NOTHING
+            # Paths that lead to a closed one by way of "..", for whoever resolves them.
+            yield from words.detours(routes)
+        case FixedJson():
+            yield words.literally(route.path), None
+        case Closed():
+            yield words.condition(route.match), route.refusal
+        case Forward():
+            yield words.condition(route.match), None
+
+
+def render(
+    site: Site,
+    caddy: Caddy,
+    system: System,
+    layout: Layout,
+    certificates: Mapping[str, CertificateFiles],
+    taken: Collection[ServerBlock] = (),
+) -> Rendering:
+    """Return both files, and what every bound address must show once they are live.
+
+    Raises:
+        RefusedPlan: Caddy has no place for our files, somebody else has a name or a port, or a word of the site
+            cannot be written in a Caddyfile.
+    """
+    placement = place(caddy)
+    others = [each for each in caddy.servers if not placement.owns(each.file) and each not in taken]
+    servers = []
+    for host in site.virtual_hosts:
+        if host.tls and host.certificate not in certificates:
+            raise RefusedPlan(f"there is no certificate for {host.certificate}")
+        if host.tls:
+            keys.refuse_unreadable(certificates[host.certificate], caddy.user)
+        sharing.refuse(host, others)
+        bound = sharing.bound(host.port, others, caddy, layout)
+        reached = sharing.reached(bound, system)
+        servers.append(Server(host, bound, reached, certificates[host.certificate] if host.tls else None))
+    plain, secure = ([each for each in servers if each.host.tls is tls] for tls in (False, True))
+    limited = any(route.limit for each in servers for route in each.forwards)
+    return Rendering(
+        plain=_part(PLAIN, "caddy-http.caddy.j2", placement, plain, site),
+        secure=_part(SECURE, "caddy-tls.caddy.j2", placement, secure, site),
+        findings=(UNLIMITED,) if limited else (),
+    )
+
+
+def _part(name: str, template: str, placement: Placement, servers: Sequence[Server], site: Site) -> Part:
+    text = templates.render(
+        template,
+        servers=servers,
+        site=site,
+        marker=templates.MARKER_PLACEHOLDER,
+        marker_header=MARKER_HEADER,
+        marker_path=MARKER_PATH,
+        challenge_path=CHALLENGE_PATH,
+        target=words.TARGET,
+        kind=_kind,
+        upstream=upstream,
+        bare=words.bare,
+        quoted=words.quoted,
+        document=words.document,
+        error=words.error,
+        nothing=NOTHING,
+        too_large=TOO_LARGE,
+        away=AWAY,
+    )
+    (text,), marker = templates.with_marker([text])
+    lines = placement.lines if name == PLAIN else ()
+    files = (File(placement.path(name), text),)
+    return Part(_title(servers), files, (), tuple(_expectations(servers, marker)), lines)
+
+
+def _kind(route: Route) -> str:
+    return type(route).__name__
+
+
+def _title(servers: Sequence[Server]) -> str:
+    ports = list(dict.fromkeys(str(each.host.port) for each in servers))
+    protocol = "HTTPS" if any(each.host.tls for each in servers) else "plain HTTP"
+    return f"{protocol} on port{'s' if len(ports) > 1 else ''} {', '.join(ports)}"
+
+
+def upstream(address: Address) -> str:
+    """Return an upstream as Caddy dials it.
+
+    Raises:
+        RefusedPlan: it is no IP address: a name can stand for several, of which only one answers.
+    """
+    host = address.host.strip("[]")
+    if not is_address(host):
+        raise RefusedPlan("not an IP address", where=str(address), next="Give an address such as 127.0.0.1")
+    return f"[{host}]:{address.port}" if ":" in host else f"{host}:{address.port}"
+
+
+def _expectations(servers: Sequence[Server], marker: str) -> Iterator[Expectation]:
+    for server in servers:
+        host, chain = server.host, server.certificate.chain if server.certificate else None
+        for address in server.reached:
+            yield Expectation(address, host.port, host.tls, host.name, marker, chain, proxy_protocol=False)

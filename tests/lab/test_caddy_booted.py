@@ -1,0 +1,69 @@
+"""Caddy under systemd on a booted Debian host, as its package runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.lab import names, services, trees, ways
+from tests.lab.booted import BootedHost, installed
+from tests.lab.hosts import ADDRESS4, ADDRESS6
+from tests.lab.running import require_root
+from tests.lab.test_caddy_account import answer_with_files, make_certificates
+
+pytestmark = [pytest.mark.booted, pytest.mark.slow]
+
+
+@pytest.fixture
+def debian(tmp_path: Path) -> Iterator[BootedHost]:
+    """A booted host with Caddy instead of nginx, and certificates of our names that its account may read."""
+    require_root()
+    unit = tmp_path / "layer/etc/systemd/system/nginx.service"
+    unit.parent.mkdir(parents=True)
+    # Both are enabled where they are installed, and both want port 80.
+    unit.symlink_to("/dev/null")
+    host = BootedHost(tmp_path / "layer", installed(), tree=trees.with_packages("caddy", ("caddy",)))
+    try:
+        names.serve(host.outside)
+        make_certificates(host)
+        host.write("/etc/caddy/Caddyfile", services.CADDY_NEIGHBOUR)
+        services.make_certificate(
+            host, services.NEIGHBOUR_CERTIFICATE, services.NEIGHBOUR_KEY, f"DNS:{services.NEIGHBOUR}"
+        )
+        host.output(
+            ["sh", "-c", f"chmod o+rx {Path(services.NEIGHBOUR_KEY).parent}; chmod 644 {services.NEIGHBOUR_KEY}"]
+        )
+        host.output(["systemctl", "restart", "caddy"])
+        host.until_listening(443)
+        yield host
+    finally:
+        host.stop()
+
+
+def main_process(host: BootedHost) -> str:
+    """Return the number of Caddy's process as systemd knows it."""
+    return host.output(["systemctl", "show", "--property=MainPID,ActiveState", "caddy"])
+
+
+def test_the_whole_way_under_systemd(debian: BootedHost) -> None:
+    """Its unit goes on with the same process, active; taken back, the host is as before."""
+    host = debian
+    ways.prepare(host, None, "srv", proxy='kind = "caddy"')
+    answer_with_files(host)
+    before, neighbours, running = host.snapshot(), ways.neighbour_answers(host), main_process(host)
+    assert "ActiveState=active" in running
+
+    ways.done(host, "apply", "--answers", ways.ANSWERS, "--yes")
+    assert main_process(host) == running
+    shown = {ways.served(host, address, 8448, "example.com") for address in (ADDRESS4, ADDRESS6)}
+    assert len(shown) == 1
+    assert "" not in shown
+    assert ways.neighbour_answers(host) == neighbours
+    assert host.tool("plan", "--exit-code").returncode == 0
+
+    ways.done(host, "rollback", "--yes")
+    left = {path for path in ways.untouched(before, host) if not path.startswith("/var/lib/caddy")}
+    assert left == set()
+    assert main_process(host) == running

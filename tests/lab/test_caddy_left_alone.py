@@ -1,0 +1,69 @@
+"""A Caddy that runs with something else than its Caddyfile, or cannot be reloaded, is left as it is."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.lab import names, services, ways
+from tests.lab.hosts import ThrowAwayHost
+from tests.lab.running import require_programs
+
+ADDED = '{"listen":[":8099"],"routes":[{"handle":[{"handler":"static_response","body":"by the API"}]}]}'
+SERVERS = "http://localhost:2019/config/apps/http/servers"
+
+
+def refused(host: ThrowAwayHost, why: str) -> None:
+    """Assert that an apply is refused for a reason, and changes nothing."""
+    before = host.snapshot()
+    said = host.tool("apply", "--answers", ways.ANSWERS, "--yes")
+    assert said.returncode != 0
+    assert why in " ".join((said.stdout + said.stderr).split()), said.stdout + said.stderr
+    assert ways.untouched(before, host) == {}
+
+
+@pytest.fixture
+def caddy(host: ThrowAwayHost) -> ThrowAwayHost:
+    """A host with a running Caddy and its neighbour's site, and answers that choose it."""
+    names.serve(host)
+    services.start_caddy(host)
+    ways.prepare(host, None, "srv", proxy='kind = "caddy"')
+    return host
+
+
+def test_what_was_told_through_the_api_is_not_overwritten(caddy: ThrowAwayHost) -> None:
+    """A site that only the API knows would be gone with the next reload."""
+    asked = ["curl", "--silent", "--fail", "-X", "PUT", "-H", "Content-Type: application/json"]
+    caddy.output([*asked, "--data", ADDED, f"{SERVERS}/more"])
+    refused(caddy, "Caddy does not run with its Caddyfile")
+    assert caddy.output(["curl", "--silent", "http://127.0.0.1:8099"]) == "by the API"
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("{\n\tadmin off\n}\n:8098 {\n\trespond hi\n}\n", "admin off"),
+        (":8098\nrespond hi\n", "no braces"),
+    ],
+)
+def test_a_caddyfile_that_cannot_take_a_line_or_a_reload(host: ThrowAwayHost, text: str, why: str) -> None:
+    """With the reason; the Caddyfile is as it was."""
+    require_programs("caddy")
+    names.serve(host)
+    host.write("/etc/caddy/Caddyfile", text)
+    host.output(["caddy", "start", "--config", "/etc/caddy/Caddyfile", "--pidfile", "/run/caddy.pid"])
+    host.until_listening(8098)
+    ways.prepare(host, None, "srv", proxy='kind = "caddy"')
+    refused(host, why)
+    assert host.read("/etc/caddy/Caddyfile") == text
+
+
+def test_started_with_resume(host: ThrowAwayHost) -> None:
+    """It goes on with what it saved, whatever the Caddyfile says."""
+    require_programs("caddy")
+    names.serve(host)
+    host.write("/etc/caddy/Caddyfile", ":8098 {\n\trespond hi\n}\n")
+    saved = ["env", "XDG_CONFIG_HOME=/run/saved"]
+    host.start([*saved, "caddy", "run", "--resume", "--config", "/etc/caddy/Caddyfile"])
+    host.until_listening(8098)
+    ways.prepare(host, None, "srv", proxy='kind = "caddy"')
+    refused(host, "--resume")
