@@ -6,6 +6,8 @@ from palpo_installer.errors import RefusedPlan
 from palpo_installer.host import Host
 from palpo_installer.proxies.apache.configuration import Apache
 from palpo_installer.proxies.apache.virtual_hosts import ApacheVirtualHosts
+from palpo_installer.proxies.caddy.configuration import Caddy
+from palpo_installer.proxies.caddy.virtual_hosts import CaddyVirtualHosts
 from palpo_installer.proxies.found import Proxy
 from palpo_installer.proxies.haproxy.configuration import HAProxy
 from palpo_installer.proxies.haproxy.virtual_hosts import HAProxyVirtualHosts
@@ -21,6 +23,8 @@ def known(proxy: Proxy, host: Host) -> VirtualHosts | None:
             return NginxVirtualHosts(proxy, host)
         case Apache():
             return ApacheVirtualHosts(proxy, host)
+        case Caddy():
+            return CaddyVirtualHosts(proxy, host)
         case HAProxy():
             return HAProxyVirtualHosts(proxy, host)
         case _:

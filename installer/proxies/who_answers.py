@@ -5,6 +5,8 @@ from __future__ import annotations
 from palpo_installer.proxies.answering import Answering
 from palpo_installer.proxies.apache.answering import answering as by_virtual_host
 from palpo_installer.proxies.apache.configuration import Apache
+from palpo_installer.proxies.caddy.answering import answering as by_site_address
+from palpo_installer.proxies.caddy.configuration import Caddy
 from palpo_installer.proxies.found import Proxy
 from palpo_installer.proxies.haproxy.answering import answering as by_frontend
 from palpo_installer.proxies.haproxy.configuration import HAProxy
@@ -25,6 +27,8 @@ def answering(proxy: Proxy, name: str, port: int) -> tuple[Answering, ...]:
             return by_server_name(proxy.servers, name, port)
         case Apache():
             return by_virtual_host(proxy.servers, name, port)
+        case Caddy():
+            return by_site_address(proxy.servers, name, port)
         case HAProxy():
             return by_frontend(proxy.servers, name, port)
         case _:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import http.client
 import socket
 import ssl
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from palpo_installer.probe import Answer, Question
@@ -21,12 +22,21 @@ class Lines:
 
     kept: dict[Key, http.client.HTTPConnection] = field(default_factory=dict)
 
-    def ask(self, question: Question) -> Answer:
-        """Ask and return the answer; where none comes, that is an answer too, and the next one has a new connection."""
+    def ask(self, question: Question, size: int = 0) -> Answer:
+        """Ask and return the answer; where none comes, that is an answer too, and the next one has a new connection.
+
+        Args:
+            question: what is asked, and where.
+            size: bytes of a body, all of which are sent before the answer is read.
+        """
         key = (question.address, question.port, question.sni, question.tls)
         line = self.kept.setdefault(key, _Line(question))
         try:
             _send(line, question)
+            if size:
+                # The answer may come, and the connection end, before all of a body is sent.
+                with suppress(OSError):
+                    line.send(bytes(size))
             response = line.getresponse()
             headers = tuple((name.lower(), value) for name, value in response.getheaders())
             return Answer(response.status, headers, response.read())

@@ -6,10 +6,12 @@ from pathlib import Path
 
 from palpo_installer.errors import RefusedPlan
 from palpo_installer.proxies.apache.configuration import Apache
+from palpo_installer.proxies.caddy.configuration import Caddy
 from palpo_installer.proxies.found import Proxy
 from palpo_installer.proxies.haproxy.configuration import HAProxy
 from palpo_installer.proxies.nginx.configuration import Nginx
 from palpo_installer.rehearsal.private_apache import PrivateApache
+from palpo_installer.rehearsal.private_caddy import PrivateCaddy
 from palpo_installer.rehearsal.private_haproxy import PrivateHAProxy
 from palpo_installer.rehearsal.private_nginx import PrivateNginx
 from palpo_installer.rehearsal.private_proxy import PrivateProxy
@@ -28,5 +30,7 @@ def private(proxy: Proxy, directory: Path) -> PrivateProxy:
             return PrivateNginx(directory, proxy)
         case Apache():
             return PrivateApache(directory, proxy)
+        case Caddy():
+            return PrivateCaddy(directory, proxy)
         case _:
             raise RefusedPlan(f"this version cannot rehearse {proxy.title}", next="Choose another proxy")

@@ -138,7 +138,7 @@ class _Connection(socketserver.StreamRequestHandler):
             self.connection.close()
 
     def _read(self, at: Address) -> Request | None:
-        """Return the next request, None at the end; its body is read and forgotten."""
+        """Return the next request, None at the end or where one is cut off; its body is read and forgotten."""
         line = self.rfile.readline()
         if not line:
             return None
@@ -147,7 +147,9 @@ class _Connection(socketserver.StreamRequestHandler):
         if dict(headers).get("expect") == "100-continue":
             # Some proxies leave it to the homeserver to ask for the body (RFC 9110, section 10.1.1).
             self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        self.rfile.read(int(dict(headers).get("content-length", "0")))
+        length = int(dict(headers).get("content-length", "0"))
+        if len(self.rfile.read(length)) < length:
+            return None
         return Request(at, method.decode("latin-1"), rest.rpartition(b" ")[0], headers)
 
 

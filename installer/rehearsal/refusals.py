@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from palpo_installer.homeserver.settings import LIMITING_PROXIES
 from palpo_installer.rehearsal.forwarding import open_routes, path_of
@@ -15,11 +15,14 @@ from palpo_installer.verify.view import Endpoint
 
 PALPO_LIMITS = "Palpo's own limits are set instead, for all clients together: the plan shows them in palpo.toml."
 
-PLAIN = frozenset({"haproxy"})
+PLAIN = frozenset({"caddy", "haproxy"})
 """Proxies that decide by a path as it is written, like the homeserver, which resolves no dot segments.
 
 They refuse those that lead to administration; by way of others, a path arrives as one that the homeserver has not.
 """
+
+CONTINUE = 100
+"""The status by which a server asks for a body."""
 
 MORE = 3
 """Requests above a limit, in case that it lets one more through in the meantime."""
@@ -131,18 +134,40 @@ def _unlimited(stage: Stage, there: VirtualHost, route: Forward, burst: int, *, 
 
 def _check_body(stage: Stage, endpoint: Endpoint, there: VirtualHost) -> Check:
     limit, target = stage.view.site.body_limit, f"{path_of(_widest(there).match)}/upload"
-    broken = []
-    for size, status in ((limit, 100), (limit + 1, TOO_LARGE.status)):
-        # A server says whether it takes a body before any of it is sent (RFC 9110, section 10.1.1).
-        line = stage.first_line(endpoint, target, {"Content-Length": str(size), "Expect": "100-continue"})
-        if f" {status} " not in line:
-            broken.append(f"{size} bytes for {target} get {line} instead of {status}")
-    if not broken:
-        refused = stage.send(endpoint, target, method="POST", headers={"Content-Length": str(limit + 1)})
-        why = refuses(refused.answer, TOO_LARGE)
-        broken += [f"{limit + 1} bytes for {target}: {why}"] if why else []
+    said = {size: _said_first(stage, endpoint, target, size) for size in (limit, limit + 1)}
+    counted = all(f" {CONTINUE} " in line for line in said.values())
+    broken = _counted(stage, endpoint, target, limit) if counted else _told(stage, endpoint, target, said)
     promise = f"bodies up to {limit} bytes are taken, larger ones are answered with {TOO_LARGE.status}"
-    return judged("body size", endpoint, promise, broken)
+    return judged("body size", endpoint, promise, list(broken))
+
+
+def _told(stage: Stage, endpoint: Endpoint, target: str, said: Mapping[int, str]) -> Iterator[str]:
+    """Yield what is wrong where a body is judged by the length that it is said to have."""
+    for (size, line), status in zip(said.items(), (CONTINUE, TOO_LARGE.status), strict=True):
+        if f" {status} " not in line:
+            yield f"{size} bytes for {target} get {line} instead of {status}"
+            return
+    size = max(said)
+    refused = stage.send(endpoint, target, method="POST", headers={"Content-Length": str(size)})
+    if why := refuses(refused.answer, TOO_LARGE):
+        yield f"{size} bytes for {target}: {why}"
+
+
+def _counted(stage: Stage, endpoint: Endpoint, target: str, limit: int) -> Iterator[str]:
+    """Yield what is wrong where a body is counted as it comes."""
+    taken = stage.send(endpoint, target, method="POST", size=limit)
+    if not taken.arrived:
+        yield f"{limit} bytes for {target} get {came(taken.answer)}"
+    refused = stage.send(endpoint, target, method="POST", size=limit + 1)
+    if refused.arrived:
+        yield f"{limit + 1} bytes for {target} reach the homeserver instead of {TOO_LARGE.status}"
+    elif why := refuses(refused.answer, TOO_LARGE):
+        yield f"{limit + 1} bytes for {target}: {why}"
+
+
+def _said_first(stage: Stage, endpoint: Endpoint, target: str, size: int) -> str:
+    """Return what is said before any of a body is sent (RFC 9110, section 10.1.1)."""
+    return stage.first_line(endpoint, target, {"Content-Length": str(size), "Expect": "100-continue"})
 
 
 def _check_header(stage: Stage, endpoint: Endpoint, there: VirtualHost) -> Check:

@@ -98,6 +98,7 @@ class Stage:
         headers: Mapping[str, str] | None = None,
         host: str = "",
         address: str = "",
+        size: int = 0,
     ) -> Exchange:
         """Send one request to an endpoint, and return what became of it.
 
@@ -108,12 +109,14 @@ class Stage:
             headers: further headers.
             host: the Host header; empty for that of an ordinary client.
             address: one of the doors; empty for the first.
+            size: bytes of a body, all of which are sent.
         """
         self.check()
         number = str(self.numbers())
-        numbered = {**(headers or {}), NUMBER: number}
+        length = {"Content-Length": str(size)} if size else {}
+        numbered = {**(headers or {}), **length, NUMBER: number}
         question = endpoint.question(address or self.doors.addresses[0], target, host=host, headers=numbered)
-        answer = self.lines.ask(self.doors.behind(replace(question, method=method)))
+        answer = self.lines.ask(self.doors.behind(replace(question, method=method)), size)
         arrived = tuple(request for recorder in self.recorders for request in recorder.numbered(number))
         return Exchange(question.host, answer, arrived)
 

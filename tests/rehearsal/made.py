@@ -30,6 +30,7 @@ from palpo_installer.layout import Layout
 from palpo_installer.processes import Process
 from palpo_installer.proxies.apache import discovery as apache
 from palpo_installer.proxies.base import Part, Rendering
+from palpo_installer.proxies.caddy import discovery as caddy
 from palpo_installer.proxies.found import Proxy
 from palpo_installer.proxies.haproxy import discovery as haproxy
 from palpo_installer.proxies.nginx import build
@@ -75,7 +76,7 @@ def visiting(delegation: Delegation, certificate: BaseCertificate) -> Answers:
     return replace(whole, certificates=replace(whole.certificates, base_domain=certificate, method=Method.HTTP_01))
 
 
-KINDS: Mapping[str, Find] = {"apache": apache.read, "haproxy": haproxy.read}
+KINDS: Mapping[str, Find] = {"apache": apache.read, "caddy": caddy.read, "haproxy": haproxy.read}
 """How each proxy but nginx is found."""
 
 

@@ -30,6 +30,12 @@ CHECKS = {
 UNTOLD = {"apache": ["limits"], "caddy": ["limits"], "haproxy": []}
 """What a proxy does not do by its nature."""
 
+NONSENSE = {
+    **dict.fromkeys(KINDS, "\nnonsense_of_ours here\n"),
+    # Outside of braces, Caddy would take the words for the address of a site.
+    "caddy": "\nhttp://nonsense.example {\n\tnonsense_of_ours here\n}\n",
+}
+
 
 @pytest.fixture(params=KINDS)
 def proxy(request: pytest.FixtureRequest) -> Proxy:
@@ -85,7 +91,7 @@ def test_it_is_short(proxy: Proxy) -> None:
 
 def test_a_configuration_that_is_not_taken_is_told(proxy: Proxy, private: Path) -> None:
     """With the proxy's own words; it is the only check then, and nothing is left."""
-    report = rehearse(answers(), proxy, Layout(), render=faulty(lambda text: f"{text}\nnonsense_of_ours here\n"))
+    report = rehearse(answers(), proxy, Layout(), render=faulty(lambda text: text + NONSENSE[proxy.kind]))
     (failure,) = report.checks
     assert (failure.name, failure.result) == ("configuration", Result.FAIL)
     assert f"{proxy.title} takes the configuration" in failure.what

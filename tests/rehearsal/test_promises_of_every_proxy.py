@@ -28,6 +28,33 @@ APACHE: Mapping[str, Fault] = {
     "challenges elsewhere": (instead(r'Alias "([^"]+)" "[^"]+"', r'Alias "\1" "/nowhere/"'), "plain HTTP", "its file"),
 }
 
+CADDY: Mapping[str, Fault] = {
+    "the target decoded": (
+        instead(r"(\t\t\treverse_proxy )", r"\t\t\trewrite * {http.request.uri.path}?{http.request.uri.query}\n\1"),
+        "request targets",
+        "request targets arrive byte for byte",
+    ),
+    "no marker": (instead(r"header Palpo-Installer", "header Other"), "marker", "none of ours"),
+    "another Host": (
+        instead("header_up -X-Forwarded-Host", "header_up Host {http.reverse_proxy.upstream.hostport}"),
+        "forwarding headers",
+        "host arrives as",
+    ),
+    "a header that nobody clears": (
+        instead("header_up -X-Real-IP", ""),
+        "forwarding headers",
+        "X-Real-IP arrives as the client wrote it",
+    ),
+    "a CORS header of our own": (
+        instead(r"(\t\t\treverse_proxy )", r"\t\t\theader +Access-Control-Allow-Origin *\n\1"),
+        "answers",
+        "comes 2 times, which browsers refuse",
+    ),
+    "no body limit": (instead(r"max_size \d+", "max_size 1GB"), "body size", "instead of 413"),
+    "too low a body limit": (instead(r"max_size \d+", "max_size 1MB"), "body size", "16777216 bytes for"),
+    "challenges elsewhere": (instead(r"root \* `[^`]+`", "root * /nowhere"), "plain HTTP", "its file"),
+}
+
 HAPROXY: Mapping[str, Fault] = {
     "the target normalized": (
         instead(r"(    http-request del-header Forwarded\n)", r"\1    http-request set-path %[path,url_dec]\n"),
@@ -51,7 +78,7 @@ HAPROXY: Mapping[str, Fault] = {
     "challenges elsewhere": (instead("beg /.well-known/acme-challenge/", "beg /nowhere/"), "plain HTTP", "its file"),
 }
 
-OF_EACH = {"apache": APACHE, "haproxy": HAPROXY}
+OF_EACH = {"apache": APACHE, "caddy": CADDY, "haproxy": HAPROXY}
 FAULTS = {(kind, name): OF_EACH[kind][name] for kind in KINDS for name in OF_EACH[kind]}
 
 

@@ -92,9 +92,13 @@ class CaddyControl:
 
 
 def verdict(loads: bool, said: str) -> Verdict:
-    """Return what a test said: its last line is the error, which may name a place."""
+    """Return what a test said: the line marked as an error, else the last one; it may name a place.
+
+    Behind its error Caddy may have a line of advice.
+    """
     words = [line for line in said.splitlines() if line.strip()]
-    error = "" if loads or not words else _error(words[-1]) or words[-1]
+    told = next((line for line in words if line.startswith("Error: ")), words[-1] if words else "")
+    error = "" if loads else _error(told) or told
     place = PLACE.search(error)
     warnings = tuple(line for line in words if '"level":"warn"' in line or "\tWARN\t" in line)
     return Verdict(

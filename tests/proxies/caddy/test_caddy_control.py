@@ -20,7 +20,7 @@ def test_a_reload_has_an_end_and_reads_certificates_anew() -> None:
 
 
 def test_what_its_test_says() -> None:
-    """The last line is the error, and the place in it is a file and a line."""
+    """The error is the line that says so, whatever advice follows, and the place in it is a file and a line."""
     said = (
         '{"level":"info","msg":"using provided configuration"}\n'
         "Error: adapting config using caddyfile: /etc/caddy/x.caddy:3: unrecognized directive: nonsense\n"
@@ -28,6 +28,7 @@ def test_what_its_test_says() -> None:
     found = verdict(loads=False, said=said)
     assert (found.loads, found.file, found.line) == (False, Path("/etc/caddy/x.caddy"), 3)
     assert found.error.startswith("adapting config")
+    assert verdict(loads=False, said=f"{said}Did you mean to define a second site?\n") == found
     assert verdict(loads=True, said=said).error == ""
 
 
