@@ -21,7 +21,8 @@ def joined(first: Changes, second: Changes) -> tuple[Changes, Changes]:
     if len(first) != 1 or len(second) != 1 or not {*_edited(first[0])} & {*_edited(second[0])}:
         return first, second
     (one,), (other,) = first, second
-    operations = tuple(_merged((*one.operations, *other.operations)))
+    # What both need, such as a directory, is made once.
+    operations = tuple(_merged(dict.fromkeys((*one.operations, *other.operations))))
     title = f"{one.title}, and {other.title}"
     return (Change(title, operations, _proving_both(one.activation, other.activation)),), ()
 

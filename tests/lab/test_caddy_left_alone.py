@@ -67,3 +67,17 @@ def test_started_with_resume(host: ThrowAwayHost) -> None:
     host.until_listening(8098)
     ways.prepare(host, None, "srv", proxy='kind = "caddy"')
     refused(host, "--resume")
+
+
+def test_a_site_with_many_names_is_the_same_in_any_order(host: ThrowAwayHost) -> None:
+    """Caddy writes the names of a site in another order each time it reads them, which is no other configuration."""
+    require_programs("caddy")
+    names.serve(host)
+    services.make_certificate(host, "/root/chain.pem", "/root/key.pem", "DNS:example.org")
+    sites = ", ".join(f"https://{letter}.example.org:8098" for letter in "abcdefgh")
+    host.write("/etc/caddy/Caddyfile", f"{sites} {{\n\ttls /root/chain.pem /root/key.pem\n\trespond hi\n}}\n")
+    host.output(["caddy", "start", "--config", "/etc/caddy/Caddyfile", "--pidfile", "/run/caddy.pid"])
+    host.until_listening(8098)
+    ways.prepare(host, None, "srv", proxy='kind = "caddy"')
+    planned = host.tool("plan", "--answers", ways.ANSWERS)
+    assert planned.returncode == 0, planned.stderr

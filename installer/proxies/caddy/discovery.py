@@ -189,7 +189,7 @@ def _differs(host: Host, binary: Path, configuration: Path, address: str, enviro
         written = json.loads(said.stdout) if said.status == 0 else None
     except (HostError, ValueError):
         return ""
-    if running is None or written is None or running == written:
+    if running is None or written is None or _unordered(running) == _unordered(written):
         return ""
     return (
         f"it serves something else than {configuration} says: that file was changed and Caddy was not reloaded, or "
@@ -205,6 +205,19 @@ class _Unit:
     enabled: bool | None = None
     user: str = "root"
     started: Started = Started("run")
+
+
+def _unordered(value: object) -> object:
+    """Return a configuration with its lists of words sorted: Caddy writes the names of a site in any order."""
+    match value:
+        case dict():
+            return {key: _unordered(each) for key, each in value.items()}
+        case list() if all(isinstance(each, str) for each in value):
+            return sorted(value)
+        case list():
+            return [_unordered(each) for each in value]
+        case _:
+            return value
 
 
 def _unit(host: Host, main: Process | None) -> _Unit:

@@ -19,7 +19,7 @@ from palpo_installer.proxies.found import ServerBlock
 from palpo_installer.proxies.virtual_hosts import Conflict, Impossible, Inclusion, Leaflet
 from palpo_installer.site import Guest
 
-DIRECTORY = "palpo-installer"
+DIRECTORY = "palpo-installer-guests"
 
 
 @dataclass(frozen=True)
