@@ -104,7 +104,7 @@ CLAIMS = (
         "test_targets.py::test_media_goes_to_the_media_repository_as_the_server_name",
     ),
     Claim(
-        "a website that is there takes one line of ours (Caddy: `--slow`)",
+        "a website that is there takes one line of ours (all but nginx: `--slow`)",
         {
             "nginx": "tests/lab/test_existing.py::test_the_whole_way_and_back",
             "apache": "tests/lab/test_apache_existing.py::test_the_whole_way_and_back",

@@ -53,7 +53,8 @@ def make(host: ThrowAwayHost) -> None:
     until(lambda: host.run(["curl", "-sk", "https://example.com/"]).stdout.startswith("<h1>Example"), "the website")
 
 
-@pytest.mark.parametrize("delegation", [pytest.param("well-known"), pytest.param("srv", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("delegation", ["well-known", "srv"])
 def test_the_whole_way_and_back(apache: ThrowAwayHost, acme: Authority, delegation: str) -> None:
     """One line is shown and added, discovery works, the site answers as ever; rollback is byte for byte as before."""
     host = apache

@@ -50,6 +50,7 @@ def haproxy(host: ThrowAwayHost) -> ThrowAwayHost:
     return host
 
 
+@pytest.mark.slow
 def test_the_whole_way_and_back(haproxy: ThrowAwayHost, acme: Authority) -> None:
     """One line is shown and added for it, discovery works, the site answers as ever; rollback is byte for byte."""
     host = haproxy

@@ -27,6 +27,7 @@ def bare() -> Iterator[ThrowAwayHost]:
         host.stop()
 
 
+@pytest.mark.slow
 def test_a_proxy_is_installed_by_keys_and_purged_with_the_uninstall(bare: ThrowAwayHost) -> None:
     """Nothing comes before the second yes; what came goes again after a yes of its own."""
     before, known = bare.snapshot(), packages(bare)
