@@ -125,8 +125,10 @@ class Dialogue:
         return self._program.wait(max(deadline - time.monotonic(), 1.0))
 
     def _read(self, deadline: float) -> bool:
-        ready, _, _ = select.select([self._master], [], [], max(deadline - time.monotonic(), 0))
-        if not ready:
+        # Not select.select: that takes no descriptor above 1023, and a long test run may have more.
+        waiting = select.poll()
+        waiting.register(self._master, select.POLLIN)
+        if not waiting.poll(max(deadline - time.monotonic(), 0) * 1000):
             return False
         data = b""
         # Linux says EIO when nobody has the other end open any more.
