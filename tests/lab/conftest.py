@@ -52,7 +52,8 @@ def booted() -> Iterator[BootedHost]:
     try:
         names.serve(debian.outside)
         services.configure_nginx(debian)
-        debian.output(["systemctl", "reload", "nginx"])
+        # Not a reload: for a moment a worker with the former configuration would still answer.
+        debian.output(["systemctl", "restart", "nginx"])
         asked = ["curl", "--silent", f"http://{services.NEIGHBOUR}/"]
         until(lambda: debian.run(asked).stdout.startswith("the neighbour"), "the neighbour's site")
         yield debian
