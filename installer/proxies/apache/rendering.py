@@ -13,11 +13,12 @@ from palpo_installer.proxies import templates
 from palpo_installer.proxies.apache import expressions, listens, modules
 from palpo_installer.proxies.apache.configuration import Apache
 from palpo_installer.proxies.apache.listens import Neighbours
-from palpo_installer.proxies.apache.placement import PLAIN, SECURE, Placement, place
+from palpo_installer.proxies.apache.placement import Placement, place
 from palpo_installer.proxies.apache.servers import Server, refusals
 from palpo_installer.proxies.base import Expectation, Part, Rendering
 from palpo_installer.proxies.found import ServerBlock
 from palpo_installer.proxies.halves import certificate, title
+from palpo_installer.proxies.placement import PLAIN, SECURE
 from palpo_installer.site import (
     AWAY,
     CHALLENGE_PATH,

@@ -26,7 +26,8 @@ from palpo_installer.proxies.nginx.listens import (
     refuse_default_place,
 )
 from palpo_installer.proxies.nginx.names import refuse_taken_name, server_name
-from palpo_installer.proxies.nginx.placement import PLAIN, SECURE, Placement, place
+from palpo_installer.proxies.nginx.placement import installed, place
+from palpo_installer.proxies.placement import PLAIN, SECURE, Placement
 from palpo_installer.proxies.sockets import family
 from palpo_installer.site import (
     AWAY,
@@ -172,7 +173,7 @@ def part(
         away=AWAY,
     )
     (text,), marker = templates.with_marker([text])
-    files, links = placement.installed(name, text)
+    files, links = installed(placement, name, text)
     return Part(title(hosts), files, links, tuple(expectations(servers, marker, system)))
 
 

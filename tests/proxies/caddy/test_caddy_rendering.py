@@ -15,8 +15,8 @@ from palpo_installer.layout import Layout
 from palpo_installer.proxies.base import Rendering
 from palpo_installer.proxies.caddy import insertion, keys, words
 from palpo_installer.proxies.caddy.adapter import CaddyAdapter
-from palpo_installer.proxies.caddy.configuration import Caddy, ImportDirectory, Options
-from palpo_installer.proxies.found import Listen, ServerBlock
+from palpo_installer.proxies.caddy.configuration import Caddy, Options
+from palpo_installer.proxies.found import IncludeDirectory, Listen, ServerBlock
 from palpo_installer.site import Match, Scope, build
 from tests.proxies.nginx.sites import ANSWERS, HOST
 
@@ -69,7 +69,7 @@ def test_files_beside_the_caddyfile_and_one_line_in_it() -> None:
 
 def test_a_directory_that_is_imported_already_is_used() -> None:
     """Named as its pattern wants it, and without a line."""
-    imported = ImportDirectory(Path("/etc/caddy/Caddyfile.d"), "*.caddyfile", FILE, 9)
+    imported = IncludeDirectory(Path("/etc/caddy/Caddyfile.d"), "*.caddyfile", FILE, 9)
     found = rendered(replace(CADDY, imports=(imported,), braceless=0, room=0))
     assert (found.plain.files[0].path, found.plain.lines) == (
         Path("/etc/caddy/Caddyfile.d/palpo-installer-http.caddyfile"),
