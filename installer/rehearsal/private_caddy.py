@@ -104,7 +104,7 @@ class PrivateCaddy:
             # An administration endpoint that nobody asks here: there is none in a private directory.
             options=Options(auto_https="off"),
             imports=(ImportDirectory(self.sites, "*.caddy", self.configuration, 1),),
-            braceless=0,
+            braceless=False,
             elsewhere="",
             variables=False,
         )

@@ -92,7 +92,7 @@ def read(
         braceless=written.braceless,
         elsewhere=elsewhere,
         variables=written.variables,
-        room=insertion.room(host.text(configuration) or ""),
+        room=insertion.room(host.text(configuration) or "", written.options_imported),
         uneditable=editability.uneditable(host, configuration),
     )
 

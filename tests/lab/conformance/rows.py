@@ -113,7 +113,7 @@ WRITTEN = (
         "caddy",
         "caddy",
         services.start_caddy,
-        kept=("/root/.config/caddy", "/root/.local/share/caddy"),
+        kept=services.CADDYS_OWN,
         deviations={
             "logins": Deviation({"all": 200}, "Caddy cannot count the logins of a client; Palpo's own limit ends them"),
             "endless lines": Deviation(
