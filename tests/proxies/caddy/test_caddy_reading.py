@@ -124,4 +124,6 @@ def test_how_caddy_was_started() -> None:
     assert parse_command(words) == Started("run", "/etc/caddy/x.json", resume=True, pid_file="/run/c.pid")
     assert is_server("caddy", words)
     assert not is_server("caddy", ["caddy", "reload"])
-    assert [parse_version(each) for each in ("v2.10.0 h1:abc=", "2.6.2", "none")] == [(2, 10, 0), (2, 6, 2), None]
+    modules = "go\tgo1.26\nmod\tgithub.com/caddyserver/caddy/v2\tv2.10.2\th1:x\ndep\tcel.dev/expr\tv0.24.0\n"
+    versions = [parse_version(each) for each in ("v2.10.0 h1:abc=", "2.6.2", "unknown", modules)]
+    assert versions == [(2, 10, 0), (2, 6, 2), None, (2, 10, 2)]
