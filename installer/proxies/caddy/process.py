@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pwd
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,6 +27,7 @@ def service_of(caddy: Caddy) -> Service:
         unit=caddy.unit,
         argv=(*account, str(caddy.binary), "start", *_with(str(caddy.configuration)), *pid_file),
         pid_file=Path(caddy.pid_file) if caddy.pid_file else None,
+        searched="" if caddy.pid_file else "run",
     )
 
 
@@ -41,6 +43,18 @@ def configuration(argv: Sequence[str]) -> str:
 def program(argv: Sequence[str]) -> tuple[str, ...]:
     """Return the program in the arguments of a service, with what lets it run as its account."""
     return tuple(argv[: argv.index("start")])
+
+
+def start(service: Service, limit: float) -> Command:
+    """Return how it is started.
+
+    Without systemd its process goes on writing to where the one that starts it writes, and keeps what is its own below
+    ``HOME``.
+    """
+    if service.manager != "direct":
+        return services.start_command(service, limit)
+    account = service.argv[2] if service.argv[0] == "runuser" else "root"
+    return Command(service.argv, timeout=limit, environment={"HOME": pwd.getpwnam(account).pw_dir}, daemon=True)
 
 
 def testing(service: Service, limit: float) -> Command:
