@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
 
 from palpo_installer.answers import Address, CertificateFiles
 from palpo_installer.certificates import responder
@@ -16,7 +17,7 @@ from palpo_installer.proxies.base import File, Lines, Part, Rendering
 from palpo_installer.proxies.found import ServerBlock
 from palpo_installer.proxies.haproxy import reading, words
 from palpo_installer.proxies.haproxy.configuration import HAProxy
-from palpo_installer.proxies.haproxy.placement import PLAIN, SECURE, Placement, place
+from palpo_installer.proxies.haproxy.placement import OWN, PLAIN, REFUSE, SECURE, Placement, place
 from palpo_installer.proxies.haproxy.ports import Port, expectations, links, of_site
 from palpo_installer.proxies.haproxy.sharing import lines
 from palpo_installer.proxies.sockets import is_address
@@ -35,6 +36,8 @@ from palpo_installer.site import (
 
 HOST_ONLY = (2, 6, 0)
 """Before, a Host header was cut at its colon by ``field``."""
+READS_REFUSED = (3, 0, 0)
+"""Before, who was refused and went on sending found the connection cut (measured: 2.6, HTTP/1.1 and HTTP/2)."""
 DEFAULT_BUFFER = 16384
 """Bytes of ``tune.bufsize`` where it is not set."""
 BUFFER = 65536
@@ -88,6 +91,7 @@ def _part(
     edits: tuple[Lines, ...],
 ) -> Part:
     limits = _limits(ports)
+    refusing = _refusing(ports, haproxy, layout)
     text = templates.render(
         template,
         ports=ports,
@@ -95,6 +99,7 @@ def _part(
         limits=limits,
         refusals=_refusals(limits),
         buffer=BUFFER if buffer(haproxy, placement) < BUFFER else 0,
+        refusing=refusing,
         host=host_of(haproxy),
         responder=responder.address(layout),
         logs=any(each.kind == "global" and each.all("log") for each in haproxy.sections),
@@ -107,6 +112,8 @@ def _part(
         kind=_kind,
         bare=words.bare,
         quoted=words.quoted,
+        headers=words.headers,
+        cors_headers=words.CORS,
         condition=words.condition,
         detours=words.detours,
         shortcuts=words.shortcuts,
@@ -117,10 +124,28 @@ def _part(
         too_many=TOO_MANY,
         away=AWAY,
     )
-    (text,), marker = templates.with_marker([text])
-    files = (File(placement.directory / name, text),)
+    pages = {placement.directory / name: text, **({refusing: _reader()} if refusing else {})}
+    texts, marker = templates.with_marker(tuple(pages.values()))
+    files = tuple(map(File, pages, texts))
     title = halves.title(server.host for port in ports for server in port.servers)
     return Part(title, files, tuple(links(ports, haproxy)), tuple(expectations(ports, marker, system)), edits)
+
+
+def _refusing(ports: Sequence[Port], haproxy: HAProxy, layout: Layout) -> Path | None:
+    """Return the file of what reads refused bodies, None where HAProxy does so itself or cannot read it."""
+    needed = haproxy.lua and haproxy.version < READS_REFUSED and any(port.upstreams for port in ports)
+    return layout.at(OWN) / REFUSE if needed else None
+
+
+def _reader() -> str:
+    return templates.render(
+        "haproxy-refuse.lua.j2",
+        marker=templates.MARKER_PLACEHOLDER,
+        marker_header=MARKER_HEADER,
+        headers=words.CORS,
+        status=TOO_LARGE.status,
+        refusal=words.refusal(TOO_LARGE),
+    )
 
 
 def host_of(haproxy: HAProxy) -> str:
