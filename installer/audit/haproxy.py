@@ -154,11 +154,13 @@ def _targets(lines: tuple[Directive, ...]) -> Iterator[tuple[str, Fault]]:
     for each in lines:
         if each.words[0] != "http-request" or len(each.words) < 2:
             continue
-        action, text = each.words[1], " ".join(each.words[2:])
-        path_alone = action == "set-path" and each.words[2:3] == ("%[path]",)
-        if action in {"normalize-uri", "replace-path", "replace-uri", "replace-pathq"} or "url_dec" in text:
+        action, value = each.words[1], "".join(each.words[2:3])
+        setting = action in {"set-path", "set-uri", "set-pathq"}
+        if action in {"normalize-uri", "replace-path", "replace-uri", "replace-pathq"} or (
+            setting and "url_dec" in value
+        ):
             yield "decoded-target", Fault(_place(each), f"http-request {action} changes targets")
-        elif action in {"set-path", "set-uri", "set-pathq"} and not path_alone:
+        elif setting and not (action == "set-path" and value == "%[path]"):
             yield "rewritten-target", Fault(_place(each), f"http-request {action} changes targets")
 
 

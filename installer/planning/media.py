@@ -8,6 +8,7 @@ from palpo_installer.audit.finding import Finding
 from palpo_installer.homeserver.reading import look_up, values
 from palpo_installer.homeserver.settings import key_version
 from palpo_installer.media.checking import KEY, Expected, judged, key_commands, wanted
+from palpo_installer.media.keys import of_document
 from palpo_installer.planning.inputs import Inputs
 
 
@@ -21,7 +22,7 @@ def findings(inputs: Inputs) -> Iterator[str]:
     if found is None or configuration is None or configuration.problem:
         where = f" ({configuration.path}: {configuration.problem})" if configuration else ""
         said = wanted(expected, contained=found is not None and bool(found.container))
-        key = "; ".join(key_commands(expected, KEY))
+        key = "; ".join(key_commands(expected, KEY, found.account if found else ""))
         yield f"media-repo.yaml of the media repository at {media} could not be read here{where}. It must say: {said}"
         yield f"The media repository signs requests to other servers with Palpo's key; make its file with: {key}"
         return
@@ -33,7 +34,8 @@ def expectation(inputs: Inputs) -> Expected:
     """Return what its configuration has to fit."""
     answers = inputs.answers
     existing = inputs.host.read(answers.homeserver.config)
-    version = look_up(values(existing), ("keypair", "version"))
+    said = values(existing)
+    version, document = (look_up(said, ("keypair", key)) for key in ("version", "document"))
     return Expected(
         server_name=answers.names.server_name,
         client_host=answers.names.client_host,
@@ -42,6 +44,7 @@ def expectation(inputs: Inputs) -> Expected:
         upload_size=answers.media_upload_size,
         palpo_file=answers.homeserver.config,
         key_version=str(version or key_version(answers.names.server_name)),
+        public_key=of_document(document),
     )
 
 

@@ -35,7 +35,7 @@ def test_what_it_must_say_is_printed_where_it_cannot_be_read(tmp_path: Path) -> 
     """With name, Palpo's address and the key; why, where that is known."""
     must, key = said(tmp_path / "none", None)
     assert 'name: "example.com", csApi: "http://127.0.0.1:8008"' in must
-    assert "generate_signing_key" in key
+    assert "MMR PRIVATE KEY" in key
     assert "hunter2" not in must + key
     must, _ = said(tmp_path / "broken", "repo: [")
     assert "media-repo.yaml: line 1: " in must
