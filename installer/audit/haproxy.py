@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
+from palpo_installer.audit import haproxy_media
 from palpo_installer.audit.finding import Proxied
 from palpo_installer.audit.haproxy_conditions import Conditions
 from palpo_installer.audit.haproxy_cures import CURES
@@ -34,7 +35,7 @@ def read(host: Host, facts: Facts, homeserver: Homeserver, note: Note, now: date
     if facts.haproxy is None:
         return Proxied()
     made = tuple(sites(facts.haproxy, homeserver_ports(facts)))
-    return proxied(host, made, facts.haproxy.problems, homeserver, note, now)
+    return proxied(host, made, facts.haproxy.problems, facts, homeserver, note, now)
 
 
 def sites(haproxy: HAProxy, ports: frozenset[int]) -> Iterator[PassingSite]:
@@ -93,6 +94,7 @@ def _site(
         reading=_reading(haproxy, reached[0]),
         heading=_heading(haproxy, section),
         http2=any("http2" in each.options for each in block.listens),
+        media=lambda path: haproxy_media.passage(haproxy, asked, path, frozenset(backends)),
         limits_logins=any(COUNTED.match(word) for each in lines for word in each.words),
         cures=CURES,
     )

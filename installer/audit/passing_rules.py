@@ -6,7 +6,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from palpo_installer.audit import nginx_exposure, nginx_federation, nginx_headers, nginx_limits, nginx_targets
+from palpo_installer.audit import (
+    media_passing,
+    nginx_exposure,
+    nginx_federation,
+    nginx_headers,
+    nginx_limits,
+    nginx_targets,
+)
 from palpo_installer.audit.finding import Finding, Severity, Trap
 from palpo_installer.audit.leaves import Leaf
 from palpo_installer.audit.passing import Cure, Fault, PassingSite, Place
@@ -69,12 +76,6 @@ MAPPED = Trap(
     Severity.KNOW,
     "Clients over IPv4 then appear as ::ffff:192.0.2.1 in X-Forwarded-For and in limits (measured).",
 )
-MEDIA_HOST = Trap(
-    "media-forwarded-host",
-    Severity.BREAKS,
-    "A media repository believes X-Forwarded-Host more than Host, and answers 502 to a name that it does not serve "
-    "(measured).",
-)
 MISSING = Trap(
     "path-missing",
     Severity.BREAKS,
@@ -114,7 +115,7 @@ GIVEN = {
     each.rule: each
     for each in (
         DECODED, REWRITTEN, SLASHES, PEERS, UPSTREAM, FIREWALL, TCP, HOST_PORT, TWICE, MAPPED,
-        MEDIA_HOST, MISSING, EMPTY, INTERNAL, PASSWORD, COMPRESSED, UPLOADS,
+        MISSING, EMPTY, INTERNAL, PASSWORD, COMPRESSED, UPLOADS,
         nginx_headers.SPOOFED, nginx_headers.PASSED, nginx_headers.HOST, nginx_headers.DOUBLED,
         nginx_federation.NO_PORT, nginx_federation.UNUSABLE,
     )
@@ -149,6 +150,7 @@ class Surroundings:
         server_name: Palpo's without its port, empty when not known.
         delegates: whether palpo.toml, or a document, leads other servers to another port than 8448.
         unlimited: whether Palpo's own limits on logins are off.
+        believes_forwarded: whether the media repository looks at X-Forwarded-Host.
         leaves: by file, what stands in the certificates.
         now: when.
     """
@@ -156,6 +158,7 @@ class Surroundings:
     server_name: str
     delegates: bool
     unlimited: bool
+    believes_forwarded: bool
     leaves: Mapping[str, Leaf]
     now: datetime
 
@@ -167,6 +170,9 @@ def judged(site: PassingSite, known: Surroundings) -> Iterator[Finding]:
     yield from exposed(site)
     yield from limited(site, known)
     yield from certified(site, known)
+    yield from media_passing.judged(
+        site.name, site.media, known.server_name, site.cures, believes_forwarded=known.believes_forwarded
+    )
 
 
 def exposed(site: PassingSite) -> Iterator[Finding]:

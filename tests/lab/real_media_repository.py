@@ -77,6 +77,12 @@ class Built:
         """Return the path of ``media_repo``, ``generate_signing_key`` or ``reader``."""
         return str(self.directory / name)
 
+    def reads(self, path: Path) -> object:
+        """Return what a configuration says by the repository's own code, None where it does not start with it."""
+        ended = subprocess.run([self.program("reader"), str(path)], check=False, capture_output=True, text=True)
+        said = json.loads(ended.stdout) if ended.returncode == 0 else None
+        return said and {**said, "served": sorted(said["served"], key=lambda each: str(each["Name"]))}
+
 
 def built() -> Built:
     """Return the built programs; skip where they cannot be built."""
