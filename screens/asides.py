@@ -17,7 +17,7 @@ from palpo_installer.planning.ports import identity
 from palpo_installer.proxies.kinds import title
 from palpo_installer.questions import Situation
 from palpo_installer.questions.certificates import certificate_names
-from palpo_installer.questions.names import has_own_port
+from palpo_installer.questions.federation import has_own_port
 from palpo_installer.screens.form import Aside
 
 
