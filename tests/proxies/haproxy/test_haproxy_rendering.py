@@ -12,6 +12,7 @@ from palpo_installer.answers import CertificateFiles
 from palpo_installer.errors import RefusedPlan
 from palpo_installer.host import Host
 from palpo_installer.layout import Layout
+from palpo_installer.matrix_site import LOGIN, build
 from palpo_installer.operations.lines import edited
 from palpo_installer.proxies.base import Rendering
 from palpo_installer.proxies.haproxy import reading, tree
@@ -19,7 +20,9 @@ from palpo_installer.proxies.haproxy.configuration import HAProxy
 from palpo_installer.proxies.haproxy.control import verdict
 from palpo_installer.proxies.haproxy.rendering import render, window
 from palpo_installer.proxies.haproxy.unit import line_for_options
-from palpo_installer.site import LOGIN, Site, build
+from palpo_installer.site import (
+    Site,
+)
 from tests.facts.made import certificate
 from tests.proxies.nginx.sites import ANSWERS, HOST
 
