@@ -1,4 +1,7 @@
-"""matrix-media-repo itself, built from its source, beside Palpo behind every proxy: is what is assumed of it so."""
+"""matrix-media-repo itself, built from its source, beside Palpo behind nginx, Apache, Caddy and HAProxy.
+
+Whether all that is assumed of it, and that its stand-in does, is so.
+"""
 
 from __future__ import annotations
 
