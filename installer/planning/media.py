@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from palpo_installer.audit.finding import Finding
 from palpo_installer.homeserver.reading import look_up, values
 from palpo_installer.homeserver.settings import key_version
-from palpo_installer.media.checking import KEY, Expected, judged, key_commands, wanted
+from palpo_installer.media.checking import KEY, UNSIGNED, Expected, judged, key_commands, wanted
 from palpo_installer.media.keys import of_document
 from palpo_installer.planning.inputs import Inputs
 
@@ -17,7 +17,9 @@ def findings(inputs: Inputs) -> Iterator[str]:
     media, found = inputs.answers.media, inputs.facts.media
     if media is None:
         return
-    expected = expectation(inputs)
+    expected, directory = expectation(inputs), inputs.answers.homeserver.storage
+    if inputs.host.names(directory):
+        yield f"{directory} holds media that Palpo has kept: behind a media repository they are not found any more"
     configuration = found.configuration if found else None
     if found is None or configuration is None or configuration.problem:
         where = f" ({configuration.path}: {configuration.problem})" if configuration else ""
@@ -49,6 +51,11 @@ def expectation(inputs: Inputs) -> Expected:
 
 
 def in_words(finding: Finding) -> str:
-    """Return a finding as one text, with what to write."""
-    lines = f" {'; '.join(finding.lines)}" if finding.lines else ""
-    return f"The media repository ({finding.file}:{finding.line}): {finding.what}. {finding.why} {finding.cure}{lines}"
+    """Return a finding as one text, with what to write.
+
+    Commands are left to the audit, which prints them line by line, and when palpo.toml has the key that they read.
+    """
+    cure = f"{finding.cure} {'; '.join(finding.lines)}".rstrip()
+    if finding.rule == UNSIGNED.rule:
+        cure = f"{finding.cure.removesuffix(':')}; `palpo-installer audit` prints the commands once this is done."
+    return f"The media repository ({finding.file}:{finding.line}): {finding.what}. {finding.why} {cure}"

@@ -53,6 +53,20 @@ def test_what_is_wrong_is_named_with_file_line_and_cure(tmp_path: Path) -> None:
     assert any("It must say" in finding for finding in plan.findings)
 
 
+def test_the_commands_for_a_key_are_left_to_the_audit(tmp_path: Path) -> None:
+    """They read palpo.toml, which is there when all is done, and a sentence that is broken over lines is no command."""
+    (finding,) = said(tmp_path, edited(("    signingKeyPath: /etc/matrix-media-repo/signing.key\n", "")))
+    assert finding.endswith("and name it there; `palpo-installer audit` prints the commands once this is done.")
+
+
+def test_media_that_palpo_has_kept_are_named(tmp_path: Path) -> None:
+    """Nothing takes them over."""
+    storage = tmp_path / "var/lib/palpo/media"
+    (storage / "matrix.org").mkdir(parents=True)
+    kept, *_ = said(tmp_path, None)
+    assert kept == f"{storage} holds media that Palpo has kept: behind a media repository they are not found any more"
+
+
 def test_one_for_this_server_name_is_the_default(tmp_path: Path) -> None:
     """With the size that it takes; a size is no answer without a repository."""
     host = recorded("nginx_stopped", tmp_path)
