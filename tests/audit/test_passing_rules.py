@@ -405,3 +405,15 @@ TOLD = {
 def test_a_media_repository_that_is_told_the_server_name_has_no_finding(tmp_path: Path, kind: str) -> None:
     """In the words of each proxy's cure, for all three families of paths."""
     assert findings(tmp_path, kind, trapped(TOLD[kind], text=TEXTS[kind])) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "edit"),
+    [
+        ("caddy", (SITE, 'neighbour.example.org {\n\trespond "the neighbour"\n}\nmatrix.example.com {')),
+        ("haproxy", (FRONT, f"    http-request set-var(txn.x) str(y) if {{ path,url_dec -m beg /_matrix }}\n{FRONT}")),
+    ],
+)
+def test_what_is_no_trap(tmp_path: Path, kind: str, edit: tuple[str, str]) -> None:
+    """A website of somebody else's that answers everything alike; a condition that decodes a path to look at it."""
+    assert findings(tmp_path, kind, trapped(edit, text=TEXTS[kind])) == []
