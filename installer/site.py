@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from palpo_installer.answers import Address, Answers, BaseCertificate, BaseDomain, Delegation, Method, Registration
+from palpo_installer.answers import (
+    Address,
+    Answers,
+    BaseCertificate,
+    BaseDomain,
+    Certificates,
+    Delegation,
+    Method,
+    Registration,
+)
 from palpo_installer.layout import Layout
 
 MARKER_PATH = "/.well-known/palpo-installer"
@@ -176,6 +186,21 @@ class Guest:
 
 
 @dataclass(frozen=True)
+class Issuer:
+    """An authority that a proxy orders from by itself.
+
+    Attributes:
+        directory: the URL of its ACME directory.
+        email: the contact for the account, empty for none.
+        ca_file: the PEM file of an authority to trust when talking to the directory, None for the system's.
+    """
+
+    directory: str
+    email: str = ""
+    ca_file: Path | None = None
+
+
+@dataclass(frozen=True)
 class Site:
     """What must be served.
 
@@ -184,6 +209,8 @@ class Site:
         certificates: the names that need a certificate each.
         borrowed: the names whose certificate is that of somebody else's site; it is neither ordered nor renewed.
         guests: what goes into virtual hosts that are somebody else's.
+        managed: those of ``certificates`` that the proxy orders and renews itself.
+        issuer: from whom it does; None where it orders none.
         body_limit: bytes of a request body; larger ones are answered with 413.
         header_limit: bytes of one header line, and of the request line.
         read_timeout: seconds a proxy waits for the homeserver: joins wait for other servers up to 120 s,
@@ -196,6 +223,8 @@ class Site:
     body_limit: int
     guests: tuple[Guest, ...] = ()
     borrowed: tuple[str, ...] = ()
+    managed: tuple[str, ...] = ()
+    issuer: Issuer | None = None
     header_limit: int = 32 * 1024
     read_timeout: int = 300
     keepalive: int = 25
@@ -268,7 +297,23 @@ def build(answers: Answers, layout: Layout) -> Site:
         body_limit=max(PALPO_BODY_LIMIT, answers.homeserver.max_upload_size),
         guests=tuple(guests),
         borrowed=(base,) if borrowed else (),
+        managed=managed(answers.certificates, certificates),
+        issuer=issuer(answers.certificates),
     )
+
+
+def managed(certificates: Certificates, names: Iterable[str]) -> tuple[str, ...]:
+    """Return the names whose certificate the proxy orders itself: all that have no files of their own."""
+    if certificates.method is not Method.PROXY:
+        return ()
+    return tuple(name for name in names if name not in certificates.files)
+
+
+def issuer(certificates: Certificates) -> Issuer | None:
+    """Return from whom the proxy orders, None where it does not."""
+    if certificates.method is not Method.PROXY:
+        return None
+    return Issuer(certificates.directory, certificates.email, certificates.ca_file)
 
 
 def origin(name: str, layout: Layout) -> str:

@@ -117,8 +117,8 @@ def render(
     for host in site.virtual_hosts:
         if host.tls and host.certificate not in certificates:
             raise RefusedPlan(f"there is no certificate for {host.certificate}")
-        if host.tls:
-            keys.refuse_unreadable(certificates[host.certificate], caddy.user)
+        if host.tls and host.certificate not in site.managed:
+            keys.refuse_unreadable(certificates[host.certificate], caddy.user, layout)
         sharing.refuse(host, others)
         bound = sharing.bound(host.port, others, caddy, layout)
         reached = sharing.reached(bound, system)
