@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+import pytest
 
 from palpo_installer.questions.support import is_supported
-from tests.lab import services
+from tests.lab import from_go, services
 from tests.lab.hosts import LabHost
 
 
@@ -33,6 +35,7 @@ class Row:
         start: puts it onto a host beside the neighbour's site of services.NEIGHBOUR, HTTP/2 included, and starts it.
         kept: paths that it writes itself and that taking back leaves.
         deviations: by the name of the promise, see ``PROMISES``.
+        version: where it is not the one that Debian has.
     """
 
     kind: str
@@ -40,6 +43,12 @@ class Row:
     start: Callable[[LabHost], None]
     kept: tuple[str, ...] = ()
     deviations: Mapping[str, Deviation] = field(default_factory=dict)
+    version: str = ""
+
+    @property
+    def title(self) -> str:
+        """What tests call it."""
+        return f"{self.kind}-{self.version}" if self.version else self.kind
 
     @property
     def limits(self) -> bool:
@@ -58,7 +67,8 @@ AT_ONCE = "413 at once"
 PROMISES = {
     "legal targets": "every legal request target arrives byte for byte; else by target what arrives, or the status",
     "long lines": "lines of 31 KiB pass over both protocols; else by protocol the status",
-    "uploads": "a body above the limit is answered with 413; else by its form the status, or ``AT_ONCE``",
+    "uploads": "a body above the limit is answered with 413; else by its form the status",
+    "refusals": "a client that goes on sending reads its 413; else by protocol ``AT_ONCE``",
     "speed": "as many requests per second as with the documented configuration; else how many ``percent`` at least",
     "endless lines": "lines of 200 KiB are answered with 4xx; else by protocol ``AT_ONCE``, or the status",
     "logins": "of fifty at once most are refused; else by ``all`` the status that the homeserver's answer has",
@@ -103,6 +113,7 @@ WRITTEN = (
             "uploads": Deviation(
                 {"chunked": 200}, "Apache does not count a body without a length; Palpo refuses it itself"
             ),
+            "refusals": Deviation({"HTTP/2": AT_ONCE}, "Apache ends a stream of HTTP/2 as soon as it has refused it"),
             "away": Deviation({"status": 503}, "Apache says 503 where it cannot connect, and 502 for broken answers"),
             "no name": Deviation(
                 {"status": 421}, "Apache refuses a Host other than that of the site it shook hands for"
@@ -113,7 +124,7 @@ WRITTEN = (
         "caddy",
         "caddy",
         services.start_caddy,
-        kept=("/root/.config/caddy", "/root/.local/share/caddy"),
+        kept=services.CADDYS_OWN,
         deviations={
             "logins": Deviation({"all": 200}, "Caddy cannot count the logins of a client; Palpo's own limit ends them"),
             "endless lines": Deviation(
@@ -133,9 +144,8 @@ WRITTEN = (
                 "clients could forge, and looks at each path",
             ),
             "uploads": Deviation(
-                {"sized": AT_ONCE, "chunked": 200},
-                "HAProxy refuses by the announced length, before the body: a client that goes on sending may find the "
-                "connection cut. A body in chunks announces none, and Palpo refuses it itself",
+                {"chunked": 200},
+                "HAProxy decides before a body comes, and one in chunks announces no length; Palpo refuses it itself",
             ),
             "endless lines": Deviation(
                 {"HTTP/1.1": AT_ONCE, "HTTP/2": AT_ONCE},
@@ -145,5 +155,26 @@ WRITTEN = (
     ),
 )
 
+
+def _built(version: str) -> Row:
+    """Return the row of a Caddy that is built first, with the deviations of Debian's."""
+
+    def start(host: LabHost) -> None:
+        from_go.put(host, from_go.made(version))
+        services.start_caddy(host)
+
+    (debians,) = (row for row in WRITTEN if row.kind == "caddy")
+    return replace(debians, start=start, version=version)
+
+
+FURTHER = tuple(_built(version) for version in from_go.RELEASES)
+"""Other versions, with ``--slow``."""
+
 ROWS = tuple(row for row in WRITTEN if is_supported("proxy.kind", row.kind))
 """Those that the installer offers."""
+
+PARAMETERS = (
+    *(pytest.param(row, id=row.title) for row in ROWS),
+    *(pytest.param(row, id=row.title, marks=pytest.mark.slow) for row in FURTHER),
+)
+"""For a test."""
