@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import ClassVar
 
@@ -26,6 +27,27 @@ class Listen:
     options: tuple[str, ...]
     file: Path
     line: int
+
+
+@dataclass(frozen=True)
+class IncludeDirectory:
+    """A directory whose files are read by a pattern, where servers may stand.
+
+    Attributes:
+        directory: e.g. ``/etc/nginx/sites-enabled``.
+        pattern: the last part of the include, e.g. ``*`` or ``*.conf``.
+        file: the file with the directive.
+        line: its line.
+    """
+
+    directory: Path
+    pattern: str
+    file: Path
+    line: int
+
+    def takes(self, file: Path) -> bool:
+        """Return whether a file is read by the pattern: unlike one with a name, it may be missing."""
+        return file.parent == self.directory and fnmatchcase(file.name, self.pattern)
 
 
 @dataclass(frozen=True)
@@ -85,6 +107,7 @@ class ServerBlock:
         keys: the files of the ``ssl_certificate_key`` directives, in the order of ``certificates``.
         locations: those directly in it, in reading order.
         rules: what decides over its requests beside them, in reading order; what it inherits from ``http`` first.
+        implied: whether the proxy makes it by itself, and does without where another one has its names there.
     """
 
     names: tuple[str, ...]
@@ -95,6 +118,7 @@ class ServerBlock:
     keys: tuple[str, ...] = ()
     locations: tuple[Location, ...] = ()
     rules: tuple[Rule, ...] = ()
+    implied: bool = False
 
 
 @dataclass(frozen=True)

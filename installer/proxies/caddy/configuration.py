@@ -3,27 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
-from palpo_installer.proxies.found import Proxy
-
-
-@dataclass(frozen=True)
-class ImportDirectory:
-    """A directory whose files the Caddyfile imports by a pattern, at the top level.
-
-    Attributes:
-        directory: e.g. ``/etc/caddy/Caddyfile.d``.
-        pattern: the last part, e.g. ``*.caddyfile``.
-        file: the file with the import.
-        line: its line.
-    """
-
-    directory: Path
-    pattern: str
-    file: Path
-    line: int
+from palpo_installer.proxies.found import IncludeDirectory, Proxy
 
 
 @dataclass(frozen=True)
@@ -65,7 +47,7 @@ class Caddy(Proxy):
     title: ClassVar[str] = "Caddy"
 
     options: Options = Options()
-    imports: tuple[ImportDirectory, ...] = ()
+    imports: tuple[IncludeDirectory, ...] = ()
     last_line: int = 0
     braceless: bool = False
     elsewhere: str = ""

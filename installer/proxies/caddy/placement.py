@@ -11,7 +11,8 @@ from pathlib import Path
 from palpo_installer.errors import RefusedPlan
 from palpo_installer.operations.lines import AddedLine
 from palpo_installer.proxies.base import Lines
-from palpo_installer.proxies.caddy.configuration import Caddy, ImportDirectory
+from palpo_installer.proxies.caddy.configuration import Caddy
+from palpo_installer.proxies.found import IncludeDirectory
 
 OWN = "palpo-installer"
 """Our directory, beside the Caddyfile."""
@@ -70,7 +71,7 @@ def place(caddy: Caddy) -> Placement:
     return Placement(own, SUFFIX, (Lines(file.resolve(), file, (line,)),))
 
 
-def _suffix(imported: ImportDirectory) -> str:
+def _suffix(imported: IncludeDirectory) -> str:
     """Return how the name of a file must end for a pattern, empty where names like ours cannot fit it."""
     if imported.pattern == "*":
         return SUFFIX

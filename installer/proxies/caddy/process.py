@@ -6,10 +6,7 @@ import pwd
 from collections.abc import Sequence
 from pathlib import Path
 
-import psutil
-
-from palpo_installer import services
-from palpo_installer.host import Command, Host
+from palpo_installer.host import Command
 from palpo_installer.proxies.caddy.configuration import Caddy
 from palpo_installer.proxies.caddy.keys import ROOT
 from palpo_installer.services import Service
@@ -73,21 +70,3 @@ def reload(service: Service, limit: float) -> Command:
     """
     words = (*program(service.argv), "reload", *_with(configuration(service.argv)), "--force")
     return Command(words, timeout=limit)
-
-
-def main_process(host: Host, service: Service) -> psutil.Process | None:
-    """Return the main process, None where it does not run."""
-    pid = services.main_process(host, service)
-    return None if pid is None else host.process(pid)
-
-
-def trouble(host: Host, service: Service) -> str:
-    """Return why the process cannot have done what it was told, empty when it seems well."""
-    main = main_process(host, service)
-    try:
-        if main is None:
-            return "Caddy is not running any more"
-        stopped = main.status() == psutil.STATUS_STOPPED
-    except psutil.Error:
-        return "Caddy is not running any more"
-    return f"Caddy (process {main.pid}) is stopped (SIGSTOP) and does nothing" if stopped else ""

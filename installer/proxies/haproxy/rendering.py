@@ -10,24 +10,17 @@ from pathlib import Path
 
 from palpo_installer.answers import Address, CertificateFiles
 from palpo_installer.certificates import responder
-from palpo_installer.errors import RefusedPlan
 from palpo_installer.facts.system import System
 from palpo_installer.layout import Layout
 from palpo_installer.proxies import templates
 from palpo_installer.proxies.base import Expectation, File, Lines, Link, Part, Rendering
 from palpo_installer.proxies.found import ServerBlock
+from palpo_installer.proxies.halves import certificate, literal, title
 from palpo_installer.proxies.haproxy import listens, reading, words
 from palpo_installer.proxies.haproxy.configuration import HAProxy
 from palpo_installer.proxies.haproxy.placement import OWN, PLAIN, SECURE, Placement, place
 from palpo_installer.proxies.haproxy.sharing import Shared, lines, refuse_names, shared, store
-from palpo_installer.proxies.sockets import is_address
 from palpo_installer.site import (
-    AWAY,
-    CHALLENGE_PATH,
-    MARKER_HEADER,
-    MARKER_PATH,
-    NOTHING,
-    TOO_LARGE,
     TOO_MANY,
     Challenge,
     Forward,
@@ -133,11 +126,9 @@ def render(
 
 
 def _server(host: VirtualHost, layout: Layout, certificates: Mapping[str, CertificateFiles]) -> Server:
-    if host.tls and host.certificate not in certificates:
-        raise RefusedPlan(f"there is no certificate for {host.certificate}")
     name = re.sub(r"[^a-z0-9.-]", "-", host.name.strip("[]").lower())
     link = layout.at(OWN) / f"{re.sub(r'[^a-z0-9.-]', '-', host.certificate.strip('[]').lower())}.pem"
-    return Server(host, f"for-{name}", certificates[host.certificate] if host.tls else None, link)
+    return Server(host, f"for-{name}", certificate(host, certificates), link)
 
 
 def _part(
@@ -162,10 +153,6 @@ def _part(
         host=host_of(haproxy),
         responder=responder.address(layout),
         logs=any(each.kind == "global" and each.all("log") for each in haproxy.sections),
-        marker=templates.MARKER_PLACEHOLDER,
-        marker_header=MARKER_HEADER,
-        marker_path=MARKER_PATH,
-        challenge_path=CHALLENGE_PATH,
         window=window,
         server_name=server_name,
         kind=_kind,
@@ -176,14 +163,12 @@ def _part(
         shortcuts=words.shortcuts,
         document=words.document,
         error=words.error,
-        nothing=NOTHING,
-        too_large=TOO_LARGE,
-        too_many=TOO_MANY,
-        away=AWAY,
     )
     (text,), marker = templates.with_marker([text])
     files = (File(placement.directory / name, text),)
-    return Part(_title(ports), files, tuple(_links(ports, haproxy)), tuple(_expectations(ports, marker, system)), edits)
+    hosts = [server.host for port in ports for server in port.servers]
+    proof = tuple(_expectations(ports, marker, system))
+    return Part(title(hosts), files, tuple(_links(ports, haproxy)), proof, edits)
 
 
 def host_of(haproxy: HAProxy) -> str:
@@ -200,12 +185,6 @@ def buffer(haproxy: HAProxy, placement: Placement) -> int:
 
 def _kind(route: Route) -> str:
     return type(route).__name__
-
-
-def _title(ports: Sequence[Port]) -> str:
-    numbers = [str(port.number) for port in ports]
-    protocol = "HTTPS" if any(port.tls for port in ports) else "plain HTTP"
-    return f"{protocol} on port{'s' if len(numbers) > 1 else ''} {', '.join(numbers)}"
 
 
 def _limits(ports: Sequence[Port]) -> tuple[Limit, ...]:
@@ -229,9 +208,7 @@ def server_name(upstream: Address) -> str:
     Raises:
         RefusedPlan: it is no IP address: a name can stand for several, of which only one answers.
     """
-    if not is_address(upstream.host.strip("[]")):
-        raise RefusedPlan("not an IP address", where=str(upstream), next="Give an address such as 127.0.0.1")
-    return f"to-{re.sub('[.:]', '-', upstream.host.strip('[]'))}-{upstream.port}"
+    return f"to-{re.sub('[.:]', '-', str(literal(upstream)))}-{upstream.port}"
 
 
 def _links(ports: Sequence[Port], haproxy: HAProxy) -> Iterator[Link]:

@@ -154,6 +154,7 @@ WRITTEN = (
     ),
 )
 
+
 def _built(version: str) -> Row:
     """Return the row of a Caddy that is built first, with the deviations of Debian's."""
 

@@ -15,8 +15,8 @@ from palpo_installer.layout import Layout
 from palpo_installer.proxies.base import Rendering
 from palpo_installer.proxies.caddy import insertion, keys, words
 from palpo_installer.proxies.caddy.adapter import CaddyAdapter
-from palpo_installer.proxies.caddy.configuration import Caddy, ImportDirectory, Options
-from palpo_installer.proxies.found import Listen, ServerBlock
+from palpo_installer.proxies.caddy.configuration import Caddy, Options
+from palpo_installer.proxies.found import IncludeDirectory, Listen, ServerBlock
 from palpo_installer.site import Match, Scope, build
 from tests.proxies.nginx.sites import ANSWERS, HOST
 
@@ -69,7 +69,7 @@ def test_files_beside_the_caddyfile_and_one_line_in_it() -> None:
 
 def test_a_directory_that_is_imported_already_is_used() -> None:
     """Named as its pattern wants it, and without a line."""
-    imported = ImportDirectory(Path("/etc/caddy/Caddyfile.d"), "*.caddyfile", FILE, 9)
+    imported = IncludeDirectory(Path("/etc/caddy/Caddyfile.d"), "*.caddyfile", FILE, 9)
     found = rendered(replace(CADDY, imports=(imported,), room=0))
     assert (found.plain.files[0].path, found.plain.lines) == (
         Path("/etc/caddy/Caddyfile.d/palpo-installer-http.caddyfile"),
@@ -82,10 +82,10 @@ def test_a_directory_that_is_imported_already_is_used() -> None:
 
 def test_an_imported_site_without_braces_takes_nothing_of_ours() -> None:
     """It has all that is imported behind it: ours come in front of it, and stay there on a second run."""
-    theirs = ImportDirectory(Path("/etc/caddy/sites"), "*.caddy", FILE, 2)
+    theirs = IncludeDirectory(Path("/etc/caddy/sites"), "*.caddy", FILE, 2)
     first = rendered(replace(CADDY, imports=(theirs,), braceless=True))
     assert [line.before for lines in first.plain.lines for line in lines.add] == [1]
-    ours = ImportDirectory(Path("/etc/caddy/palpo-installer"), "*.caddy", FILE, 1)
+    ours = IncludeDirectory(Path("/etc/caddy/palpo-installer"), "*.caddy", FILE, 1)
     again = rendered(replace(CADDY, imports=(ours, theirs), braceless=True))
     assert (again.plain.files, again.plain.lines) == (first.plain.files, ())
 

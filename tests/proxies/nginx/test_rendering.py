@@ -12,8 +12,7 @@ import pytest
 from palpo_installer.answers import Address, BaseDomain, Names
 from palpo_installer.errors import RefusedPlan
 from palpo_installer.layout import Layout
-from palpo_installer.proxies.found import ServerBlock
-from palpo_installer.proxies.nginx.configuration import IncludeDirectory
+from palpo_installer.proxies.found import IncludeDirectory, ServerBlock
 from palpo_installer.site import build
 from tests.proxies.nginx.sites import ANSWERS, ETC, block, direct, nginx, rendered
 
