@@ -93,7 +93,7 @@ def _refuse_other_names(block: ServerBlock, names: set[str]) -> None:
             f"this file serves {', '.join(others) or 'requests without a known name'} as well, so it cannot be "
             "switched off as a whole",
             where=f"{block.file}:{block.line}",
-            next="Move that into a file of its own, then plan again",
+            next="Move that, or the site for our name, into a file of its own, then plan again",
         )
 
 

@@ -119,6 +119,14 @@ def test_a_port_is_bound_as_its_other_sites_bind_it() -> None:
     assert "bind" not in rendered().secure.files[0].text
 
 
+def test_a_redirect_that_caddy_makes_by_itself_gives_way() -> None:
+    """Caddy leaves it out where a site has that name on port 80; one that is written stays in the way."""
+    redirect = site_of("example.com", 80, "::")
+    assert rendered(replace(CADDY, servers=(replace(redirect, implied=True),))).plain.files
+    with pytest.raises(RefusedPlan, match="already has a site on port 80"):
+        rendered(replace(CADDY, servers=(redirect,)))
+
+
 def test_a_document_keeps_its_meaning_and_holds_nothing_that_caddy_replaces() -> None:
     """Braces and backticks in its texts are escaped as JSON has it."""
     body = json.dumps({"a": "{http.request.host} {$HOME} `x` \\ é", "b": [1, None, True]})
