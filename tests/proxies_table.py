@@ -129,8 +129,11 @@ CLAIMS = (
         },
     ),
     Claim(
-        "installed where there is no proxy, and purged again",
-        {"nginx": "tests/lab/test_packages.py::test_a_proxy_is_installed_used_and_purged_again"},
+        "installed where there is no proxy, and purged again (Caddy: `--slow`)",
+        {
+            "nginx": "tests/lab/test_packages.py::test_a_proxy_is_installed_used_and_purged_again",
+            "caddy": "tests/lab/test_packages.py::test_caddy_is_installed_used_and_purged_again",
+        },
     ),
     Claim(
         "rehearsed",
