@@ -87,6 +87,11 @@ CLAIMS = (
     ),
     suite("uploads of 16 MiB, sized and chunked", "test_bodies.py::test_an_upload_at_the_limit_passes"),
     suite("larger ones get 413 in JSON", "test_bodies.py::test_an_upload_above_the_limit_is_answered", "uploads"),
+    suite(
+        "… which a client that goes on sending reads",
+        "test_bodies.py::test_a_client_that_goes_on_sending_reads_why_it_is_refused",
+        "refusals",
+    ),
     suite("polls and uploads of 100 seconds (`--slow`)", "test_bodies.py::test_a_long_poll"),
     suite(
         "one CORS header, the homeserver's own answers and errors",

@@ -5,83 +5,36 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from palpo_installer.answers import Address, CertificateFiles
 from palpo_installer.certificates import responder
 from palpo_installer.facts.system import System
 from palpo_installer.layout import Layout
-from palpo_installer.proxies import templates
-from palpo_installer.proxies.base import Expectation, File, Lines, Link, Part, Rendering
+from palpo_installer.proxies import halves, templates
+from palpo_installer.proxies.base import File, Lines, Part, Rendering
 from palpo_installer.proxies.found import ServerBlock
-from palpo_installer.proxies.halves import certificate, literal, title
-from palpo_installer.proxies.haproxy import listens, reading, words
+from palpo_installer.proxies.haproxy import reading, words
 from palpo_installer.proxies.haproxy.configuration import HAProxy
-from palpo_installer.proxies.haproxy.placement import OWN, PLAIN, SECURE, Placement, place
-from palpo_installer.proxies.haproxy.sharing import Shared, lines, refuse_names, shared, store
+from palpo_installer.proxies.haproxy.placement import OWN, PLAIN, REFUSE, SECURE, Placement, place
+from palpo_installer.proxies.haproxy.ports import Port, expectations, links, of_site
+from palpo_installer.proxies.haproxy.sharing import lines
 from palpo_installer.site import (
+    TOO_LARGE,
     TOO_MANY,
-    Challenge,
-    Forward,
     Limit,
     Route,
     Site,
-    VirtualHost,
 )
 
 HOST_ONLY = (2, 6, 0)
 """Before, a Host header was cut at its colon by ``field``."""
+READS_REFUSED = (3, 0, 0)
+"""Before, who was refused and went on sending found the connection cut (measured: 2.6, HTTP/1.1 and HTTP/2)."""
 DEFAULT_BUFFER = 16384
 """Bytes of ``tune.bufsize`` where it is not set."""
 BUFFER = 65536
 """``tune.bufsize``: several header lines of 32 KiB are one request head, which must fit."""
-
-
-@dataclass(frozen=True)
-class Server:
-    """A virtual host as the templates see it: ``acl`` names its condition."""
-
-    host: VirtualHost
-    acl: str
-    certificate: CertificateFiles | None
-    link: Path
-
-    @property
-    def forwards(self) -> tuple[Forward, ...]:
-        """What is passed on."""
-        return tuple(route for route in self.host.routes if isinstance(route, Forward))
-
-    @property
-    def challenges(self) -> bool:
-        """Whether proofs are answered."""
-        return any(isinstance(route, Challenge) for route in self.host.routes)
-
-
-@dataclass(frozen=True)
-class Port:
-    """A port with its backend, and its frontend unless others have it: then ``bound`` is empty."""
-
-    number: int
-    tls: bool
-    bound: tuple[str, ...]
-    servers: tuple[Server, ...]
-    shared: tuple[Shared, ...]
-
-    @property
-    def binds(self) -> tuple[str, ...]:
-        """What follows each ``bind``."""
-        return tuple(listens.bind(address, self.number) for address in self.bound)
-
-    @property
-    def upstreams(self) -> tuple[Address, ...]:
-        """Where requests are passed on to."""
-        return tuple(dict.fromkeys(route.upstream for server in self.servers for route in server.forwards))
-
-    @property
-    def challenges(self) -> bool:
-        """Whether proofs are answered."""
-        return any(server.challenges for server in self.servers)
 
 
 def render(
@@ -106,13 +59,7 @@ def render(
         if not placement.owns(each.section.heading.file)
         and (each.section.heading.file, each.section.heading.line) not in gone
     ]
-    ports = []
-    for number, tls in site.ports:
-        hosts = [host for host in site.virtual_hosts if (host.port, host.tls) == (number, tls)]
-        servers = tuple(_server(host, layout, certificates) for host in hosts)
-        found = shared(number, tls=tls, others=others)
-        refuse_names(found, [host.name for host in hosts])
-        ports.append(Port(number, tls, () if found else listens.addresses(system, layout), servers, found))
+    ports = of_site(site, others, system, layout, certificates)
     names = tuple(dict.fromkeys(words.bare(host.name.strip("[]")) for host in site.virtual_hosts))
     theirs = lines([each for port in ports for each in port.shared], names, host_of(haproxy))
     # Both halves need them: without the one for port 80 they come with the other.
@@ -123,12 +70,6 @@ def render(
         secure=_part(SECURE, "haproxy-tls.cfg.j2", placement, secure, site, haproxy, system, layout, edits),
         findings=tuple(_findings(site, haproxy, placement)),
     )
-
-
-def _server(host: VirtualHost, layout: Layout, certificates: Mapping[str, CertificateFiles]) -> Server:
-    name = re.sub(r"[^a-z0-9.-]", "-", host.name.strip("[]").lower())
-    link = layout.at(OWN) / f"{re.sub(r'[^a-z0-9.-]', '-', host.certificate.strip('[]').lower())}.pem"
-    return Server(host, f"for-{name}", certificate(host, certificates), link)
 
 
 def _part(
@@ -143,6 +84,7 @@ def _part(
     edits: tuple[Lines, ...],
 ) -> Part:
     limits = _limits(ports)
+    refusing = _refusing(ports, haproxy, layout)
     text = templates.render(
         template,
         ports=ports,
@@ -150,6 +92,7 @@ def _part(
         limits=limits,
         refusals=_refusals(limits),
         buffer=BUFFER if buffer(haproxy, placement) < BUFFER else 0,
+        refusing=refusing,
         host=host_of(haproxy),
         responder=responder.address(layout),
         logs=any(each.kind == "global" and each.all("log") for each in haproxy.sections),
@@ -158,17 +101,34 @@ def _part(
         kind=_kind,
         bare=words.bare,
         quoted=words.quoted,
+        headers=words.headers,
+        cors_headers=words.CORS,
         condition=words.condition,
         detours=words.detours,
         shortcuts=words.shortcuts,
         document=words.document,
         error=words.error,
     )
-    (text,), marker = templates.with_marker([text])
-    files = (File(placement.directory / name, text),)
-    hosts = [server.host for port in ports for server in port.servers]
-    proof = tuple(_expectations(ports, marker, system))
-    return Part(title(hosts), files, tuple(_links(ports, haproxy)), proof, edits)
+    pages = {placement.directory / name: text, **({refusing: _reader()} if refusing else {})}
+    texts, marker = templates.with_marker(tuple(pages.values()))
+    files = tuple(map(File, pages, texts))
+    title = halves.title(server.host for port in ports for server in port.servers)
+    return Part(title, files, tuple(links(ports, haproxy)), tuple(expectations(ports, marker, system)), edits)
+
+
+def _refusing(ports: Sequence[Port], haproxy: HAProxy, layout: Layout) -> Path | None:
+    """Return the file of what reads refused bodies, None where HAProxy does so itself or cannot read it."""
+    needed = haproxy.lua and haproxy.version < READS_REFUSED and any(port.upstreams for port in ports)
+    return layout.at(OWN) / REFUSE if needed else None
+
+
+def _reader() -> str:
+    return templates.render(
+        "haproxy-refuse.lua.j2",
+        headers=words.CORS,
+        status=TOO_LARGE.status,
+        refusal=words.refusal(TOO_LARGE),
+    )
 
 
 def host_of(haproxy: HAProxy) -> str:
@@ -208,47 +168,7 @@ def server_name(upstream: Address) -> str:
     Raises:
         RefusedPlan: it is no IP address: a name can stand for several, of which only one answers.
     """
-    return f"to-{re.sub('[.:]', '-', str(literal(upstream)))}-{upstream.port}"
-
-
-def _links(ports: Sequence[Port], haproxy: HAProxy) -> Iterator[Link]:
-    """Yield what names chain and key side by side, as HAProxy looks for them: no second copy of a key is made."""
-    pairs = {
-        link: server.certificate
-        for port in ports
-        for server in port.servers
-        if server.certificate
-        for link in _places(port, server, haproxy)
-    }
-    for link, files in pairs.items():
-        yield Link(link, str(files.chain))
-        yield Link(link.with_name(f"{link.name}.key"), str(files.key))
-
-
-def _expectations(ports: Sequence[Port], marker: str, system: System) -> Iterator[Expectation]:
-    for port in ports:
-        for server in port.servers:
-            chain = server.certificate.chain if server.certificate else None
-            for address, proxy_protocol in _reached(port, system).items():
-                yield Expectation(address, port.number, port.tls, server.host.name, marker, chain, proxy_protocol)
-
-
-def _places(port: Port, server: Server, haproxy: HAProxy) -> Iterator[Path]:
-    """Yield the names under which a certificate is loaded: where others have the port, last in their directory."""
-    if not port.shared:
-        yield server.link
-    for _, directory in store(port.shared, reading.of_global(haproxy.sections, "crt-base")):
-        yield directory / f"zz-palpo-installer-{server.link.name}"
-
-
-def _reached(port: Port, system: System) -> Mapping[str, bool]:
-    """Return every local address of a port, with whether its socket expects a PROXY line first."""
-    found = dict.fromkeys(listens.reached(port.bound, system), False)
-    for listen in (listen for each in port.shared for listen in each.listens):
-        both = ["0.0.0.0"] if "ipv6only=off" in listen.options else []  # noqa: S104 - what a bind says
-        for address in listens.reached([listen.address, *both], system):
-            found.setdefault(address, "proxy_protocol" in listen.options)
-    return found
+    return f"to-{re.sub('[.:]', '-', str(halves.literal(upstream)))}-{upstream.port}"
 
 
 def _findings(site: Site, haproxy: HAProxy, placement: Placement) -> Iterator[str]:

@@ -67,7 +67,8 @@ AT_ONCE = "413 at once"
 PROMISES = {
     "legal targets": "every legal request target arrives byte for byte; else by target what arrives, or the status",
     "long lines": "lines of 31 KiB pass over both protocols; else by protocol the status",
-    "uploads": "a body above the limit is answered with 413; else by its form the status, or ``AT_ONCE``",
+    "uploads": "a body above the limit is answered with 413; else by its form the status",
+    "refusals": "a client that goes on sending reads its 413; else by protocol ``AT_ONCE``",
     "speed": "as many requests per second as with the documented configuration; else how many ``percent`` at least",
     "endless lines": "lines of 200 KiB are answered with 4xx; else by protocol ``AT_ONCE``, or the status",
     "logins": "of fifty at once most are refused; else by ``all`` the status that the homeserver's answer has",
@@ -112,6 +113,7 @@ WRITTEN = (
             "uploads": Deviation(
                 {"chunked": 200}, "Apache does not count a body without a length; Palpo refuses it itself"
             ),
+            "refusals": Deviation({"HTTP/2": AT_ONCE}, "Apache ends a stream of HTTP/2 as soon as it has refused it"),
             "away": Deviation({"status": 503}, "Apache says 503 where it cannot connect, and 502 for broken answers"),
             "no name": Deviation(
                 {"status": 421}, "Apache refuses a Host other than that of the site it shook hands for"
@@ -142,9 +144,8 @@ WRITTEN = (
                 "clients could forge, and looks at each path",
             ),
             "uploads": Deviation(
-                {"sized": AT_ONCE, "chunked": 200},
-                "HAProxy refuses by the announced length, before the body: a client that goes on sending may find the "
-                "connection cut. A body in chunks announces none, and Palpo refuses it itself",
+                {"chunked": 200},
+                "HAProxy decides before a body comes, and one in chunks announces no length; Palpo refuses it itself",
             ),
             "endless lines": Deviation(
                 {"HTTP/1.1": AT_ONCE, "HTTP/2": AT_ONCE},

@@ -12,6 +12,7 @@ from palpo_installer.answers import CertificateFiles
 from palpo_installer.errors import RefusedPlan
 from palpo_installer.host import Host
 from palpo_installer.layout import Layout
+from palpo_installer.matrix_site import LOGIN, build
 from palpo_installer.operations.lines import edited
 from palpo_installer.proxies.base import Rendering
 from palpo_installer.proxies.haproxy import reading, tree
@@ -19,7 +20,9 @@ from palpo_installer.proxies.haproxy.configuration import HAProxy
 from palpo_installer.proxies.haproxy.control import verdict
 from palpo_installer.proxies.haproxy.rendering import render, window
 from palpo_installer.proxies.haproxy.unit import line_for_options
-from palpo_installer.site import LOGIN, Site, build
+from palpo_installer.site import (
+    Site,
+)
 from tests.facts.made import certificate
 from tests.proxies.nginx.sites import ANSWERS, HOST
 
@@ -72,10 +75,10 @@ def rendered(tmp_path: Path, haproxy: HAProxy) -> Rendering:
     return render(site, haproxy, HOST, Layout(tmp_path), certificates(tmp_path, site))
 
 
-@pytest.mark.parametrize(("theirs", "count"), [(WEB, 3), ("", 0)], ids=["shared", "alone"])
-def test_haproxy_loads_what_we_write_and_warns_of_nothing(tmp_path: Path, theirs: str, count: int) -> None:
+@pytest.mark.parametrize(("theirs", "count", "lua"), [(WEB, 3, False), ("", 0, True)], ids=["shared", "alone"])
+def test_haproxy_loads_what_we_write_and_warns_of_nothing(tmp_path: Path, theirs: str, count: int, lua: bool) -> None:
     """Both halves, with lines in others' frontends or with our own: the real program's own test is content."""
-    haproxy = found(tmp_path, theirs)
+    haproxy = found(tmp_path, theirs, lua=lua)
     neighbour, key = tmp_path / "certs/site.pem", tmp_path / "certs/site.pem.key"
     certificate("shop.example").write(neighbour, key)
     both = rendered(tmp_path, haproxy)
@@ -88,6 +91,7 @@ def test_haproxy_loads_what_we_write_and_warns_of_nothing(tmp_path: Path, theirs
         lines.path.write_bytes(edited(lines.path.read_bytes(), added, lines.drop))
     for part in (both.plain, both.secure):
         for file in part.files:
+            file.path.parent.mkdir(parents=True, exist_ok=True)
             file.path.write_text(file.text)
         for link in part.links:
             link.path.parent.mkdir(parents=True, exist_ok=True)
@@ -166,6 +170,22 @@ def test_our_options_come_after_all_others(text: str, line: int) -> None:
 def test_a_limit_is_a_burst_in_its_time() -> None:
     """Eleven at once, and ten a minute in the long run."""
     assert window(LOGIN) == 66
+
+
+@pytest.mark.parametrize(
+    ("version", "lua", "reads"), [((2, 6, 12), True, True), ((2, 6, 12), False, False), ((3, 0, 0), True, False)]
+)
+def test_refused_bodies_are_read_where_haproxy_does_not_do_so_itself(
+    tmp_path: Path, version: tuple[int, int, int], lua: bool, reads: bool
+) -> None:
+    """By a file of Lua that the half for TLS has, and its marker counts both; else the refusal is HAProxy's own."""
+    both = rendered(tmp_path, found(tmp_path, version=version, lua=lua))
+    text, *more = (file.text for file in both.secure.files)
+    assert len(both.plain.files) == 1
+    assert len(more) == reads
+    assert ("use-service lua.palpo-installer-refuse" in text) is reads
+    assert ("return status 413" in text) is not reads
+    assert all(both.secure.expectations[0].marker in each for each in (text, *more))
 
 
 def test_a_verdict_has_the_place() -> None:
