@@ -137,6 +137,7 @@ def _part(name: str, template: str, placement: Placement, servers: Sequence[Serv
         bare=words.bare,
         quoted=words.quoted,
         document=words.document,
+        far_above=words.far_above,
         error=words.error,
     )
     (text,), marker = templates.with_marker([text])
