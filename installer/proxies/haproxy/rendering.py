@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -15,7 +14,7 @@ from palpo_installer.layout import Layout
 from palpo_installer.proxies import halves, templates
 from palpo_installer.proxies.base import File, Lines, Part, Rendering
 from palpo_installer.proxies.found import ServerBlock
-from palpo_installer.proxies.haproxy import reading, words
+from palpo_installer.proxies.haproxy import limits, reading, words
 from palpo_installer.proxies.haproxy.configuration import HAProxy
 from palpo_installer.proxies.haproxy.placement import OWN, PLAIN, REFUSE, SECURE, Placement, place
 from palpo_installer.proxies.haproxy.ports import Port, expectations, links, of_site
@@ -28,8 +27,6 @@ from palpo_installer.site import (
     MARKER_PATH,
     NOTHING,
     TOO_LARGE,
-    TOO_MANY,
-    Limit,
     Route,
     Site,
 )
@@ -90,14 +87,16 @@ def _part(
     layout: Layout,
     edits: tuple[Lines, ...],
 ) -> Part:
-    limits = _limits(ports)
+    counted = limits.of_ports(ports)
+    theirs = (each for each in haproxy.sections if not placement.owns(each.heading.file))
     refusing = _refusing(ports, haproxy, layout)
     text = templates.render(
         template,
         ports=ports,
         site=site,
-        limits=limits,
-        refusals=_refusals(limits),
+        limits=counted,
+        refusals=limits.refusals(counted),
+        counter=limits.counter(theirs),
         buffer=BUFFER if buffer(haproxy, placement) < BUFFER else 0,
         refusing=refusing,
         host=host_of(haproxy),
@@ -107,7 +106,7 @@ def _part(
         marker_header=MARKER_HEADER,
         marker_path=MARKER_PATH,
         challenge_path=CHALLENGE_PATH,
-        window=window,
+        window=limits.window,
         server_name=server_name,
         kind=_kind,
         bare=words.bare,
@@ -121,7 +120,6 @@ def _part(
         error=words.error,
         nothing=NOTHING,
         too_large=TOO_LARGE,
-        too_many=TOO_MANY,
         away=AWAY,
     )
     pages = {placement.directory / name: text, **({refusing: _reader()} if refusing else {})}
@@ -162,21 +160,6 @@ def buffer(haproxy: HAProxy, placement: Placement) -> int:
 
 def _kind(route: Route) -> str:
     return type(route).__name__
-
-
-def _limits(ports: Sequence[Port]) -> tuple[Limit, ...]:
-    routes = (route for port in ports for server in port.servers for route in server.forwards)
-    return tuple(dict.fromkeys(route.limit for route in routes if route.limit is not None))
-
-
-def window(limit: Limit) -> int:
-    """Return the seconds in which a burst and one more may come: that is the sustained rate."""
-    return math.ceil((limit.burst + 1) * 60 / limit.per_minute)
-
-
-def _refusals(limits: Sequence[Limit]) -> Mapping[str, str]:
-    """Return what a client is told by the name of the limit it met."""
-    return {each.name: words.error(TOO_MANY, {"retry_after_ms": 60_000 // each.per_minute}) for each in limits}
 
 
 def server_name(upstream: Address) -> str:

@@ -17,7 +17,8 @@ from palpo_installer.proxies.base import Rendering
 from palpo_installer.proxies.haproxy import reading, tree
 from palpo_installer.proxies.haproxy.configuration import HAProxy
 from palpo_installer.proxies.haproxy.control import verdict
-from palpo_installer.proxies.haproxy.rendering import render, window
+from palpo_installer.proxies.haproxy.limits import window
+from palpo_installer.proxies.haproxy.rendering import render
 from palpo_installer.proxies.haproxy.unit import line_for_options
 from palpo_installer.site import LOGIN, Site, build
 from tests.facts.made import certificate
@@ -183,6 +184,24 @@ def test_refused_bodies_are_read_where_haproxy_does_not_do_so_itself(
     assert ("use-service lua.palpo-installer-refuse" in text) is reads
     assert ("return status 413" in text) is not reads
     assert all(both.secure.expectations[0].marker in each for each in (text, *more))
+
+
+@pytest.mark.parametrize(
+    ("theirs", "number"), [("", "2"), ("http-request track-sc2 src", "1"), ("tcp-request content track-sc1 src", "2")]
+)
+def test_logins_are_counted_by_a_counter_that_nobody_else_uses(tmp_path: Path, theirs: str, number: str) -> None:
+    """A counter that a frontend set before would count in its table, and ours would never fill."""
+    (file, *_) = rendered(tmp_path, found(tmp_path, f"frontend f\n {theirs}\n" if theirs else "")).secure.files
+    assert set(re.findall(r"track-sc(\d) req.hdr_ip\(X-Forwarded-For\),ipmask\(32,64\) table", file.text)) == {number}
+    assert set(re.findall(r"sc_gpc0_rate\((\d),|sc-inc-gpc0\((\d)\)", file.text)) == {(number, ""), ("", number)}
+
+
+def test_where_all_counters_are_in_use_logins_are_counted_by_address(tmp_path: Path) -> None:
+    """By fetches that need none."""
+    rules = "".join(f" http-request track-sc{number} src\n" for number in range(3))
+    (file, *_) = rendered(tmp_path, found(tmp_path, f"frontend f\n{rules}")).secure.files
+    assert "track-sc" not in file.text
+    assert file.text.count("src_inc_gpc0(") == file.text.count("src_gpc0_rate(") > 0
 
 
 def test_a_verdict_has_the_place() -> None:
