@@ -195,13 +195,13 @@ def holds(data: bytes, directives: Collection[str]) -> bool:
 def edited(data: bytes, add: dict[int, str], drop: Collection[str]) -> bytes:
     """Return a file with lines added in front of others, by their numbers, and all lines of some directives left out.
 
-    Several for one place have a line feed between them. A new line ends as the one before it does, which is there: a
-    line of ours always stands in a block.
+    Several for one place have a line feed between them. A new line ends as the one before it does, the first of a file
+    as the one behind it.
     """
     result: list[bytes] = []
     for number, line in enumerate(_lines(data), 1):
         if number in add:
-            windows = bool(result) and result[-1].endswith(b"\r\n")
+            windows = (result[-1] if result else line).endswith(b"\r\n")
             end = b"\r\n" if windows else b"\n"
             result += [line.encode() + end for line in add[number].split("\n")]
         if directive(line.decode(errors="replace")) not in drop:
@@ -216,8 +216,13 @@ def _put_back(data: bytes, before: Sequence[bytes], place: int, path: Path) -> b
         NotPutBack: these two do not stand together any more, or do so in several places.
     """
     line, now = before[place], _lines(data)
-    around = [each.strip() for each in (before[place - 1], before[place + 1])]
-    found = [n for n in range(1, len(now)) if [each.strip() for each in now[n - 1 : n + 1]] == around]
+    above, below = ([each.strip() for each in part] for part in (before[:place][-1:], before[place + 1 :][:1]))
+    found = [
+        number
+        for number in range(len(now) + 1)
+        if above == [each.strip() for each in now[:number][-1:]]
+        and below == [each.strip() for each in now[number:][:1]]
+    ]
     if len(found) != 1:
         raise NotPutBack(
             f"was edited so that it is not clear where this line belongs: {line.decode(errors='replace').strip()}",

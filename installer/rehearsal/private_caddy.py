@@ -105,7 +105,7 @@ class PrivateCaddy:
             # An administration endpoint that nobody asks here: there is none in a private directory.
             options=Options(auto_https="off"),
             imports=(IncludeDirectory(self.sites, "*.caddy", self.configuration, 1),),
-            braceless=0,
+            braceless=False,
             elsewhere="",
             variables=False,
         )

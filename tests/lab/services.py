@@ -79,6 +79,8 @@ http://{NEIGHBOUR} {{
 	respond "the neighbour, over TLS"
 }}
 """
+CADDYS_OWN = ("/root/.config/caddy", "/root/.local/share/caddy")
+"""Where a Caddy that runs as root keeps what is its own."""
 RULES = "for family in ip ip6; do ${family}tables-save | sed '/^#/d; s/ *\\[[0-9:]*\\]//'; done"
 """Prints every rule of the packet filter, without times and counters."""
 
@@ -179,8 +181,13 @@ def start_caddy(host: LabHost) -> None:
     require_programs("caddy", "openssl")
     make_certificate(host, NEIGHBOUR_CERTIFICATE, NEIGHBOUR_KEY, f"DNS:{NEIGHBOUR}")
     host.write("/etc/caddy/Caddyfile", CADDY_NEIGHBOUR)
-    host.output(["caddy", "start", "--config", "/etc/caddy/Caddyfile", "--pidfile", "/run/caddy.pid"])
+    run_caddy(host)
     host.until_listening(443)
+
+
+def run_caddy(host: LabHost) -> None:
+    """Start Caddy with the Caddyfile that is there."""
+    host.output(["caddy", "start", "--config", "/etc/caddy/Caddyfile", "--pidfile", "/run/caddy.pid"])
 
 
 def start_ufw(host: LabHost, *ports: int) -> None:

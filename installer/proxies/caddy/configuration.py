@@ -36,7 +36,7 @@ class Caddy(Proxy):
         options: the global options.
         imports: the directories that are imported at the top level, in order.
         last_line: how many lines the Caddyfile has.
-        braceless: the line of the address of a site without braces in it, 0 for none.
+        braceless: whether an imported file has a site without braces: such a site takes all that is imported behind it.
         elsewhere: why the Caddyfile is not what it runs with, empty where it is.
         variables: whether the Caddyfile takes values from Caddy's environment.
         room: the line in front of which a line of ours can come, 0 where there is none.
@@ -49,7 +49,7 @@ class Caddy(Proxy):
     options: Options = Options()
     imports: tuple[IncludeDirectory, ...] = ()
     last_line: int = 0
-    braceless: int = 0
+    braceless: bool = False
     elsewhere: str = ""
     variables: bool = False
     room: int = 0

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from palpo_installer import services
 from palpo_installer.host import Command, Host
+from palpo_installer.proxies import main_process
 from palpo_installer.proxies.caddy import process
 from palpo_installer.proxies.control import Mark, Verdict
 from palpo_installer.proxies.sockets import Socket
@@ -29,7 +30,7 @@ class CaddyControl:
 
     def start(self, service: Service, limit: float) -> Command:
         """Return how it is started."""
-        return services.start_command(service, limit)
+        return process.start(service, limit)
 
     def reload(self, service: Service, limit: float) -> Command:
         """Return ``caddy reload``."""
@@ -77,12 +78,11 @@ class CaddyControl:
 
     def trouble(self, host: Host, service: Service) -> str:
         """Return why the process cannot have done what it was told, empty when it seems well."""
-        return process.trouble(host, service)
+        return main_process.trouble(host, service, self.title)
 
     def family(self, host: Host, service: Service) -> frozenset[int]:
         """Return the process, which has no workers."""
-        main = process.main_process(host, service)
-        return frozenset() if main is None else frozenset({main.pid})
+        return main_process.family(host, service)
 
     def hang_up(self, host: Host, service: Service) -> None:
         """Do nothing: no signal makes Caddy reload."""

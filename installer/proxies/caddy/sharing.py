@@ -29,7 +29,8 @@ def refuse(host: VirtualHost, others: Sequence[ServerBlock]) -> None:
             raise RefusedPlan(
                 f"{host.name} already has a site on port {host.port}",
                 where=where,
-                next="Remove the name there, or choose another one",
+                next="Let this site be switched off for ours (proxy.take_over = true, asked with the delegation), "
+                "remove the name there, or, for the server name, keep its website (base_domain = existing)",
             )
         if any(_speaks_tls(each) != host.tls for each in listens):
             spoken, needed = ("plain HTTP", "TLS") if host.tls else ("TLS", "plain HTTP")

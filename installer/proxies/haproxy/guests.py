@@ -50,8 +50,6 @@ def leaflet(guest: Guest, directory: Path) -> Leaflet:
         "haproxy-guest.map.j2",
         guest=guest,
         documents=tuple(documents(guest)),
-        marker=templates.MARKER_PLACEHOLDER,
-        marker_header=MARKER_HEADER,
     )
     (text,), marker = templates.with_marker([text])
     path = directory / f"{guest.name}-{guest.port}.map"

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from palpo_installer.answers import Address, CertificateFiles
 from palpo_installer.certificates import responder
-from palpo_installer.errors import RefusedPlan
 from palpo_installer.facts.system import System
 from palpo_installer.layout import Layout
 from palpo_installer.proxies import halves, templates
@@ -19,13 +18,7 @@ from palpo_installer.proxies.haproxy.configuration import HAProxy
 from palpo_installer.proxies.haproxy.placement import OWN, PLAIN, REFUSE, SECURE, Placement, place
 from palpo_installer.proxies.haproxy.ports import Port, expectations, links, of_site
 from palpo_installer.proxies.haproxy.sharing import lines
-from palpo_installer.proxies.sockets import is_address
 from palpo_installer.site import (
-    AWAY,
-    CHALLENGE_PATH,
-    MARKER_HEADER,
-    MARKER_PATH,
-    NOTHING,
     TOO_LARGE,
     Route,
     Site,
@@ -102,10 +95,6 @@ def _part(
         host=host_of(haproxy),
         responder=responder.address(layout),
         logs=any(each.kind == "global" and each.all("log") for each in haproxy.sections),
-        marker=templates.MARKER_PLACEHOLDER,
-        marker_header=MARKER_HEADER,
-        marker_path=MARKER_PATH,
-        challenge_path=CHALLENGE_PATH,
         window=limits.window,
         server_name=server_name,
         kind=_kind,
@@ -118,9 +107,6 @@ def _part(
         shortcuts=words.shortcuts,
         document=words.document,
         error=words.error,
-        nothing=NOTHING,
-        too_large=TOO_LARGE,
-        away=AWAY,
     )
     pages = {placement.directory / name: text, **({refusing: _reader()} if refusing else {})}
     texts, marker = templates.with_marker(tuple(pages.values()))
@@ -138,10 +124,7 @@ def _refusing(ports: Sequence[Port], haproxy: HAProxy, layout: Layout) -> Path |
 def _reader() -> str:
     return templates.render(
         "haproxy-refuse.lua.j2",
-        marker=templates.MARKER_PLACEHOLDER,
-        marker_header=MARKER_HEADER,
         headers=words.CORS,
-        status=TOO_LARGE.status,
         refusal=words.refusal(TOO_LARGE),
     )
 
@@ -168,9 +151,7 @@ def server_name(upstream: Address) -> str:
     Raises:
         RefusedPlan: it is no IP address: a name can stand for several, of which only one answers.
     """
-    if not is_address(upstream.host.strip("[]")):
-        raise RefusedPlan("not an IP address", where=str(upstream), next="Give an address such as 127.0.0.1")
-    return f"to-{re.sub('[.:]', '-', upstream.host.strip('[]'))}-{upstream.port}"
+    return f"to-{re.sub('[.:]', '-', str(halves.literal(upstream)))}-{upstream.port}"
 
 
 def _findings(site: Site, haproxy: HAProxy, placement: Placement) -> Iterator[str]:

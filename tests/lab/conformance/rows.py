@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+import pytest
 
 from palpo_installer.questions.support import is_supported
-from tests.lab import services
+from tests.lab import from_go, services
 from tests.lab.hosts import LabHost
 
 
@@ -33,6 +35,7 @@ class Row:
         start: puts it onto a host beside the neighbour's site of services.NEIGHBOUR, HTTP/2 included, and starts it.
         kept: paths that it writes itself and that taking back leaves.
         deviations: by the name of the promise, see ``PROMISES``.
+        version: where it is not the one that Debian has.
     """
 
     kind: str
@@ -40,6 +43,12 @@ class Row:
     start: Callable[[LabHost], None]
     kept: tuple[str, ...] = ()
     deviations: Mapping[str, Deviation] = field(default_factory=dict)
+    version: str = ""
+
+    @property
+    def title(self) -> str:
+        """What tests call it."""
+        return f"{self.kind}-{self.version}" if self.version else self.kind
 
     @property
     def limits(self) -> bool:
@@ -115,7 +124,7 @@ WRITTEN = (
         "caddy",
         "caddy",
         services.start_caddy,
-        kept=("/root/.config/caddy", "/root/.local/share/caddy"),
+        kept=services.CADDYS_OWN,
         deviations={
             "logins": Deviation({"all": 200}, "Caddy cannot count the logins of a client; Palpo's own limit ends them"),
             "endless lines": Deviation(
@@ -146,5 +155,26 @@ WRITTEN = (
     ),
 )
 
+
+def _built(version: str) -> Row:
+    """Return the row of a Caddy that is built first, with the deviations of Debian's."""
+
+    def start(host: LabHost) -> None:
+        from_go.put(host, from_go.made(version))
+        services.start_caddy(host)
+
+    (debians,) = (row for row in WRITTEN if row.kind == "caddy")
+    return replace(debians, start=start, version=version)
+
+
+FURTHER = tuple(_built(version) for version in from_go.RELEASES)
+"""Other versions, with ``--slow``."""
+
 ROWS = tuple(row for row in WRITTEN if is_supported("proxy.kind", row.kind))
 """Those that the installer offers."""
+
+PARAMETERS = (
+    *(pytest.param(row, id=row.title) for row in ROWS),
+    *(pytest.param(row, id=row.title, marks=pytest.mark.slow) for row in FURTHER),
+)
+"""For a test."""

@@ -70,7 +70,7 @@ def test_files_beside_the_caddyfile_and_one_line_in_it() -> None:
 def test_a_directory_that_is_imported_already_is_used() -> None:
     """Named as its pattern wants it, and without a line."""
     imported = IncludeDirectory(Path("/etc/caddy/Caddyfile.d"), "*.caddyfile", FILE, 9)
-    found = rendered(replace(CADDY, imports=(imported,), braceless=0, room=0))
+    found = rendered(replace(CADDY, imports=(imported,), room=0))
     assert (found.plain.files[0].path, found.plain.lines) == (
         Path("/etc/caddy/Caddyfile.d/palpo-installer-http.caddyfile"),
         (),
@@ -80,10 +80,19 @@ def test_a_directory_that_is_imported_already_is_used() -> None:
     assert adapter.does_without(found.secure.files[0].path)
 
 
+def test_an_imported_site_without_braces_takes_nothing_of_ours() -> None:
+    """It has all that is imported behind it: ours come in front of it, and stay there on a second run."""
+    theirs = IncludeDirectory(Path("/etc/caddy/sites"), "*.caddy", FILE, 2)
+    first = rendered(replace(CADDY, imports=(theirs,), braceless=True))
+    assert [line.before for lines in first.plain.lines for line in lines.add] == [1]
+    ours = IncludeDirectory(Path("/etc/caddy/palpo-installer"), "*.caddy", FILE, 1)
+    again = rendered(replace(CADDY, imports=(ours, theirs), braceless=True))
+    assert (again.plain.files, again.plain.lines) == (first.plain.files, ())
+
+
 @pytest.mark.parametrize(
     ("caddy", "why"),
     [
-        (replace(CADDY, braceless=1), "no braces"),
         (replace(CADDY, elsewhere="it was started with --resume"), "--resume"),
         (replace(CADDY, options=Options(admin="")), "admin off"),
         (replace(CADDY, variables=True), "environment"),
@@ -148,6 +157,11 @@ def test_a_condition_holds_for_every_spelling(match: Match, fits: tuple[str, ...
     [
         ("# mine\na.example {\n}\n", 1),
         ("# mine\n{\n\tadmin x {\n\t}\n}\n\na.example {\n}\n", 6),
+        ("(mine) {\n\theader X y\n}\n{\n\temail a@b\n}\na.example\nrespond hi", 7),
+        ("# mine\nexample.com\nhandle {\n}\n", 1),
+        ("example.com", 1),
+        ("\ufeff# mine\r\nexample.com\r\n", 2),
+        ("\ufeffexample.com\n", 0),
         ("{\n\temail a@b\n}\n", 0),
         ("", 0),
         ('a.example {\n\trespond "\n', 0),
