@@ -77,6 +77,5 @@ def test_a_site_in_the_caddyfile_itself_is_named_and_stays(host: ThrowAwayHost) 
     ways.prepare(host, None, "well-known", proxy='kind = "caddy"')
     before = host.snapshot()
     refused = host.tool("plan", "--answers", ways.ANSWERS, "--set", "proxy.take_over=true")
-    print(refused.stderr)
     assert refused.returncode == 1
     assert host.snapshot() == before

@@ -6,6 +6,7 @@ import pwd
 from collections.abc import Sequence
 from pathlib import Path
 
+from palpo_installer import services
 from palpo_installer.host import Command
 from palpo_installer.proxies.caddy.configuration import Caddy
 from palpo_installer.proxies.caddy.keys import ROOT
