@@ -16,7 +16,7 @@ from palpo_installer.proxies.found import ServerBlock
 from palpo_installer.proxies.haproxy import limits, reading, words
 from palpo_installer.proxies.haproxy.configuration import HAProxy
 from palpo_installer.proxies.haproxy.placement import OWN, PLAIN, REFUSE, SECURE, Placement, place
-from palpo_installer.proxies.haproxy.ports import Port, expectations, links, of_site
+from palpo_installer.proxies.haproxy.ports import Port, balanced, expectations, links, of_site
 from palpo_installer.proxies.haproxy.sharing import lines
 from palpo_installer.site import (
     TOO_LARGE,
@@ -65,7 +65,7 @@ def render(
     return Rendering(
         plain=_part(PLAIN, "haproxy-http.cfg.j2", placement, plain, site, haproxy, system, layout, edits),
         secure=_part(SECURE, "haproxy-tls.cfg.j2", placement, secure, site, haproxy, system, layout, edits),
-        findings=tuple(_findings(site, haproxy, placement)),
+        findings=(*_findings(site, haproxy, placement), *balanced(ports)),
     )
 
 

@@ -204,6 +204,15 @@ def test_where_all_counters_are_in_use_logins_are_counted_by_address(tmp_path: P
     assert file.text.count("src_inc_gpc0(") == file.text.count("src_gpc0_rate(") > 0
 
 
+@pytest.mark.parametrize("options", ["", " accept-proxy"])
+def test_ports_without_a_proxy_line_beside_others_with_one_are_told(tmp_path: Path, options: str) -> None:
+    """Whoever set up a load balancer has to know; the gates send a line only where it is expected."""
+    both = rendered(tmp_path, found(tmp_path, f"frontend f\n bind :80{options}\n default_backend x\n"))
+    assert any("Port 443 takes connections without a PROXY line" in each for each in both.findings) is bool(options)
+    lines = {(each.port, each.proxy_protocol) for part in (both.plain, both.secure) for each in part.expectations}
+    assert lines == {(80, bool(options)), (443, False)}
+
+
 def test_a_verdict_has_the_place() -> None:
     """File and line of the first alert, and warnings by themselves."""
     said = (
