@@ -12,7 +12,7 @@ from palpo_installer.facts.system import System
 from palpo_installer.layout import Layout
 from palpo_installer.proxies import halves
 from palpo_installer.proxies.base import Expectation, Link
-from palpo_installer.proxies.haproxy import listens, reading
+from palpo_installer.proxies.haproxy import listens, reading, words
 from palpo_installer.proxies.haproxy.configuration import Frontend, HAProxy
 from palpo_installer.proxies.haproxy.placement import OWN
 from palpo_installer.proxies.haproxy.sharing import Shared, refuse_names, shared, store
@@ -91,8 +91,8 @@ def of_site(
     for number, tls in site.ports:
         hosts = [host for host in site.virtual_hosts if (host.port, host.tls) == (number, tls)]
         servers = tuple(_server(host, layout, certificates) for host in hosts)
-        found = shared(number, tls=tls, others=others)
-        refuse_names(found, [host.name for host in hosts])
+        found = shared(number, [words.bare(host.name.strip("[]")) for host in hosts], tls=tls, others=others)
+        refuse_names(found)
         ports.append(Port(number, tls, () if found else listens.addresses(system, layout), servers, found))
     return tuple(ports)
 

@@ -57,8 +57,7 @@ def render(
         and (each.section.heading.file, each.section.heading.line) not in gone
     ]
     ports = of_site(site, others, system, layout, certificates)
-    names = tuple(dict.fromkeys(words.bare(host.name.strip("[]")) for host in site.virtual_hosts))
-    theirs = lines([each for port in ports for each in port.shared], names, host_of(haproxy))
+    theirs = lines([each for port in ports for each in port.shared], host_of(haproxy))
     # Both halves need them: without the one for port 80 they come with the other.
     edits = (*placement.lines, *theirs)
     plain, secure = ([port for port in ports if port.tls is tls] for tls in (False, True))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from palpo_installer.answers import CertificateFiles
+from palpo_installer.answers import BaseDomain, CertificateFiles, Delegation, Federation, Names
 from palpo_installer.errors import RefusedPlan
 from palpo_installer.host import Host
 from palpo_installer.layout import Layout
@@ -112,6 +112,23 @@ def test_a_second_rendering_finds_its_lines_and_is_the_same(tmp_path: Path) -> N
     again = rendered(tmp_path, found(tmp_path, text.removeprefix(DEFAULTS)))
     assert again.plain.lines == ()
     assert [each.files for each in (again.plain, again.secure)] == [each.files for each in (first.plain, first.secure)]
+
+
+def test_a_line_leads_only_the_names_that_are_ours_on_its_port(tmp_path: Path) -> None:
+    """With SRV records the base domain is ours on the port for federation alone: its website stays where it is."""
+    answers = replace(
+        ANSWERS,
+        names=Names("example.com", "matrix.example.com", BaseDomain.EXISTING),
+        federation=Federation(Delegation.SRV, 8448),
+    )
+    both = "frontend both\n bind :443 ssl crt CERTS\n bind :8448 ssl crt CERTS\n default_backend x\n"
+    site = build(answers, Layout())
+    haproxy = found(tmp_path, WEB.replace("bind :443 ssl crt CERTS", "bind :8443 ssl crt CERTS") + both)
+    rendering = render(site, haproxy, HOST, Layout(tmp_path), certificates(tmp_path, site))
+    (lines,) = rendering.secure.lines
+    conditions = [line.text.partition("host_only -i ")[2].partition("  #")[0] for line in lines.add]
+    assert conditions[:2] == ["matrix.example.com }"] * 2
+    assert conditions[2:] == ["matrix.example.com } { dst_port 443 }", "example.com } { dst_port 8448 }"]
 
 
 def test_a_line_for_other_names_goes(tmp_path: Path) -> None:
