@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from palpo_installer import site
+from palpo_installer import matrix_site
 from palpo_installer.answers import Answers, Method
 from palpo_installer.certificates import store
 from palpo_installer.certificates.authority import authority_files
@@ -24,7 +24,7 @@ def look(host: Host, answers: Answers, authority: Path | None = None) -> Report:
     Raises:
         HostError: the authority's file cannot be used.
     """
-    built = site.build(answers, host.layout)
+    built = matrix_site.build(answers, host.layout)
     chains = {name: store.paths(answers.certificates, host.layout, name).chain for name in built.certificates}
     local = authority_files(host.layout).chain
     if authority is None and answers.certificates.method is Method.SELF_SIGNED and host.status(local):

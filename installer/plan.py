@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from palpo_installer import site
+from palpo_installer import matrix_site
 from palpo_installer.answers import Answers, BaseDomain, Delegation, Method
 from palpo_installer.changes import Plan
 from palpo_installer.layout import Layout
@@ -22,6 +22,7 @@ from palpo_installer.planning.serving import Serving, reused
 from palpo_installer.planning.steps import Steps
 from palpo_installer.planning.upkeep import saved_answers, timer
 from palpo_installer.proxies.found import ReadFile
+from palpo_installer.site import FixedJson
 
 
 def make(inputs: Inputs) -> Plan:
@@ -32,7 +33,7 @@ def make(inputs: Inputs) -> Plan:
         AnswersError: an answer does not fit what is there.
     """
     answers = inputs.answers
-    serving = Serving(inputs, site.build(answers, inputs.layout))
+    serving = Serving(inputs, matrix_site.build(answers, inputs.layout))
     steps = Steps(serving)
     serving.sites.refuse()
     proxy, former = serving.proxy, former_name(inputs)
@@ -106,14 +107,14 @@ def summary(answers: Answers, layout: Layout, proxy: str) -> Iterator[str]:
     """Yield what will be the case afterwards, in a few sentences; ``proxy`` is what people call it."""
     names, federation = answers.names, answers.federation
     yield f"Accounts are named @user:{names.server_name}, and that is for ever."
-    client = site.origin(names.client_host, layout)
+    client = matrix_site.origin(names.client_host, layout)
     yield f"Clients talk to {client}, which {proxy} passes to Palpo at {answers.homeserver.upstream}."
     if answers.media is not None:
         yield f"Media are kept by the media repository at {answers.media}, and no more by Palpo."
     match federation.delegation:
         case Delegation.WELL_KNOWN:
             where = f"https://{names.base}/.well-known/matrix/server"
-            yield f"Other servers learn from {where} to use {site.delegated(answers, layout)['m.server']}."
+            yield f"Other servers learn from {where} to use {matrix_site.delegated(answers, layout)['m.server']}."
         case Delegation.SRV:
             yield f"Other servers learn from SRV records to use {names.client_host}:{federation.port}."
         case Delegation.DIRECT:
@@ -133,10 +134,10 @@ def elsewhere(inputs: Inputs) -> Iterator[str]:
     """Yield what must be done on other machines."""
     names, federation = inputs.answers.names, inputs.answers.federation
     if federation.delegation is Delegation.SRV:
-        for service in site.SERVICES:
-            record = site.service_record(service, names.base, names.client_host, federation.port)
+        for service in matrix_site.SERVICES:
+            record = matrix_site.service_record(service, names.base, names.client_host, federation.port)
             yield f"This DNS record must be there: {record}"
     if names.base_domain is BaseDomain.ELSEWHERE:
-        for route in site.discovery_routes(inputs.answers, inputs.layout):
-            if isinstance(route, site.FixedJson):
+        for route in matrix_site.discovery_routes(inputs.answers, inputs.layout):
+            if isinstance(route, FixedJson):
                 yield f"The web server of {names.base} must answer https://{names.base}{route.path} with: {route.body}"

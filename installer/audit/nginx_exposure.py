@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from palpo_installer.audit.finding import Finding, Severity, Trap
 from palpo_installer.audit.known import Known
 from palpo_installer.audit.nginx_reading import MatrixSite, Passage, listen_line
+from palpo_installer.matrix_site import ADMIN_PATHS
 from palpo_installer.proxies.nginx.tree import Directive
-from palpo_installer.site import ADMIN_PATHS
 
 OWN = ("/metrics", "/health", "/healthz", "/")
 """What a homeserver answers for its administrator, or for nobody."""

@@ -10,7 +10,7 @@ from palpo_installer.audit import nginx_exposure, nginx_federation, nginx_header
 from palpo_installer.audit.finding import Finding, Severity, Trap
 from palpo_installer.audit.leaves import Leaf
 from palpo_installer.audit.passing import Cure, Fault, PassingSite, Place
-from palpo_installer.site import ADMIN_PATHS
+from palpo_installer.matrix_site import ADMIN_PATHS
 
 HEADER = 8 * 1024 + 1024
 """Bytes of a header line or target below which long filters and many signatures are refused."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from palpo_installer import site
+from palpo_installer import matrix_site
 from palpo_installer.answers import Method
 from palpo_installer.certificates import authority, ordering
 from palpo_installer.certificates.process import Watch
@@ -50,7 +50,7 @@ def renew(host: Host, say: Callable[[str], None]) -> int:
 def _renewed(inputs: Inputs, say: Callable[[str], None]) -> Iterator[str]:
     """Renew each name by itself, so that none keeps another back; yield why one failed."""
     certificates, host = inputs.answers.certificates, inputs.host
-    for name in site.build(inputs.answers, inputs.layout).certificates:
+    for name in matrix_site.build(inputs.answers, inputs.layout).certificates:
         try:
             match certificates.method:
                 case Method.HTTP_01:
@@ -70,7 +70,7 @@ def _renewed(inputs: Inputs, say: Callable[[str], None]) -> Iterator[str]:
 
 def _taken_up(inputs: Inputs, say: Callable[[str], None]) -> Iterator[str]:
     """Let the proxy take up what it does not show yet; yield why it did not."""
-    serving = Serving(inputs, site.build(inputs.answers, inputs.layout))
+    serving = Serving(inputs, matrix_site.build(inputs.answers, inputs.layout))
     steps = Steps(serving)
     try:
         if steps.shows_the_certificates():

@@ -17,7 +17,7 @@ from palpo_installer.facts.listeners import Listener
 from palpo_installer.facts.palpo_files import mounted
 from palpo_installer.facts.units import Unit, starting
 from palpo_installer.host import Host
-from palpo_installer.media.configuration import MediaConfiguration, ServedName, parse
+from palpo_installer.media.configuration import MediaConfiguration, ServedName, parse, unusable
 from palpo_installer.processes import Process, consult
 
 PROGRAM = "media_repo"
@@ -136,13 +136,26 @@ def _of_container(host: Host, container: Container, inside: Sequence[Path]) -> t
 def _configuration(host: Host, places: Iterator[Path], container: Container | None) -> MediaConfiguration | None:
     for path in dict.fromkeys(places):
         try:
-            data = host.read(path)
+            files = _files(host, path)
         except HostError as error:
-            return MediaConfiguration(path, problem=error.what)
-        if data is not None:
-            found = parse(path, data)
+            return unusable(path, error.what)
+        if files:
+            found = parse(path, files)
             return replace(found, served=tuple(_with_key(host, path, each, container) for each in found.served))
     return None
+
+
+def _files(host: Host, path: Path) -> dict[Path, bytes]:
+    """Return a file with its bytes, or those of a directory in the order of their names.
+
+    Raises:
+        HostError: one of them cannot be read.
+    """
+    # Only of a directory there is a "..", also behind a link.
+    is_directory = host.status(path / "..") is not None
+    files = [path / name for name in host.names(path)] if is_directory else [path]
+    read = ((each, host.read(each)) for each in files if host.status(each / "..") is None)
+    return {each: data for each, data in read if data is not None}
 
 
 def _with_key(host: Host, path: Path, entry: ServedName, container: Container | None) -> ServedName:

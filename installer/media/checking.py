@@ -16,6 +16,7 @@ from palpo_installer.answers import Address
 from palpo_installer.audit.finding import Finding, Severity, Trap
 from palpo_installer.facts.media import MediaRepository
 from palpo_installer.media.configuration import MediaConfiguration, ServedName
+from palpo_installer.media.documents import Place
 
 SUBJECT = "media repository"
 KEY = "/etc/matrix-media-repo/signing.key"
@@ -93,14 +94,8 @@ def judged(repository: MediaRepository, expected: Expected) -> Iterator[Finding]
     for each in (entry,) if entry else ():
         yield from _asking(repository, configuration, each, expected)
         yield from _signing(configuration, each, expected)
+        yield from _taking(each, expected)
     yield from _listening(repository, configuration, expected)
-    if configuration.token_seconds:
-        what = f"A token that was logged out goes on working for up to {configuration.token_seconds} seconds"
-        yield _finding(REMEMBERED, configuration, 1, what, "Set it to 0:", "accessTokens:", "  maxCacheTimeSeconds: 0")
-    taken, passed = configuration.upload_size, expected.upload_size
-    if passed is not None and taken != passed:
-        what = f"The media repository takes {shown(taken)}, the proxy lets {shown(passed)} through"
-        yield _finding(UPLOADS, configuration, 1, what, "Let both say the same (here: media.max_upload_size).")
 
 
 def wanted(expected: Expected, *, contained: bool = False) -> str:
@@ -128,10 +123,10 @@ def key_commands(expected: Expected, output: str) -> tuple[str, ...]:
 
 def _unknown_name(configuration: MediaConfiguration, expected: Expected) -> Finding:
     known = ", ".join(each.name for each in configuration.served) or "none"
-    line = configuration.served[0].line if configuration.served else 1
+    place = configuration.served[0].place if configuration.served else Place(configuration.path)
     what = f"It does not serve {expected.server_name} (it serves {known})"
     cure = "Name the server name itself, not the client host:"
-    return _finding(NAME, configuration, line, what, cure, wanted(expected))
+    return _finding(NAME, place, what, cure, wanted(expected))
 
 
 def _asking(
@@ -142,7 +137,7 @@ def _asking(
     right = f'csApi: "http://{expected.homeserver or "127.0.0.1:8008"}"'
     if url is None:
         what = f"csApi is {entry.cs_api or 'missing'}, which is no URL"
-        yield _finding(ASTRAY, configuration, entry.line, what, "Write Palpo's own address:", right)
+        yield _finding(ASTRAY, entry.place, what, "Write Palpo's own address:", right)
         return
     scheme, host, port = url
     place = Address(host, port)
@@ -150,19 +145,19 @@ def _asking(
     if repository.container and _is_loopback(host):
         what = f"csApi is {entry.cs_api}, which in its container is the container itself"
         cure = "Write an address of Palpo that the container reaches: that of a shared network, or of the bridge."
-        yield _finding(ASTRAY, configuration, entry.line, what, cure)
+        yield _finding(ASTRAY, entry.place, what, cure)
     elif _same(place, own):
         what = f"csApi is {entry.cs_api}, its own address"
-        yield _finding(LOOP, configuration, entry.line, what, "Write Palpo's own address:", right)
+        yield _finding(LOOP, entry.place, what, "Write Palpo's own address:", right)
     elif _is_loopback(host) and expected.homeserver and not _same(place, expected.homeserver):
         what = f"csApi is {entry.cs_api}, but Palpo answers at {expected.homeserver}"
-        yield _finding(ASTRAY, configuration, entry.line, what, "Write Palpo's own address:", right)
+        yield _finding(ASTRAY, entry.place, what, "Write Palpo's own address:", right)
     elif expected.client_host and host.lower() == expected.client_host:
         what = f"csApi is {entry.cs_api}, the way of clients from outside"
-        yield _finding(ROUNDABOUT, configuration, entry.line, what, "Write Palpo's own address:", right)
+        yield _finding(ROUNDABOUT, entry.place, what, "Write Palpo's own address:", right)
     elif host.lower() == expected.server_name.partition(":")[0] and scheme == "https" and expected.client_host:
         what = f"csApi is {entry.cs_api}, where only the well-known documents are"
-        yield _finding(ASTRAY, configuration, entry.line, what, "Write Palpo's own address:", right)
+        yield _finding(ASTRAY, entry.place, what, "Write Palpo's own address:", right)
 
 
 def _signing(configuration: MediaConfiguration, entry: ServedName, expected: Expected) -> Iterator[Finding]:
@@ -173,7 +168,18 @@ def _signing(configuration: MediaConfiguration, entry: ServedName, expected: Exp
     what = f"The file {path} (signingKeyPath) is missing" if entry.signing_key else "It has no signingKeyPath"
     cure = "Give it Palpo's key in its own form, readable for its account only (the tool is from its release page):"
     named = () if entry.signing_key else (f'signingKeyPath: "{path}"',)
-    yield _finding(UNSIGNED, configuration, entry.line, what, cure, *key_commands(expected, path), *named)
+    yield _finding(UNSIGNED, entry.place, what, cure, *key_commands(expected, path), *named)
+
+
+def _taking(entry: ServedName, expected: Expected) -> Iterator[Finding]:
+    """Yield what is wrong with what it believes and takes."""
+    if entry.token_seconds > 0:
+        what = f"A token that was logged out goes on working for up to {entry.token_seconds} seconds"
+        yield _finding(REMEMBERED, entry.tokens_at, what, "Set it to 0:", "accessTokens:", "  maxCacheTimeSeconds: 0")
+    taken, passed = entry.upload_size, expected.upload_size
+    if passed is not None and taken != passed:
+        what = f"The media repository takes {shown(taken)}, the proxy lets {shown(passed)} through"
+        yield _finding(UPLOADS, entry.uploads_at, what, "Let both say the same (here: media.max_upload_size).")
 
 
 def _listening(repository: MediaRepository, configuration: MediaConfiguration, expected: Expected) -> Iterator[Finding]:
@@ -181,17 +187,17 @@ def _listening(repository: MediaRepository, configuration: MediaConfiguration, e
     own = _own(repository, configuration)
     if expected.media and own and repository.address and own != expected.media and not _same(own, expected.media):
         what = f"It listens on {own}, and not where media are passed to ({expected.media})"
-        yield _finding(ELSEWHERE, configuration, configuration.repo_line, what, f"Say media.upstream = {own}.")
+        yield _finding(ELSEWHERE, configuration.repo_at, what, f"Say media.upstream = {own}.")
     bound = _address(configuration.address)
     wide = () if repository.container or bound is None or bound.is_loopback else (configuration.address,)
     for address in dict.fromkeys((*repository.open_to, *wide)):
         what = f"It can be reached at {address} port {own.port if own else configuration.port} without the proxy"
         if repository.container:
             cure = f"Publish its port on loopback only: --publish 127.0.0.1:{own.port if own else 8000}:8000"
-            yield _finding(EXPOSED, configuration, configuration.repo_line, what, cure)
+            yield _finding(EXPOSED, configuration.repo_at, what, cure)
         else:
             lines = ("repo:", "  bindAddress: '127.0.0.1'")
-            yield _finding(EXPOSED, configuration, configuration.repo_line, what, "Let it listen here only:", *lines)
+            yield _finding(EXPOSED, configuration.repo_at, what, "Let it listen here only:", *lines)
         return
 
 
@@ -237,5 +243,5 @@ def shown(size: int) -> str:
     return f"{size / (1 << 20):g} MiB" if size else "any size"
 
 
-def _finding(trap: Trap, configuration: MediaConfiguration, line: int, what: str, cure: str, *lines: str) -> Finding:
-    return trap.at(configuration.path, line, SUBJECT, what, cure, *lines)
+def _finding(trap: Trap, place: Place, what: str, cure: str, *lines: str) -> Finding:
+    return trap.at(place.file, place.line, SUBJECT, what, cure, *lines)

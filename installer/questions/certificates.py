@@ -10,7 +10,8 @@ from palpo_installer.certificates.site import of_site
 from palpo_installer.errors import AnswersError
 from palpo_installer.facts.certificates import Certificate
 from palpo_installer.questions import readers
-from palpo_installer.questions.names import has_existing_site, has_own_port, serves_base
+from palpo_installer.questions.federation import has_own_port
+from palpo_installer.questions.names import has_existing_site, serves_base
 from palpo_installer.questions.question import Choice, Kind, Question, Situation
 
 LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from palpo_installer.answers import Address, FirewallAnswer, SELinuxAnswer
 from palpo_installer.questions import readers
-from palpo_installer.questions.names import has_own_port
+from palpo_installer.questions.federation import has_own_port
 from palpo_installer.questions.question import Choice, Kind, Question, Situation
 
 

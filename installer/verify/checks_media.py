@@ -10,8 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from palpo_installer.answers import Address
+from palpo_installer.matrix_site import FEDERATION_PATHS, MEDIA_ADMIN_PATHS
 from palpo_installer.probe import Answer, Question
-from palpo_installer.site import FEDERATION_PATHS, MEDIA_ADMIN_PATHS, NOTHING, Forward
+from palpo_installer.site import (
+    NOTHING,
+    Forward,
+)
 from palpo_installer.verify.checks_homeserver import upstream_question
 from palpo_installer.verify.checks_paths import content
 from palpo_installer.verify.report import Check, cannot_tell, failed, passed

@@ -96,3 +96,15 @@ def test_where_it_looks() -> None:
     assert list(named(words, {}, "/srv")) == [Path("/srv/a.yaml")]
     assert list(named(("media_repo",), {}, "/srv")) == [Path("/srv/media-repo.yaml")]
     assert list(named(("media_repo",), {}, "")) == []
+
+
+def test_a_directory_is_read_file_by_file(tmp_path: Path) -> None:
+    """Directories in it are passed over, hidden files are not."""
+    running = Running(7, "media_repo", ("media_repo", "-config", f"{tmp_path}/srv/mmr"))
+    listed = ("homeservers: [{name: example.com}]",)
+    files = {"/srv/mmr/..old/a.yaml": ("[",), "/srv/mmr/.a": ("repo: {port: 8009}",), "/srv/mmr/b.yaml": listed}
+    found = look(Recording(files, processes=(running,)), tmp_path)
+    assert found is not None
+    assert found.configuration is not None
+    assert (found.configuration.path, found.configuration.problem) == (tmp_path / "srv/mmr", "")
+    assert (found.address, found.configuration.of("example.com") is not None) == ("127.0.0.1:8009", True)

@@ -12,13 +12,13 @@ import pytest
 from palpo_installer.gates import markers
 from palpo_installer.host import Host
 from palpo_installer.layout import Layout
+from palpo_installer.matrix_site import build
 from palpo_installer.operations.base import Workbench
 from palpo_installer.proxies.haproxy import runtime
 from palpo_installer.proxies.haproxy.configuration import RuntimeSocket
 from palpo_installer.proxies.haproxy.control import verdict
 from palpo_installer.proxies.haproxy.rendering import render
 from palpo_installer.secret import Secret, SecretReference
-from palpo_installer.site import build
 from tests.facts.made import certificate
 from tests.lab import trees
 from tests.lab.nginx_with_neighbours import LOOPBACK, free_ports

@@ -13,8 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from palpo_installer.answers import Address
 from palpo_installer.facts.media import MediaRepository
 from palpo_installer.media.checking import Expected, judged, key_commands, wanted
-from palpo_installer.media.configuration import parse
-from tests.media.made import EXPECTED, PATH, edited, repository
+from tests.media.made import EXPECTED, edited, parsed, repository
 
 
 def found(made: MediaRepository, expected: Expected = EXPECTED) -> list[tuple[str, int, str]]:
@@ -61,13 +60,13 @@ TRAPS: dict[str, tuple[tuple[str, str], str, int, str]] = {
     "tokens remembered": (
         ("database:", "accessTokens: {maxCacheTimeSeconds: 43200}\ndatabase:"),
         "media-token-cache",
-        1,
+        4,
         "up to 43200 seconds",
     ),
     "another limit than the proxy's": (
         ("database:", "uploads: {maxBytes: 209715200}\ndatabase:"),
         "media-upload-limit",
-        1,
+        4,
         "takes 200 MiB, the proxy lets 100 MiB",
     ),
 }
@@ -114,7 +113,7 @@ def test_what_it_must_say_is_a_configuration_without_a_finding() -> None:
     text = wanted(EXPECTED)
     assert found(repository(text)) == []
     other = replace(EXPECTED, homeserver=Address("::1", 8008))
-    assert parse(Path(PATH), wanted(other).encode()).served[0].cs_api == "http://[::1]:8008"
+    assert parsed(wanted(other)).served[0].cs_api == "http://[::1]:8008"
 
 
 def test_the_commands_make_palpos_key_readable_for_its_tool(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from palpo_installer.answers import Method
 from palpo_installer.errors import HostError
 from palpo_installer.host import Host
 from palpo_installer.layout import Layout
-from palpo_installer.site import build
+from palpo_installer.matrix_site import build
 from palpo_installer.verify.checks_certificate import THEIRS, installed_chains, judge, leaf_on_disk
 from palpo_installer.verify.report import Check, Result
 from palpo_installer.verify.trust import trusting

@@ -12,12 +12,13 @@ import pytest
 from palpo_installer.answers import CertificateFiles
 from palpo_installer.errors import RefusedPlan
 from palpo_installer.layout import Layout
+from palpo_installer.matrix_site import build
 from palpo_installer.proxies.base import Rendering
 from palpo_installer.proxies.caddy import insertion, keys, words
 from palpo_installer.proxies.caddy.adapter import CaddyAdapter
 from palpo_installer.proxies.caddy.configuration import Caddy, Options
 from palpo_installer.proxies.found import IncludeDirectory, Listen, ServerBlock
-from palpo_installer.site import Match, Scope, build
+from palpo_installer.site import Match, Scope
 from tests.proxies.nginx.sites import ANSWERS, HOST
 
 FILE = Path("/etc/caddy/Caddyfile")

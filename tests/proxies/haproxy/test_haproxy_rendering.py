@@ -12,6 +12,7 @@ from palpo_installer.answers import BaseDomain, CertificateFiles, Delegation, Fe
 from palpo_installer.errors import RefusedPlan
 from palpo_installer.host import Host
 from palpo_installer.layout import Layout
+from palpo_installer.matrix_site import LOGIN, build
 from palpo_installer.operations.lines import edited
 from palpo_installer.proxies.base import Rendering
 from palpo_installer.proxies.haproxy import reading, tree
@@ -20,7 +21,9 @@ from palpo_installer.proxies.haproxy.control import verdict
 from palpo_installer.proxies.haproxy.limits import window
 from palpo_installer.proxies.haproxy.rendering import render
 from palpo_installer.proxies.haproxy.unit import line_for_options
-from palpo_installer.site import LOGIN, Site, build
+from palpo_installer.site import (
+    Site,
+)
 from tests.facts.made import certificate
 from tests.proxies.nginx.sites import ANSWERS, HOST
 
