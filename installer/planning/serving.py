@@ -15,6 +15,7 @@ from palpo_installer.errors import RefusedPlan
 from palpo_installer.facts.listeners import Listener
 from palpo_installer.operations.certificates import IssueSelfSigned, OrderCertificate
 from palpo_installer.packages.managers import how_to_install
+from palpo_installer.planning.halving import halved
 from palpo_installer.planning.inputs import AS_IT_SHOULD_BE, Inputs
 from palpo_installer.planning.ports import taken
 from palpo_installer.planning.security import Needs
@@ -144,20 +145,14 @@ class Serving:
         """The sites of others that are switched off, where that was answered.
 
         Raises:
-            RefusedPlan: one of them cannot be, or would leave its name without a site until there is a certificate.
+            RefusedPlan: one of them cannot be, or would leave its name without TLS until there is a certificate.
         """
         if not self.inputs.answers.take_over:
             return ()
         former = former_sites(self.inputs.host, self.site, self.adapter)
-        both = next((each for each in former if each.plain and each.secure), None)
-        if both is not None and any(isinstance(order, OrderCertificate) for order in self.due):
-            raise RefusedPlan(
-                "this file serves plain HTTP and TLS: without it there is no TLS until a certificate is ordered",
-                where=str(both.removal.path),
-                next=f"{self._certificates_now}; or move what it has for plain HTTP into a file of its own. "
-                "Then plan again",
-            )
         self.sites.refuse_switched_off([each.removal.path for each in former])
+        if any(isinstance(order, OrderCertificate) for order in self.due):
+            return halved(former, self.inputs, self.adapter, self._certificates_now)
         return former
 
     @property
@@ -172,7 +167,7 @@ class Serving:
     def together(self) -> Part | None:
         """Both halves as one: where one file of somebody else serves both and is switched off; from proxy to proxy."""
         plain, secure = self.rendering.plain, self.rendering.secure
-        if self.leaving is None and not any(each.plain and each.secure for each in self.former):
+        if self.leaving is None and not any(each.plain and each.secure and each.rest is None for each in self.former):
             return None
         return Part(
             f"{plain.title}, and {secure.title}",
