@@ -165,16 +165,21 @@ class Serving:
 
     @cached_property
     def together(self) -> Part | None:
-        """Both halves as one: where one file of somebody else serves both and is switched off; from proxy to proxy."""
-        plain, secure = self.rendering.plain, self.rendering.secure
+        """Both halves as one: where one file of somebody else serves both and is switched off; from proxy to proxy.
+
+        From proxy to proxy, what goes into sites of the new one comes with them: it may not run before.
+        """
+        parts = [self.rendering.plain, self.rendering.secure]
         if self.leaving is None and not any(each.plain and each.secure and each.rest is None for each in self.former):
             return None
+        if self.leaving is not None and self.sites.hostings:
+            parts.append(self.sites.whole)
         return Part(
-            f"{plain.title}, and {secure.title}",
-            (*plain.files, *secure.files),
-            (*plain.links, *secure.links),
-            (*plain.expectations, *secure.expectations),
-            (*plain.lines, *secure.lines),
+            ", and ".join(each.title for each in parts),
+            tuple(file for each in parts for file in each.files),
+            tuple(link for each in parts for link in each.links),
+            tuple(expectation for each in parts for expectation in each.expectations),
+            tuple(line for each in parts for line in each.lines),
         )
 
     @cached_property

@@ -49,10 +49,9 @@ class Steps:
     def guests(self) -> tuple[tuple[Change, ...], tuple[Unchanged, ...]]:
         """Return the change of sites that are somebody else's, and what of it needs nothing."""
         sites = self.serving.sites
-        if not sites.hostings:
+        if not sites.hostings or self.serving.leaving is not None:
             return (), ()
-        proofs = tuple(proof for part in sites.parts for proof in part.expectations)
-        whole = replace(sites.whole, expectations=proofs)
+        whole = sites.whole
         written, unchanged = self._files(whole)
         changed, kept = sites.operations()
         left = (*unchanged, *kept, *sites.in_place())
@@ -92,10 +91,11 @@ class Steps:
             *(RemoveRest(each.rest) for each in former if each.rest is not None),
         )
         operations, unchanged = self._files(part, removals)
-        if not self.serving.sites.hostings:
+        sites = self.serving.sites
+        if not sites.hostings or self.serving.leaving is not None:
             # Who answers from now on and the lines that led elsewhere change places in one reload.
-            changed, kept = self.serving.sites.operations()
-            operations, unchanged = (*operations, *changed), (*unchanged, *kept)
+            changed, kept = sites.operations()
+            operations, unchanged = (*operations, *changed), (*unchanged, *kept, *sites.in_place())
         nothing = not operations and not self.serving.due and self.serving.leaving is None
         if nothing and self.serving.proxy.pid is not None and self._is_live(part):
             return (), unchanged
