@@ -126,6 +126,13 @@ CLAIMS = (
         },
     ),
     Claim(
+        "one file for both ports is taken over while a certificate is ordered (Apache: `--slow`)",
+        dict.fromkeys(
+            ("nginx", "apache"),
+            "tests/lab/test_taking_over_with_order.py::test_tls_goes_on_while_the_certificate_is_ordered",
+        ),
+    ),
+    Claim(
         "the ports change hands from one proxy to the other",
         {
             **dict.fromkeys(("nginx", "apache"), "tests/lab/test_switching.py::test_from_nginx_to_another_and_back"),
