@@ -109,6 +109,13 @@ CLAIMS = (
         "test_targets.py::test_media_goes_to_the_media_repository_as_the_server_name",
     ),
     Claim(
+        "matrix-media-repo itself behind it: uploads, downloads, requests signed with Palpo's key (`--slow`)",
+        dict.fromkeys(
+            ("nginx", "apache", "caddy", "haproxy"),
+            "tests/lab/test_real_media_repository.py::test_the_whole_way_with_matrix_media_repo",
+        ),
+    ),
+    Claim(
         "a website that is there takes one line of ours (all but nginx: `--slow`)",
         {
             "nginx": "tests/lab/test_existing.py::test_the_whole_way_and_back",
