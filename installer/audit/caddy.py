@@ -11,8 +11,8 @@ from palpo_installer.audit.caddy_cures import CURES
 from palpo_installer.audit.caddy_faults import faults, media, missing
 from palpo_installer.audit.caddy_passages import Answer, Site, leads_home, site
 from palpo_installer.audit.caddy_values import bytes_of, seconds_of
+from palpo_installer.audit.figures import USUAL
 from palpo_installer.audit.finding import Proxied, Unread
-from palpo_installer.audit.nginx_federation import USUAL
 from palpo_installer.audit.palpo import Read as Homeserver
 from palpo_installer.audit.passing import Fault, Measure, PassingSite, Place, homeserver_ports
 from palpo_installer.audit.passing_reading import Note, proxied

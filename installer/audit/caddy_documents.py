@@ -8,7 +8,7 @@ from palpo_installer.audit.caddy_cures import CURES
 from palpo_installer.audit.caddy_passages import Answer, Site
 from palpo_installer.audit.documents import PATHS, base_url_of, delegated_by, values_of
 from palpo_installer.audit.finding import Finding, Trap
-from palpo_installer.audit.nginx_well_known import BOGUS, INVALID, NO_CORS, REDIRECTED, WRONG_TYPE
+from palpo_installer.audit.traps import BOGUS, INVALID, NO_CORS, REDIRECTED, WRONG_TYPE
 from palpo_installer.proxies.caddy.tree import Segment
 
 ORIGIN = "access-control-allow-origin"

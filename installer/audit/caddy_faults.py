@@ -8,7 +8,7 @@ from palpo_installer.audit.caddy_documents import ORIGIN, operations
 from palpo_installer.audit.caddy_passages import Answer, Site, leads_home, upstreams
 from palpo_installer.audit.caddy_values import bytes_of
 from palpo_installer.audit.documents import PATHS
-from palpo_installer.audit.nginx_limits import BODY
+from palpo_installer.audit.figures import BODY
 from palpo_installer.audit.passing import Fault, MediaPassage, Place
 from palpo_installer.proxies.caddy.tree import Segment
 

@@ -11,7 +11,6 @@ from palpo_installer.audit import haproxy_media
 from palpo_installer.audit.finding import Proxied
 from palpo_installer.audit.haproxy_conditions import Conditions
 from palpo_installer.audit.haproxy_cures import CURES
-from palpo_installer.audit.nginx_limits import seconds_of
 from palpo_installer.audit.palpo import Read as Homeserver
 from palpo_installer.audit.passing import Fault, Measure, PassingSite, Place, homeserver_ports, is_homeserver
 from palpo_installer.audit.passing_reading import Note, proxied
@@ -25,6 +24,9 @@ CLEARED = ("X-Forwarded-Proto", "X-Forwarded-Host", "X-Real-IP", "Forwarded")
 ORIGIN = "access-control-allow-origin"
 COUNTED = re.compile(r"(?:src|sc\d*)_\w*(?:rate|cnt)\b")
 """A test of how often a client came (manual, "sc_http_req_rate" and its like)."""
+
+SECONDS = {"us": 1e-6, "ms": 0.001, "": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+"""A number without a unit is milliseconds (manual, "Time format")."""
 
 BUFFER = 16384
 """HAProxy's default for a whole request head (manual, ``tune.bufsize``); measured: 16000 bytes are refused with it."""
@@ -197,8 +199,7 @@ def _reading(haproxy: HAProxy, back: Section) -> Measure | None:
         found = [each for each in part.all("timeout", "server") if len(each.words) > 2]
         if found:
             text = found[-1].words[2]
-            # A number without a unit is milliseconds (manual, "Time format").
-            seconds = float(text) / 1000 if text.isdigit() else seconds_of(text)
+            seconds = seconds_of(text)
             return Measure(seconds, f"{seconds:g} seconds", _place(found[-1])) if seconds is not None else None
     return None
 
@@ -213,3 +214,9 @@ def _heading(haproxy: HAProxy, section: Section) -> Measure:
 
 def _place(directive: Directive) -> Place:
     return Place(directive.file, directive.line)
+
+
+def seconds_of(text: str) -> float | None:
+    """Return a time as HAProxy reads it, None for none."""
+    match = re.fullmatch(r"(\d+)(us|ms|[smhd]?)", text)
+    return int(match[1]) * SECONDS[match[2]] if match else None

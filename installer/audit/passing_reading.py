@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 
+from palpo_installer.audit.figures import USUAL
 from palpo_installer.audit.finding import Proxied, Unread
 from palpo_installer.audit.leaves import Leaf
 from palpo_installer.audit.leaves import read as read_leaf
-from palpo_installer.audit.nginx_federation import USUAL
 from palpo_installer.audit.palpo import Read as Homeserver
 from palpo_installer.audit.passing import PassingSite, believes_forwarded
 from palpo_installer.audit.passing_rules import Surroundings, judged

@@ -344,7 +344,7 @@ def test_a_sound_configuration_has_no_finding(tmp_path: Path, kind: str) -> None
 
 @pytest.mark.parametrize(("trap", "kind"), CASES)
 def test_each_trap_is_found_on_its_line(tmp_path: Path, trap: str, kind: str) -> None:
-    """With a cure in the words of the proxy."""
+    """With a cure in the words of the proxy, and no word of another."""
     rule, edit, words = CASES[trap, kind]
     text = trapped(edit, text=TEXTS[kind])
     found = findings(tmp_path, kind, text)
@@ -352,14 +352,17 @@ def test_each_trap_is_found_on_its_line(tmp_path: Path, trap: str, kind: str) ->
     mark = (edit[1].strip().splitlines() or [""])[0] if words == PASS and words not in text else words.strip()
     wanted = next((n for n, line in enumerate(text.splitlines(), 1) if (mark or "<VirtualHost") in line), 0)
     assert (rule, wanted) in found
-    (finding, *_) = [each for each in judged(tmp_path, kind, text).findings if each.rule == rule]
+    audited = judged(tmp_path, kind, text)
+    (finding, *_) = [each for each in audited.findings if each.rule == rule]
     assert finding.cure != "Correct it there."
+    assert "nginx" not in str(audited.findings).lower()
 
 
 @pytest.mark.parametrize("kind", TEXTS)
 def test_logins_without_a_limit(tmp_path: Path, kind: str) -> None:
-    """Where Palpo's own is off."""
+    """Where Palpo's own is off; said of this proxy."""
     assert "unlimited-logins" in [rule for rule, _ in findings(tmp_path, kind, TEXTS[kind], OFF)]
+    assert "nginx" not in str(judged(tmp_path, kind, TEXTS[kind], OFF).findings).lower()
 
 
 def test_the_port_for_other_servers_shows_the_server_names_certificate(tmp_path: Path) -> None:

@@ -168,7 +168,8 @@ def uploads(host: LabHost) -> None:
         options = ("--http1.1", "--data-binary", "@/tmp/upload", "--header", "Expect:", "--write-out", "%{http_code}")
         assert curl(host, upload, *TOKEN, *options).endswith(status)
         bodies = [each.body for each in arrived(host)[before:]]
-        assert bodies == ([size] if status == "200" else [])
+        # A proxy may count what it passes on already: then its beginning arrives, and is cut.
+        assert [body for body in bodies if body >= size] == ([size] if status == "200" else [])
     host.output(["rm", "/tmp/upload"])
     # What is not for the repository keeps Palpo's limit.
     host.output(["truncate", "--size", str(17 << 20), "/tmp/upload"])
