@@ -127,6 +127,8 @@ def summary(answers: Answers, layout: Layout, proxy: str) -> Iterator[str]:
             yield f"Certificates are ordered from {answers.certificates.directory} and renewed twice a day where due."
         case Method.PROXY:
             yield f"{proxy} orders certificates from {answers.certificates.directory} and renews them, itself."
+            for name in answers.certificates.files:
+                yield f"For {name} your own certificate is used; renew it, and reload {proxy} then, yourself."
         case Method.SELF_SIGNED:
             yield "Certificates are made here, for trying out only: no client and no other server trusts them."
         case _:

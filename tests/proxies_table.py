@@ -98,6 +98,10 @@ CLAIMS = (
         "test_headers.py::test_an_answer_of_the_homeserver_keeps_its_headers",
     ),
     suite("well-known on both hosts", "test_answers.py::test_well_known_documents"),
+    Claim(
+        "orders and renews certificates itself, and is waited for (`certificates.method = proxy`)",
+        {"caddy": "tests/lab/test_caddy_own_orders.py::test_the_whole_way"},
+    ),
     suite("the port of SRV records: its certificate, and 404", "test_answers.py::test_the_port_of_the_srv_records"),
     suite("HTTP/2 offered, TLS 1.1 refused", "test_answers.py::test_http2_is_offered_and_old_tls_refused"),
     suite("fifty wrong logins end with 429", "test_answers.py::test_fifty_wrong_logins", "logins"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from palpo_installer.answers import CertificateFiles
 from palpo_installer.certificates import ledger, store
@@ -33,6 +34,8 @@ class OrderByProxy(Operation):
         email: the contact for the proxy's account, empty for none.
         ca_file: the PEM file of an authority to trust when talking to the directory, None for the system's.
         files: where the proxy will keep it.
+        staging_directory: where the order is tried first, empty where the CA has no such directory.
+        staging_files: where the proxy will keep what comes of that.
     """
 
     name: str
@@ -42,6 +45,8 @@ class OrderByProxy(Operation):
     email: str
     ca_file: Path | None
     files: CertificateFiles
+    staging_directory: str = ""
+    staging_files: CertificateFiles | None = None
 
     @property
     def _orders(self) -> Orders:
@@ -56,8 +61,10 @@ class OrderByProxy(Operation):
         except HostError as error:
             why = str(error)
         title = self._orders.title
+        trial = (f"tried first at {self.staging_directory}",) if self.staging_directory else ()
         details = (
             f"from {self.directory} (at most {LIMIT:g} seconds)",
+            *trial,
             f"{title} is reloaded before and after, and renews the certificate itself",
             f"files of {title}'s: {self.files.chain}, {self.files.key}",
         )
@@ -67,7 +74,10 @@ class OrderByProxy(Operation):
 
     def problem(self, host: Host) -> str:
         """Return why what the proxy has will not do, empty when it will; one that is due it renews itself."""
-        return store.usable(store.read(host, self.files), self.name, datetime.now(UTC), remaining=0)
+        return self._lacks(host, self.files)
+
+    def _lacks(self, host: Host, files: CertificateFiles) -> str:
+        return store.usable(store.read(host, files), self.name, datetime.now(UTC), remaining=0)
 
     def prepare(self, bench: Workbench, number: int) -> Json:
         """Ask the ledger, before anything is changed for an order that may not be made.
@@ -94,8 +104,11 @@ class OrderByProxy(Operation):
         if not self.problem(bench.host):
             bench.report(f"the certificate for {self.name} can be used; nothing is ordered")
         else:
-            self._allowed(bench.host)
-            self._order(bench)
+            if self.staging_files is not None:
+                bench.report(f"trying an order for {self.name} at {urlsplit(self.staging_directory).hostname}")
+                self._order(bench, "trial", self.staging_directory, self.staging_files)
+            bench.report(f"{self._orders.title} orders the certificate for {self.name}")
+            self._order(bench, "order", self.directory, self.files)
         certificate = store.read(bench.host, self.files)
         return {"certificate": certificate.sha256 if certificate else ""}
 
@@ -110,20 +123,21 @@ class OrderByProxy(Operation):
         except HostError as error:
             raise NotPutBack(error.what, where=error.where, next=error.next) from error
 
-    def _allowed(self, host: Host) -> None:
-        known = ledger.attempts(host.layout.ledger)
-        refused = ledger.refusal(known, self.directory, self.name, datetime.now(UTC))
+    def _allowed(self, host: Host, directory: str = "") -> None:
+        directory = directory or self.directory
+        refused = ledger.refusal(ledger.attempts(host.layout.ledger), directory, self.name, datetime.now(UTC))
         if refused is not None:
             raise refused
 
-    def _order(self, bench: Workbench) -> None:
+    def _order(self, bench: Workbench, purpose: ledger.Purpose, directory: str, files: CertificateFiles) -> None:
+        """Make one attempt that the ledger allows, and record how it ended."""
         host, path = bench.host, bench.host.layout.ledger
-        bench.report(f"{self._orders.title} orders the certificate for {self.name}")
-        errand = Errand(self.name, self.directory, self.email, self.ca_file, LIMIT)
-        attempt = ledger.begin(path, self.directory, self.name, "order", datetime.now(UTC))
+        self._allowed(host, directory)
+        errand = Errand(self.name, directory, self.email, self.ca_file, LIMIT)
+        attempt = ledger.begin(path, directory, self.name, purpose, datetime.now(UTC))
 
         def arrived() -> bool:
-            return not self.problem(host)
+            return not self._lacks(host, files)
 
         try:
             self._orders.order(host, self.service, errand, Watch(bench.report, bench.check), arrived)
@@ -131,7 +145,7 @@ class OrderByProxy(Operation):
             problem = failed.problem
             ended = replace(attempt, outcome="failed", error=problem.type, not_again_before=problem.not_again_before)
             ledger.append(path, ended)
-            raise refused_by(self.directory, problem, self._orders.title) from failed
+            raise refused_by(directory, problem, self._orders.title) from failed
         except InstallerError:
             if arrived():
                 ledger.append(path, replace(attempt, outcome="issued"))

@@ -34,9 +34,14 @@ def obstacles(serving: Serving) -> tuple[tuple[str, ...], tuple[str, ...]]:
     blocking = tuple(f"{finding.text}. {finding.next}" for finding in found if finding.blocking)
     other = tuple(f"{finding.text}. {finding.next}" for finding in found if not finding.blocking)
     terms = directory.terms_of_service
-    return blocking, (*other, *([f"You agreed to the terms of service at {terms}"] if terms else []))
+    unseen = [UNSEEN.format(serving.proxy.title)] if serving.site.managed else []
+    return blocking, (*other, *unseen, *([f"You agreed to the terms of service at {terms}"] if terms else []))
 
 
+UNSEEN = (
+    "The limits of the authority are guarded for the orders that palpo-installer lets {0} make; what {0} orders and "
+    "renews at other times is not seen"
+)
 EXTERNAL = (
     "{} wants an account of its own behind every order (external account binding), which {} would need with its key in "
     "a file that all may read. Choose certificates.method = http-01 and certificates.eab_file"

@@ -90,7 +90,7 @@ def offers(found: Sequence[Taken], answers: Answers, layout: Layout, others: Col
         yield "With --set federation.delegation=well-known other servers come on the port of HTTPS, and need no other."
         if answers.federation.delegation is Delegation.SRV:
             yield "Or keep the SRV records and choose another port: --set federation.port=…"
-    proof = answers.certificates.method is Method.HTTP_01 and layout.http_port not in others
+    proof = answers.certificates.method in {Method.HTTP_01, Method.PROXY} and layout.http_port not in others
     if proof and web and all(holder.port == layout.http_port for holder in web):
         yield "Certificates that are there need no plain HTTP: --set certificates.method=files does without this port."
     units = dict.fromkeys(each.holder.unit for each in found if each.holder.unit)

@@ -39,6 +39,7 @@ from palpo_installer.planning.traces import Trace
 from palpo_installer.proxies.activation import ActivateProxy
 from palpo_installer.proxies.found import ReadFile
 from palpo_installer.proxies.handover import HandOver
+from palpo_installer.proxies.kinds import title as called
 from palpo_installer.proxies.withdrawal import WithdrawProxy
 
 Planner = Callable[[tuple[Trace, ...], Scene], Way]
@@ -203,6 +204,14 @@ def what_stays(scene: Scene) -> Iterator[Unchanged]:
     for path, reason in reasons.items():
         if host.status(path) is not None or (path == layout.edits and scene.kept_edits):
             yield Unchanged(str(path), reason)
+    orders = [each.operation for each in scene.traces.operations if isinstance(each.operation, OrderByProxy)]
+    for order in {each.files.chain: each for each in orders}.values():
+        if host.status(order.files.chain) is not None:
+            yield Unchanged(
+                str(order.files.chain.parent),
+                f"{called(order.proxy)}'s own certificate for {order.name}: a later installation uses it; it is not "
+                "renewed while no site has this name",
+            )
 
 
 def _forgotten(scene: Scene) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from palpo_installer.answers import BaseDomain, CertificateFiles, Method
 from palpo_installer.certificates import authority, store
+from palpo_installer.certificates.directory import STAGING
 from palpo_installer.certificates.responder import needed
 from palpo_installer.changes import Unchanged
 from palpo_installer.errors import RefusedPlan
@@ -161,11 +162,16 @@ class Serving:
         self.leaving.refuse([each for part in parts for each in part.expectations], self.inputs, self.proxy.title)
         ordered = [order.name for order in self.due if isinstance(order, OrderCertificate | OrderByProxy)]
         if ordered:
+            cure = (
+                f"Change to {self.proxy.title} with certificates.method = http-01 first, and to proxy after that"
+                if self.site.managed
+                else f"Keep {self.leaving.proxy.title} for these answers first, or renew what is due "
+                "(palpo-installer renew); change the proxy after that"
+            )
             raise RefusedPlan(
                 f"a certificate for {', '.join(ordered)} is due, and nobody would answer while it is ordered",
                 where="proxy.kind",
-                next=f"Keep {self.leaving.proxy.title} for these answers first, or renew what is due "
-                "(palpo-installer renew); change the proxy after that",
+                next=cure,
             )
 
     @cached_property
@@ -267,6 +273,7 @@ class Serving:
         return tuple(due)
 
     def _own_order(self, name: str, files: CertificateFiles, issuer: Issuer) -> OrderByProxy:
+        staging = STAGING.get(issuer.directory, "")
         return OrderByProxy(
             name=name,
             proxy=self.proxy.kind,
@@ -275,6 +282,8 @@ class Serving:
             email=issuer.email,
             ca_file=issuer.ca_file,
             files=files,
+            staging_directory=staging,
+            staging_files=self._kept(name, replace(issuer, directory=staging)) if staging else None,
         )
 
     def _unusable(self, name: str, files: CertificateFiles) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from palpo_installer import naming, validation
@@ -90,14 +91,19 @@ def _orders_here(situation: Situation) -> bool:
     return situation.get("certificates.method", Method) in {Method.HTTP_01, Method.DNS_01}
 
 
-def _not_by_proxy(value: object, situation: Situation) -> object:
-    """Refuse what a proxy that orders itself would not be told."""
-    if value is not None and _has(Method.PROXY, situation):
-        raise AnswersError(
-            "a proxy that orders certificates itself is not told of this",
-            next="Leave it out, or choose certificates.method = http-01",
-        )
-    return value
+def _not_by_proxy(key: str) -> Callable[[object, Situation], object]:
+    """Return what refuses an answer of which a proxy that orders itself would not be told."""
+
+    def moot(value: object, situation: Situation) -> object:
+        if value is not None and _has(Method.PROXY, situation):
+            raise AnswersError(
+                "a proxy that orders certificates itself is not told of this",
+                where=key,
+                next="Leave it out, or choose certificates.method = http-01",
+            )
+        return value
+
+    return moot
 
 
 def _asks_authority(situation: Situation) -> bool:
@@ -238,7 +244,7 @@ CERTIFICATES = (
         kind=Kind.SECRET_FILE,
         read=readers.path,
         applies=_orders_here,
-        moot=_not_by_proxy,
+        moot=_not_by_proxy("certificates.eab_file"),
         required=False,
         example="/root/external-account",
     ),
@@ -249,7 +255,7 @@ CERTIFICATES = (
         kind=Kind.URL,
         read=readers.text(validation.http_url),
         applies=_orders_here,
-        moot=_not_by_proxy,
+        moot=_not_by_proxy("certificates.proxy"),
         required=False,
         example="http://proxy.example.com:3128",
     ),

@@ -248,3 +248,31 @@ def test_certificates_for_trying_out_are_readable_too(host: ThrowAwayHost) -> No
     assert "self-signed/authority.key" not in access(host)
     ways.done(host, "rollback", "--yes")
     assert access(host) == {}
+
+
+def test_what_caddy_failed_to_renew_is_told(host: ThrowAwayHost, authority: Authority) -> None:
+    """The certificates are Caddy's to renew; where one is gone from its storage, renew fails and names it."""
+    prepare(host, authority)
+    ways.done(host, "apply", "--answers", ways.ANSWERS, "--yes")
+    host.output(["rm", "-r", f"{STORAGE}/example.com"])
+    ended = host.tool("renew")
+    said = " ".join((ended.stdout + ended.stderr).split())
+    assert ended.returncode == 1
+    assert "matrix.example.com: Caddy renews it itself; it ends at" in said
+    assert "FAIL example.com: Caddy renews it itself, and has not: there is no certificate" in said
+    planned = " ".join(ways.done(host, "plan").split())
+    assert "let Caddy order a certificate for example.com" in planned
+    assert "let Caddy order a certificate for matrix.example.com" not in planned
+
+
+def test_an_authority_that_is_away_or_wants_more_is_told_before_anything_changes(
+    host: ThrowAwayHost, authority: Authority
+) -> None:
+    """The directory is asked while the plan is made."""
+    prepare(host, authority)
+    before = host.snapshot()
+    authority.running.stop()
+    ended = host.tool("apply", "--answers", ways.ANSWERS, "--yes")
+    assert ended.returncode == 1
+    assert "the CA cannot be reached" in " ".join((ended.stdout + ended.stderr).split())
+    assert left(before, host) == set()
