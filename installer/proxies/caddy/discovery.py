@@ -67,7 +67,7 @@ def read(
         return None
     environment = environment_of(host, main.pid) if main else {}
     written = tree.load(host, configuration, environment)
-    what = reading.parse(written)
+    what = reading.parse(written, version)
     elsewhere = _elsewhere(started, unit.name, configuration, host)
     if main and not elsewhere and what.options.admin and not written.problems:
         elsewhere = _differs(host, binary, configuration, what.options.admin, environment)
