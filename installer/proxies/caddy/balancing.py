@@ -1,9 +1,9 @@
 """PROXY lines in front of requests, as load balancers send them.
 
 See caddyserver.com, "Global options", "servers", ``listener_wrappers``; ``proxy_protocol`` is in Caddy since 2.7.
-Whether a request of this host's own needs such a line was tried on 2.7.6, 2.8.4, 2.9.1 and 2.10.2: with 2.7 who is allowed to
-send one must, and for anybody else it is no request; since 2.8 a line is read or left out where it comes, and needed
-only with ``fallback_policy require`` (tests/lab/test_caddy_balanced.py).
+Whether a request of this host's own needs such a line was tried on 2.7.6, 2.8.4, 2.9.1 and 2.10.2: with 2.7 who is
+allowed to send one must, and for anybody else it is no request; since 2.8 a line is read or left out where it comes,
+and needed only with ``fallback_policy require`` (tests/lab/test_caddy_balanced.py).
 """
 
 from __future__ import annotations
