@@ -26,7 +26,14 @@ LOCAL = "allow 127.0.0.0/8 198.18.0.0/15 ::1/128 fd10::/16"
 def test_debians_caddy_has_no_such_part(tmp_path: Path) -> None:
     """A Caddyfile that asks for it does not load: there is nothing to recognise."""
     (tmp_path / "Caddyfile").write_text(f"{SERVERS.replace('WORDS', LOCAL)}}}\n:8098 {{\n}}\n")
-    argv = [from_go.found(from_go.DEBIANS), "adapt", "--adapter", "caddyfile", "--config", str(tmp_path / "Caddyfile")]
+    argv = [
+        str(from_go.found(from_go.DEBIANS)),
+        "adapt",
+        "--adapter",
+        "caddyfile",
+        "--config",
+        str(tmp_path / "Caddyfile"),
+    ]
     said = subprocess.run(argv, check=False, capture_output=True, text=True)
     assert said.returncode != 0
     assert "module not registered: caddy.listeners.proxy_protocol" in said.stderr

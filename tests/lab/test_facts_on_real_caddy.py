@@ -53,7 +53,7 @@ def test_sites_are_where_caddy_has_them(tmp_path: Path, caddy_program: Path) -> 
     (tmp_path / "sites").mkdir()
     (tmp_path / "sites/one.caddy").write_text("imported.example {\n\tredir https://x{uri}\n}\n")
     (tmp_path / "Caddyfile").write_text(CADDYFILE)
-    command = [caddy_program, "adapt", "--adapter", "caddyfile", "--config", str(tmp_path / "Caddyfile")]
+    command = [str(caddy_program), "adapt", "--adapter", "caddyfile", "--config", str(tmp_path / "Caddyfile")]
     told: set[tuple[str, str]] = set()
     servers = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)["apps"]["http"]["servers"]
     for server in servers.values():
