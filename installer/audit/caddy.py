@@ -46,7 +46,7 @@ def read(host: Host, facts: Facts, homeserver: Homeserver, note: Note, now: date
     made = tuple(passing(written.segments, whole, homeserver_ports(facts)))
     judged = proxied(host, made, caddy.problems, facts, homeserver, note, now)
     served = [each for each, block in whole if any("ssl" in listen.options for listen in block.listens)]
-    findings = (*judged.findings, *caddy_documents.judged(served, homeserver.server_name))
+    findings = (*judged.findings, *caddy_documents.judged(served))
     return Proxied(findings, judged.read, judged.answered)
 
 
