@@ -23,12 +23,12 @@ NAME = "certificate"
 
 
 def installed_chains(answers: Answers, site: Site, layout: Layout) -> Mapping[str, Path]:
-    """Return the PEM file of each name's certificate; none where the proxy keeps its certificates itself."""
+    """Return the PEM file of each name's certificate; none for those that the proxy itself orders and keeps."""
     certificates = answers.certificates
-    if certificates.method is Method.PROXY:
-        return {}
     known = (
-        name for name in site.certificates if certificates.method is not Method.FILES or name in certificates.files
+        name
+        for name in site.certificates
+        if name not in site.managed and (certificates.method is not Method.FILES or name in certificates.files)
     )
     return {name: paths(certificates, layout, name).chain for name in known}
 

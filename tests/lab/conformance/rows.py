@@ -110,14 +110,26 @@ WRITTEN = (
             "logins": Deviation(
                 {"all": 200}, "Apache cannot count the logins of a client; Palpo's own limit ends them"
             ),
-            "redirects": Deviation({"%": 302}, "Only one way of Apache's leaves escapes alone, and that says 302"),
+            "redirects": Deviation(
+                {"%": 302},
+                "`Redirect` escapes each % once more. The address of an error document is left alone, and that says "
+                "302; mod_rewrite is not loaded for it, since rules of other sites would come alive with it",
+            ),
             "uploads": Deviation(
-                {"chunked": 200}, "Apache does not count a body without a length; Palpo refuses it itself"
+                {"chunked": 200},
+                "Apache counts no body that it passes on, and in chunks none announces its length. Palpo refuses it "
+                "itself, which clients read as 502: Apache sends all of a body before it reads an answer",
             ),
             "refusals": Deviation({"HTTP/2": AT_ONCE}, "Apache ends a stream of HTTP/2 as soon as it has refused it"),
-            "away": Deviation({"status": 503}, "Apache says 503 where it cannot connect, and 502 for broken answers"),
+            "away": Deviation(
+                {"status": 503},
+                "mod_proxy says 503 where it cannot connect, and 502 for broken answers; an error document has the "
+                "status of the error. It asks again at once",
+            ),
             "no name": Deviation(
-                {"status": 421}, "Apache refuses a Host other than that of the site it shook hands for"
+                {"status": 421},
+                "Apache refuses a Host whose certificate is not the one it showed; what lets it pass "
+                "(SSLVHostSNIPolicy) counts for every site",
             ),
         },
     ),
