@@ -10,6 +10,8 @@ from tests.lab.hosts import LabHost
 from tests.lab.running import require_programs, require_root
 
 SUITES = ("trixie", "sid")
+PROGRAMS = {"haproxy": "/usr/sbin/haproxy", "openssl": "/usr/bin/openssl"}
+"""What is taken from there, by package: OpenSSL's own program does not go with a newer library."""
 # A mirror's list of sid is good for a week only, which says nothing about who signed it.
 ANY_DATE = '--aptopt=Acquire::Check-Valid-Until "false"'
 
@@ -20,10 +22,18 @@ def tree(suite: str) -> Path:
     require_programs("mmdebstrap")
 
     def make(directory: Path) -> None:
-        made = ["mmdebstrap", "--quiet", "--variant=minbase", ANY_DATE, "--include=haproxy", suite, str(directory)]
+        made = [
+            "mmdebstrap",
+            "--quiet",
+            "--variant=minbase",
+            ANY_DATE,
+            f"--include={','.join(PROGRAMS)}",
+            suite,
+            str(directory),
+        ]
         subprocess.run(made, check=True, capture_output=True)
 
-    return trees.kept(f"newer-haproxy-{suite}", suite, make)
+    return trees.kept(f"newer-haproxy-{suite}", repr((suite, *PROGRAMS)), make)
 
 
 def libraries(tree: Path) -> Path:
@@ -45,5 +55,6 @@ def start(host: LabHost, suite: str) -> None:
     there = tree(suite)
     own = libraries(there)
     host.output(["cp", "--archive", "--remove-destination", f"{own}/.", f"/usr/lib/{own.name}/"])
-    host.output(["cp", "--remove-destination", f"{there}/usr/sbin/haproxy", "/usr/sbin/haproxy"])
+    for path in PROGRAMS.values():
+        host.output(["cp", "--remove-destination", f"{there}{path}", path])
     services.start_haproxy(host)

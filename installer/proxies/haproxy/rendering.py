@@ -24,7 +24,7 @@ from palpo_installer.site import (
     Site,
 )
 
-HOST_ONLY = (2, 6, 0)
+HOST_ONLY = (2, 6, 5)
 """Before, a Host header was cut at its colon by ``field``."""
 READS_REFUSED = (3, 0, 0)
 """Before, who was refused and went on sending found the connection cut (measured: 2.6, HTTP/1.1 and HTTP/2)."""

@@ -16,6 +16,7 @@ from palpo_installer.operations.lines import AddedLine, directive
 from palpo_installer.proxies.base import Lines
 from palpo_installer.proxies.found import Listen
 from palpo_installer.proxies.haproxy.configuration import Directive, Frontend
+from palpo_installer.proxies.haproxy.conflicts import ANSWERING
 from palpo_installer.proxies.haproxy.reading import LABEL, of_guest, ours
 from palpo_installer.proxies.sockets import is_tcp
 
@@ -58,6 +59,7 @@ def shared(port: int, names: Sequence[str], *, tls: bool, others: Sequence[Front
         if listens:
             _refuse(frontend, listens, port, tls=tls)
             found.append(Shared(frontend, listens, port, tuple(dict.fromkeys(names))))
+    _refuse_splitting(found, port)
     return tuple(found)
 
 
@@ -77,6 +79,7 @@ def _refuse(frontend: Frontend, listens: Sequence[Listen], port: int, *, tls: bo
             where=where,
             next="Let it listen on another port, then plan again",
         )
+    _refuse_rules_before(frontend)
     old = frontend.section.all("redirect")
     if old:
         raise RefusedPlan(
@@ -84,6 +87,33 @@ def _refuse(frontend: Frontend, listens: Sequence[Listen], port: int, *, tls: bo
             where=old[0].where,
             next=f"Write it as http-request {old[0]}, which means the same; then plan again",
         )
+
+
+def _refuse_rules_before(frontend: Frontend) -> None:
+    """Refuse rules that answer before any of the frontend: those of its ``defaults`` (since 2.6)."""
+    for rule in (rule for each in frontend.defaults for rule in each.all("http-request")):
+        if len(rule.words) > 1 and rule.words[1] in ANSWERING:
+            raise RefusedPlan(
+                f"this rule of its defaults answers before any line of ours in {frontend.section.kind} "
+                f"{frontend.section.name} can: {rule}",
+                where=rule.where,
+                next="Move it into the frontends that need it, then plan again",
+            )
+
+
+def _refuse_splitting(found: Sequence[Shared], port: int) -> None:
+    """Refuse two frontends with one address: the kernel spreads connections over both, and the test says nothing."""
+    seen: dict[str, Shared] = {}
+    for each, listen in ((there, listen) for there in found for listen in there.listens):
+        other = seen.setdefault(listen.address, each)
+        if other is not each:
+            raise RefusedPlan(
+                f"{other.frontend.section.kind} {other.frontend.section.name} ({other.heading.where}) and "
+                f"{each.frontend.section.kind} {each.frontend.section.name} both listen on {listen.address} port "
+                f"{port}, so that connections go to the one or the other by chance",
+                where=f"{listen.file}:{listen.line}",
+                next="Let one of them go, then plan again",
+            )
 
 
 def refuse_names(found: Sequence[Shared]) -> None:
@@ -118,7 +148,7 @@ def lines(found: Sequence[Shared], host: str) -> tuple[Lines, ...]:
         standing = {directive(str(d)) for d in section.directives if ours(d)}
         for text, before in wanted:
             if directive(text) not in standing:
-                add.setdefault(before.file, []).append(AddedLine(f"    {text}{COMMENT}", before.line))
+                add.setdefault(before.file, []).append(AddedLine(f"    {text}{COMMENT}", before.front))
         stale = standing - {directive(text) for text, _ in wanted}
         if stale:
             drop.setdefault(section.heading.file, []).extend(sorted(stale))
