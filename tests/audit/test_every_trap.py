@@ -81,6 +81,7 @@ TRAPS = {
     "Apache: AllowEncodedSlashes outside the virtual host": "encoded-slashes",
     "Apache: Connection strips headers that were set": "connection-strips",
     "Apache: mod_security": "mod-security",
+    "Apache: ProxyRequests on": "open-proxy",
     "Apache, Caddy: X-Forwarded-Host of their own at a media repository": "media-forwarded-host",
     "Caddy: handle_path, uri and rewrite change the target": "rewritten-target",
     "Caddy: a family of paths is not passed on, or something comes first": "path-missing",
