@@ -87,7 +87,7 @@ def ask(question: Question) -> Answer:
         with socket.create_connection((question.address, question.port), question.timeout) as plain:
             plain.settimeout(question.timeout)
             if question.proxy_protocol:
-                plain.sendall(_line(plain))
+                plain.sendall(proxy_line(plain))
             stream = _handshake(plain, question) if question.tls else plain
             with stream:
                 if isinstance(stream, ssl.SSLSocket):
@@ -99,7 +99,7 @@ def ask(question: Question) -> Answer:
         return Answer(problem=_reason(error), certificate=fingerprint, chain=leaf)
 
 
-def _line(plain: socket.socket) -> bytes:
+def proxy_line(plain: socket.socket) -> bytes:
     """Return the line of a load balancer, with the addresses of the connection itself.
 
     Source: haproxy.org, "The PROXY protocol", 2.1. Not ``UNKNOWN``: mod_remoteip of Apache closes the connection then.

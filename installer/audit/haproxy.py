@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
+from palpo_installer.audit import haproxy_media
 from palpo_installer.audit.finding import Proxied
 from palpo_installer.audit.haproxy_conditions import Conditions
 from palpo_installer.audit.haproxy_cures import CURES
@@ -36,7 +37,7 @@ def read(host: Host, facts: Facts, homeserver: Homeserver, note: Note, now: date
     if facts.haproxy is None:
         return Proxied()
     made = tuple(sites(facts.haproxy, homeserver_ports(facts)))
-    return proxied(host, made, facts.haproxy.problems, homeserver, note, now)
+    return proxied(host, made, facts.haproxy.problems, facts, homeserver, note, now)
 
 
 def sites(haproxy: HAProxy, ports: frozenset[int]) -> Iterator[PassingSite]:
@@ -95,6 +96,7 @@ def _site(
         reading=_reading(haproxy, reached[0]),
         heading=_heading(haproxy, section),
         http2=any("http2" in each.options for each in block.listens),
+        media=lambda path: haproxy_media.passage(haproxy, asked, path, frozenset(backends)),
         limits_logins=any(COUNTED.match(word) for each in lines for word in each.words),
         cures=CURES,
     )
@@ -156,11 +158,13 @@ def _targets(lines: tuple[Directive, ...]) -> Iterator[tuple[str, Fault]]:
     for each in lines:
         if each.words[0] != "http-request" or len(each.words) < 2:
             continue
-        action, text = each.words[1], " ".join(each.words[2:])
-        path_alone = action == "set-path" and each.words[2:3] == ("%[path]",)
-        if action in {"normalize-uri", "replace-path", "replace-uri", "replace-pathq"} or "url_dec" in text:
+        action, value = each.words[1], "".join(each.words[2:3])
+        setting = action in {"set-path", "set-uri", "set-pathq"}
+        if action in {"normalize-uri", "replace-path", "replace-uri", "replace-pathq"} or (
+            setting and "url_dec" in value
+        ):
             yield "decoded-target", Fault(_place(each), f"http-request {action} changes targets")
-        elif action in {"set-path", "set-uri", "set-pathq"} and not path_alone:
+        elif setting and not (action == "set-path" and value == "%[path]"):
             yield "rewritten-target", Fault(_place(each), f"http-request {action} changes targets")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from palpo_installer.audit import traps
+from palpo_installer.audit import media_passing, traps
 from palpo_installer.audit.certificates import faults
 from palpo_installer.audit.figures import JOIN, USUAL
 from palpo_installer.audit.finding import Finding, Severity, Trap
@@ -71,12 +71,6 @@ MAPPED = Trap(
     Severity.KNOW,
     "Clients over IPv4 then appear as ::ffff:192.0.2.1 in X-Forwarded-For and in limits (measured).",
 )
-MEDIA_HOST = Trap(
-    "media-forwarded-host",
-    Severity.BREAKS,
-    "A media repository believes X-Forwarded-Host more than Host, and answers 502 to a name that it does not serve "
-    "(measured).",
-)
 MISSING = Trap(
     "path-missing",
     Severity.BREAKS,
@@ -116,7 +110,7 @@ GIVEN = {
     each.rule: each
     for each in (
         DECODED, REWRITTEN, SLASHES, PEERS, UPSTREAM, FIREWALL, TCP, HOST_PORT, TWICE, MAPPED,
-        MEDIA_HOST, MISSING, EMPTY, INTERNAL, PASSWORD, COMPRESSED, UPLOADS, traps.FORWARDING,
+        MISSING, EMPTY, INTERNAL, PASSWORD, COMPRESSED, UPLOADS, traps.FORWARDING,
         traps.SPOOFED, traps.PASSED, traps.HOST, traps.DOUBLED,
         traps.NO_PORT, traps.UNUSABLE,
     )
@@ -151,6 +145,7 @@ class Surroundings:
         server_name: Palpo's without its port, empty when not known.
         delegates: whether palpo.toml, or a document, leads other servers to another port than 8448.
         unlimited: whether Palpo's own limits on logins are off.
+        believes_forwarded: whether the media repository looks at X-Forwarded-Host.
         leaves: by file, what stands in the certificates.
         now: when.
     """
@@ -158,6 +153,7 @@ class Surroundings:
     server_name: str
     delegates: bool
     unlimited: bool
+    believes_forwarded: bool
     leaves: Mapping[str, Leaf]
     now: datetime
 
@@ -169,6 +165,9 @@ def judged(site: PassingSite, known: Surroundings) -> Iterator[Finding]:
     yield from exposed(site)
     yield from limited(site, known)
     yield from certified(site, known)
+    yield from media_passing.judged(
+        site.name, site.media, known.server_name, site.cures, believes_forwarded=known.believes_forwarded
+    )
 
 
 def exposed(site: PassingSite) -> Iterator[Finding]:

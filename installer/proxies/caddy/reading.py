@@ -123,7 +123,7 @@ def _redirects(site: Segment, said: Options, blocks: list[ServerBlock]) -> Itera
         if names:
             bound = dict.fromkeys(each.address for each in block.listens if each.port)
             listens = tuple(Listen(address, said.http_port, (), block.file, block.line) for address in bound)
-            yield ServerBlock(names, listens, (), block.file, block.line)
+            yield ServerBlock(names, listens, (), block.file, block.line, implied=True)
 
 
 def _is_plain(listen: Listen, said: Options) -> bool:

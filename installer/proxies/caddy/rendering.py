@@ -111,8 +111,8 @@ def render(
     servers = []
     for host in site.virtual_hosts:
         files = certificate(host, certificates)
-        if files is not None:
-            keys.refuse_unreadable(files, caddy.user)
+        if files is not None and host.certificate not in site.managed:
+            keys.refuse_unreadable(files, caddy.user, layout)
         sharing.refuse(host, others)
         bound = sharing.bound(host.port, others, caddy, layout)
         reached = sharing.reached(bound, system)
@@ -137,6 +137,7 @@ def _part(name: str, template: str, placement: Placement, servers: Sequence[Serv
         bare=words.bare,
         quoted=words.quoted,
         document=words.document,
+        far_above=words.far_above,
         error=words.error,
     )
     (text,), marker = templates.with_marker([text])

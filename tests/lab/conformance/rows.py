@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import pytest
 
 from palpo_installer.questions.support import is_supported
-from tests.lab import from_go, services
+from tests.lab import from_go, newer, services
 from tests.lab.hosts import LabHost
 
 
@@ -179,7 +180,13 @@ def _built(version: str) -> Row:
     return replace(debians, start=start, version=version)
 
 
-FURTHER = tuple(_built(version) for version in from_go.RELEASES)
+def _of(suite: str) -> Row:
+    """Return HAProxy as another Debian has it."""
+    (row,) = (row for row in WRITTEN if row.kind == "haproxy")
+    return replace(row, version=suite, start=partial(newer.start, suite=suite))
+
+
+FURTHER = (*(_built(version) for version in from_go.RELEASES), *(_of(suite) for suite in newer.SUITES))
 """Other versions, with ``--slow``."""
 
 ROWS = tuple(row for row in WRITTEN if is_supported("proxy.kind", row.kind))
