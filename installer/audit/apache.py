@@ -91,6 +91,8 @@ def _faults(
         yield "encoded-slashes", Fault(place, "AllowEncodedSlashes is not set in this virtual host")
     if _last(section, top, "proxypreservehost") != "on":
         yield "host-header", Fault(place, "the homeserver sees its own address as Host")
+    if _last(section, top, "proxyrequests") == "on":
+        yield "open-proxy", Fault(place, "ProxyRequests is on for this virtual host")
     yield from _headers(section, top, place)
     yield from _security(apache, section, top, place)
     tls = _last(section, top, "sslengine") == "on"

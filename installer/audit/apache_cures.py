@@ -32,6 +32,7 @@ CURES = {
         'RequestHeader edit* Connection "(?i)x-forwarded-[a-z]+" "x-drop" early',
     )),
     "doubled-cors": Cure("Remove the line, or keep it to paths that Apache answers itself."),
+    "open-proxy": Cure("Switch it off in this virtual host; ProxyPass works without it.", ("ProxyRequests Off",)),
     "mod-security": Cure("Switch it off in this virtual host only.", ("SecRuleEngine Off",)),
     "certificate-unusable": Cure("Name one.", (
         "SSLCertificateFile /etc/letsencrypt/live/NAME/fullchain.pem",

@@ -85,3 +85,9 @@ REDIRECTED = Trap(
     "Not every client follows it, and browsers do only where the redirect itself has the CORS header.",
 )
 BOGUS = Trap("well-known-bogus", Severity.KNOW, "Clients do not read it; other servers ask for another document.")
+FORWARDING = Trap(
+    "open-proxy",
+    Severity.WEAKENS,
+    "Anybody can send requests to other hosts through it, as if they came from here: those of the own network among "
+    "them (mod_proxy, ProxyRequests).",
+)

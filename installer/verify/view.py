@@ -11,11 +11,11 @@ from pathlib import Path
 from palpo_installer.answers import Answers
 from palpo_installer.host import Host
 from palpo_installer.layout import Layout
-from palpo_installer.probe import UNKNOWN, Answer, Question
+from palpo_installer.probe import Answer, Question, proxy_line
 from palpo_installer.proxies.sockets import Socket
 from palpo_installer.site import MARKER_HEADER, MARKER_PATH, Forward, Site, VirtualHost
 from palpo_installer.verify.resolution import Lookup, addresses, is_literal
-from palpo_installer.verify.trust import Trust
+from palpo_installer.verify.trust import Trust, no_line
 
 TIMEOUT = 5.0
 """Seconds for each connection and each read."""
@@ -125,7 +125,7 @@ class View:
 
     def objection(self, endpoint: Endpoint, address: str) -> str:
         """Return why a client would not trust the certificate that an address shows, empty where it would."""
-        line = UNKNOWN if (address, endpoint.port) in self.balanced else b""
+        line = proxy_line if (address, endpoint.port) in self.balanced else no_line
         return self.trust.objection(address, endpoint.port, endpoint.name, TIMEOUT, line)
 
     def is_own(self, address: str) -> bool:

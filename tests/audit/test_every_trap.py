@@ -81,6 +81,7 @@ TRAPS = {
     "Apache: AllowEncodedSlashes outside the virtual host": "encoded-slashes",
     "Apache: Connection strips headers that were set": "connection-strips",
     "Apache: mod_security": "mod-security",
+    "Apache: ProxyRequests on": "open-proxy",
     "Apache, Caddy: X-Forwarded-Host of their own at a media repository": "media-forwarded-host",
     "the client host as Host at a media repository": "media-host",
     "a family of paths that does not lead to the media repository": "media-path-missing",

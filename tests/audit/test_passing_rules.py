@@ -47,6 +47,7 @@ APACHE_CASES: dict[str, tuple[str, tuple[str, str], str]] = {
         (PASS, f'{PASS}    Header always set Access-Control-Allow-Origin "*"\n'),
         "Header always",
     ),
+    "ProxyRequests": ("open-proxy", ("Timeout 300\n", "Timeout 300\nProxyRequests On\n"), ""),
     "mod_security": ("mod-security", ("SecRuleEngine Off", "SecRuleEngine On"), ""),
     "a virtual host without Listen": (
         "federation-port-missing",

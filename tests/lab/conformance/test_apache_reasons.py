@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -10,12 +11,15 @@ from dataclasses import replace
 
 import pytest
 
+from palpo_installer.proxies.apache.rendering import FAILED_LOGIN
 from tests.lab.conformance.rows import ROWS
 from tests.lab.conformance.served import CLIENT, HOMESERVER_PORT, LIMIT, Served
 from tests.lab.conformance.targets import CLOSED, LEGAL, REGISTRATION
 from tests.lab.conformance.test_bodies import FORMS, UPLOAD, chunked
+from tests.lab.hosts import ADDRESS4, ADDRESS6
 from tests.lab.running import until
 from tests.lab.served_site import refused
+from tests.lab.upstream import STATUS
 
 APACHE = next(row for row in ROWS if row.kind == "apache")
 pytestmark = pytest.mark.parametrize("standing", [pytest.param(APACHE, id="apache")], indirect=True)
@@ -100,6 +104,29 @@ def test_a_homeserver_that_is_back_is_asked_at_once(served: Served) -> None:
         with served.away():
             assert {served.wire.http1(b"/_matrix/x").status for _ in range(20)} == {503}
         assert {served.wire.http1(b"/_matrix/x").status for _ in range(20)} == {200}
+
+
+def test_the_line_for_fail2ban_finds_refused_logins(served: Served) -> None:
+    """In the access log that Debian has for sites without their own, by the client's address; other requests are none.
+
+    fail2ban takes the time out of a line before it looks at it.
+    """
+    log, login = "/var/log/apache2/other_vhosts_access.log", b"/_matrix/client/v3/login"
+    pattern = FAILED_LOGIN.replace("<HOST>", "(?P<host>[0-9a-f.:]+)")
+
+    def found(since: int) -> list[str]:
+        lines = [re.sub(r"\[[^]]*\]", "[]", each) for each in served.host.read(log).splitlines()[since:]]
+        return [match["host"] for each in lines if (match := re.search(pattern, each))]
+
+    since = len(served.host.read(log).splitlines())
+    refused_by_palpo = [(STATUS.encode(), b"403")]
+    served.wire.http1(login, method=b"POST")
+    served.wire.http1(b"/_matrix/client/v3/sync", refused_by_palpo, method=b"POST")
+    served.wire.http1(login, refused_by_palpo)
+    for address in (ADDRESS4, ADDRESS6):
+        replace(served.wire, address=address).http1(login + b"?x=y", refused_by_palpo, method=b"POST")
+    until(lambda: len(served.host.read(log).splitlines()) >= since + 5, "the lines of the log")
+    assert sorted(found(since)) == [ADDRESS4, ADDRESS6]
 
 
 @contextmanager
