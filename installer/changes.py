@@ -9,11 +9,13 @@ from pathlib import Path
 
 from palpo_installer.certificates.timer import ActivateTimer, StopTimer
 from palpo_installer.homeserver.activation import RestartPalpo
+from palpo_installer.operations.access import LetGroupIn
 from palpo_installer.operations.certificates import IssueSelfSigned, OrderCertificate, ProbeChallenge
 from palpo_installer.operations.files import MakeDirectory, MakeLink, RemoveFile, WriteFile
 from palpo_installer.operations.firewalld import OpenFirewalldPort
 from palpo_installer.operations.lines import EditLines
 from palpo_installer.operations.palpo import ConfigurePalpo
+from palpo_installer.operations.proxy_orders import OrderByProxy
 from palpo_installer.operations.removing import KeepCopy, PutBack, RemoveDirectory
 from palpo_installer.operations.rests import RemoveRest, WriteRest
 from palpo_installer.operations.security import Withdraw
@@ -43,6 +45,8 @@ AnyOperation = (
     | OpenFirewalldPort
     | AllowUfwPort
     | Withdraw
+    | OrderByProxy
+    | LetGroupIn
     | WriteRest
     | RemoveRest
 )

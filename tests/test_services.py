@@ -3,7 +3,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -116,6 +116,25 @@ def test_what_was_started_by_hand_is_found_and_stopped(tmp_path: Path) -> None:
         services.stop(Host(), service, limit=10)
         assert not services.is_active(Host(), service)
         services.stop(Host(), service, limit=10)
+
+
+def test_what_writes_its_number_nowhere_is_found_by_its_command_line(tmp_path: Path) -> None:
+    """The program with the word behind it, and not the same program that only asks for something."""
+    shutil.copy("/bin/sh", tmp_path / "standing-in")
+    for word in ("run", "reload"):
+        (tmp_path / word).write_text("read line\n")
+    service = Service("standing-in", "direct", searched="run")
+    assert services.main_process(Host(), service) is None
+    with ExitStack() as stack:
+        started = [
+            stack.enter_context(subprocess.Popen([tmp_path / "standing-in", word], cwd=tmp_path, stdin=subprocess.PIPE))
+            for word in ("reload", "run")
+        ]
+        try:
+            assert services.main_process(Host(), service) == started[1].pid
+        finally:
+            for each in started:
+                each.kill()
 
 
 def test_an_old_file_with_another_programs_number_is_not_believed(tmp_path: Path) -> None:

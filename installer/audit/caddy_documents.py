@@ -8,14 +8,14 @@ from palpo_installer.audit.caddy_cures import CURES
 from palpo_installer.audit.caddy_passages import Answer, Site
 from palpo_installer.audit.documents import PATHS, base_url_of, delegated_by, values_of
 from palpo_installer.audit.finding import Finding, Trap
-from palpo_installer.audit.nginx_well_known import BOGUS, INVALID, NO_CORS, REDIRECTED, WRONG_TYPE
+from palpo_installer.audit.traps import BOGUS, INVALID, NO_CORS, REDIRECTED, WRONG_TYPE
 from palpo_installer.proxies.caddy.tree import Segment
 
 ORIGIN = "access-control-allow-origin"
 
 
-def judged(sites: Iterable[Site]) -> Iterator[Finding]:
-    """Yield what is wrong with the documents.
+def judged(sites: Iterable[Site], server_name: str) -> Iterator[Finding]:
+    """Yield what is wrong with the documents; ``server_name`` is that of the homeserver, empty where not known.
 
     Source: client-server API, "Well-known URI" and "Web Browser Clients"; server-server API, "Resolving server
     names", 3. Measured: ``respond`` sends no CORS header, and JSON as application/json.
@@ -24,7 +24,8 @@ def judged(sites: Iterable[Site]) -> Iterator[Finding]:
         for kind, path in PATHS.items():
             answer = site.answer(path)
             # An answer to just anything is a website's, or that for what there is not.
-            if answer is not None and answer.sure and (answer.chosen or answer.by.name == "respond"):
+            own = answer is not None and (answer.chosen or (answer.by.name == "respond" and server_name in site.names))
+            if answer is not None and answer.sure and own:
                 for trap, what in _faults(kind, path, answer):
                     cure, by = CURES[trap.rule], answer.by
                     yield trap.at(by.file, by.line, site.names[0] if site.names else "a site without a name", what,

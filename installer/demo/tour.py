@@ -25,7 +25,7 @@ from palpo_installer.matrix_site import origin
 from palpo_installer.outside import look
 from palpo_installer.plan import make
 from palpo_installer.probe import Answer, Question, ask
-from palpo_installer.proxies.nginx.placement import SECURE
+from palpo_installer.proxies.placement import SECURE
 from palpo_installer.session import Session, begin, given, inputs_of
 from palpo_installer.site import (
     MARKER_HEADER,

@@ -7,7 +7,7 @@ import os
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 from palpo_installer.serialization import encode
 
@@ -38,10 +38,23 @@ class Event:
 
 
 class EventFile:
-    """The event file of a run, open for appending. Losing an event loses nothing but a line on a screen."""
+    """The event file of a run, open for appending until the end of its ``with``.
+
+    Losing an event loses nothing but a line on a screen.
+    """
 
     def __init__(self, path: Path) -> None:
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._descriptor)
 
     def write(self, event: Event) -> None:
         """Append an event; a full disk must not stop a run that is taking back."""

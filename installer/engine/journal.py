@@ -18,7 +18,7 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 from palpo_installer import __version__
 from palpo_installer.errors import HostError
@@ -45,7 +45,7 @@ class Record:
 
 
 class Journal:
-    """The journal of one run, open for appending."""
+    """The journal of one run, open for appending until the end of its ``with``."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -53,9 +53,19 @@ class Journal:
         if not fresh:
             _drop_torn_line(path)
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        if fresh or path.stat().st_size == 0:
-            self._write({"format": FORMAT, "tool": __version__})
-            fsync_directory(path.parent)
+        try:
+            if fresh or path.stat().st_size == 0:
+                self._write({"format": FORMAT, "tool": __version__})
+                fsync_directory(path.parent)
+        except OSError:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def append(self, record: Record) -> None:
         """Write one record and wait until it is on disk."""

@@ -150,7 +150,8 @@ def ask_to_stop(layout: Layout, identity: str) -> None:
     directory = layout.runs / identity
     if directory.exists() and not (directory / STOP).exists():
         (directory / STOP).touch()
-        EventFile(directory / "events.jsonl").write(Event("waiting", "asked to take everything back"))
+        with EventFile(directory / "events.jsonl") as events:
+            events.write(Event("waiting", "asked to take everything back"))
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import json
 import logging
 import signal
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -67,21 +67,21 @@ class Engine:
 
     def carry_on(self, identity: str) -> int:
         """Apply a run that has not begun, take back one that was cut off; return the exit code."""
-        events = EventFile(self.layout.runs / identity / "events.jsonl")
-        return self._under_lock(f"run {identity}", identity, events, partial(self._carry_on, identity, events))
+        with EventFile(self.layout.runs / identity / "events.jsonl") as events:
+            return self._under_lock(f"run {identity}", identity, events, partial(self._carry_on, identity, events))
 
     def put_files_back(self, identity: str) -> int:
         """Put back the files of a run that was cut off, before any service runs; return the exit code."""
         directory = self.layout.runs / identity
-        events = EventFile(directory / "events.jsonl")
         purpose = f"putting back the files of run {identity}"
-        return self._under_lock(purpose, identity, events, lambda: self._open(directory, events).put_files_back())
+        with EventFile(directory / "events.jsonl") as events:
+            return self._under_lock(purpose, identity, events, partial(self._put_files_back, directory, events))
 
     def roll_back(self, identity: str, edited: Edited) -> int:
         """Take back a complete run and all later ones, newest first; return the exit code."""
-        events = EventFile(self.layout.runs / identity / "events.jsonl")
-        work = partial(self._roll_back, identity, edited, events)
-        return self._under_lock(f"the rollback of run {identity}", identity, events, work)
+        with EventFile(self.layout.runs / identity / "events.jsonl") as events:
+            work = partial(self._roll_back, identity, edited, events)
+            return self._under_lock(f"the rollback of run {identity}", identity, events, work)
 
     def _under_lock(self, purpose: str, identity: str, events: EventFile, work: Callable[[], Outcome]) -> int:
         """Do the work as the only one, and tell how it ended."""
@@ -135,7 +135,8 @@ class Engine:
             return
         directory = self.layout.runs / last
         if (directory / "plan.json").exists():
-            self._open(directory, EventFile(directory / "events.jsonl")).tidy()
+            with EventFile(directory / "events.jsonl") as events, self._open(directory, events) as opened:
+                opened.tidy()
         forget = forget_all if runs(self.layout)[-1].id == last else forget_earlier
         forget(self.layout)
 
@@ -143,8 +144,12 @@ class Engine:
         """Remove what a run had staged that was killed after its last record; it is complete, and nothing goes on."""
         if run.reversible:
             # The plan of another version is that version's business.
-            with suppress(HostError):
-                self._open(run.directory, events).tidy()
+            with suppress(HostError), self._open(run.directory, events) as opened:
+                opened.tidy()
+
+    def _put_files_back(self, directory: Path, events: EventFile) -> Outcome:
+        with self._open(directory, events) as run:
+            return run.put_files_back()
 
     def _carry_on(self, identity: str, events: EventFile) -> Outcome:
         for earlier in unfinished(self.layout):
@@ -160,7 +165,8 @@ class Engine:
             return Outcome(run.result, run.cause, run.problems)
         if not (run.directory / SECRETS).exists():
             raise RefusedPlan("is over; nothing was changed", where=f"run {identity}", next="Make a new plan")
-        outcome = self._apply(run.directory, events)
+        with self._begun(run.directory, events) as opened:
+            outcome = self._apply(opened, events)
         if outcome.result == "applied":
             report(self.host, run.directory, events)
         return outcome
@@ -176,21 +182,28 @@ class Engine:
             if not run.reversible:
                 where, cure = f"run {run.id}", "Apply the answers that you want instead"
                 raise RefusedPlan("its copies were deleted after ten later runs", where=where, next=cure)
-        opened = [self._open(run.directory, events) for run in affected]
-        if edited is refuse_edits:
-            refuse_edited(opened)
-        for one in opened:
-            outcome = one.roll_back(edited)
-            if outcome.result != "rolled-back":
-                break
+        with ExitStack() as until_the_end:
+            opened = [until_the_end.enter_context(self._open(run.directory, events)) for run in affected]
+            if edited is refuse_edits:
+                refuse_edited(opened)
+            for one in opened:
+                outcome = one.roll_back(edited)
+                if outcome.result != "rolled-back":
+                    break
         return outcome
 
-    def _apply(self, directory: Path, events: EventFile) -> Outcome:
-        run = self._open(directory, events)
+    def _begun(self, directory: Path, events: EventFile) -> Run:
+        try:
+            return self._open(directory, events)
+        except OSError as error:
+            cause = f"its journal cannot be begun: {sentence(error)}; nothing was changed"
+            raise RefusedPlan(cause, where=f"run {directory.name}", next="Put this right and apply again") from error
+
+    def _apply(self, run: Run, events: EventFile) -> Outcome:
         changed = [file.path for file in run.plan.rests_on if self.host.digest(file.path) != file.sha256]
         if changed:
             raise RefusedPlan("changed since the plan was made", where=str(changed[0]), next="Make a new plan")
-        within = asked_for(directory)
+        within = asked_for(run.path.parent)
         if run.plan.result == "uninstalled":
             # An order that outlived its engine needs port 80 until its end.
             settle(self.layout, Watch(run.bench.report, run.bench.check))
@@ -209,11 +222,12 @@ class Engine:
         wait(directory, within, run.bench.check, tell, self.clock)
 
     def _recover(self, run: PastRun, events: EventFile) -> Outcome:
-        opened = self._open(run.directory, events)
-        if opened.progress.applied:
-            return opened.take_back("rolled-back", "")
-        cause = "the run was cut off before it was confirmed" if opened.progress.unconfirmed else "the run was cut off"
-        return opened.take_back("taken-back", cause)
+        with self._open(run.directory, events) as opened:
+            if opened.progress.applied:
+                return opened.take_back("rolled-back", "")
+            waited = opened.progress.unconfirmed
+            cause = "the run was cut off before it was confirmed" if waited else "the run was cut off"
+            return opened.take_back("taken-back", cause)
 
     def _open(self, directory: Path, events: EventFile) -> Run:
         secrets = _take_secrets(directory)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import Self
 
 from palpo_installer.changes import Change, Plan
 from palpo_installer.engine.boot import is_going_down
@@ -59,7 +60,10 @@ def _go_on() -> None:
 
 
 class Run:
-    """The engine's work on one plan. Every act is in the journal before it happens."""
+    """The engine's work on one plan, whose journal is open until the end of its ``with``.
+
+    Every act is in the journal before it happens.
+    """
 
     def __init__(
         self, plan: Plan, directory: Path, bench: Workbench, events: EventFile, settle: Callable[[], None] = _go_on
@@ -70,6 +74,12 @@ class Run:
         self.journal = Journal(self.path)
         self._events = events
         self._settle = settle
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.journal.close()
 
     def apply(self, confirmed: Callable[[], None] = _go_on) -> Outcome:
         """Apply the plan; when anything is not as promised, take back what was done.

@@ -16,11 +16,13 @@ from palpo_installer.changes import AnyOperation, Change, Plan, Unchanged
 from palpo_installer.errors import RefusedPlan
 from palpo_installer.homeserver.activation import RestartPalpo
 from palpo_installer.layout import Layout
+from palpo_installer.operations.access import LetGroupIn
 from palpo_installer.operations.certificates import IssueSelfSigned, OrderCertificate, ProbeChallenge
 from palpo_installer.operations.files import MakeDirectory, MakeLink, RemoveFile, WriteFile
 from palpo_installer.operations.firewalld import OpenFirewalldPort
 from palpo_installer.operations.lines import EditLines
 from palpo_installer.operations.palpo import ConfigurePalpo
+from palpo_installer.operations.proxy_orders import OrderByProxy
 from palpo_installer.operations.removing import KeepCopy, PutBack, RemoveDirectory
 from palpo_installer.operations.rests import RemoveRest, WriteRest
 from palpo_installer.operations.security import Withdraw
@@ -78,10 +80,12 @@ WAYS: Mapping[type, Planner] = {
     ProbeChallenge: directories,
     OrderCertificate: lasting,
     IssueSelfSigned: lasting,
+    OrderByProxy: lasting,
     SetBoolean: host_settings,
     LabelPort: host_settings,
     OpenFirewalldPort: host_settings,
     AllowUfwPort: host_settings,
+    LetGroupIn: host_settings,
     Withdraw: host_settings,
     PutBack: of_removals,
     KeepCopy: of_removals,

@@ -11,6 +11,7 @@ from palpo_installer.gates import markers
 from palpo_installer.operations.certificates import OrderCertificate, ProbeChallenge
 from palpo_installer.operations.lines import EditLines
 from palpo_installer.operations.rests import RemoveRest, WriteRest
+from palpo_installer.planning import access
 from palpo_installer.planning.halving import going_on
 from palpo_installer.planning.inputs import MARKER, link, missing_directories, write
 from palpo_installer.planning.serving import Serving
@@ -69,6 +70,11 @@ class Steps:
             probes = tuple(self._probes({order.name for order in orders}))
             changes.insert(0, Change("the way of the proof, asked as the certificate authority will", probes))
         return tuple(changes)
+
+    def access(self) -> tuple[Change, ...]:
+        """Return the change that lets the proxy's account read the certificates that are ours; after their orders."""
+        lettings = access.lettings(self.serving.proxy, self.serving.readable)
+        return (Change(f"certificates that {self.serving.proxy.reader} may read", lettings),) if lettings else ()
 
     def _probes(self, names: Collection[str]) -> Iterator[ProbeChallenge]:
         """Yield a probe for each configuration that answers challenges: ours, and the sites that include ours."""

@@ -55,6 +55,7 @@ def colliding(site: Site, adapter: Adapter) -> tuple[ServerBlock, ...]:
         block
         for block in adapter.proxy.servers
         if not adapter.owns(block.file)
+        and not block.implied
         and any((name.lower(), listen.port) in wanted for name in block.names for listen in block.listens)
     )
 
@@ -79,7 +80,7 @@ def _former(host: Host, site: Site, adapter: Adapter, file: Path, blocks: tuple[
     _refuse_included_by_name(adapter, file)
     _refuse_returning(host, file)
     now = look(file)
-    ports = {listen.port for block in blocks for listen in block.listens}
+    ports = {listen.port for block in blocks if not block.implied for listen in block.listens}
     return FormerSite(
         RemoveFile(file, f"link {now.target}" if now.kind == "link" else now.sha256),
         blocks,
@@ -95,7 +96,7 @@ def _refuse_other_names(block: ServerBlock, names: set[str]) -> None:
             f"this file serves {', '.join(others) or 'requests without a known name'} as well, so it cannot be "
             "switched off as a whole",
             where=f"{block.file}:{block.line}",
-            next="Move that into a file of its own, then plan again",
+            next="Move that, or the site for our name, into a file of its own, then plan again",
         )
 
 

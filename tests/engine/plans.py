@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -92,11 +93,16 @@ def plan(etc: Path, *, second_works: bool = True) -> Plan:
     return Plan((), (first, second), (), (), ())
 
 
-def run(made: Plan, root: Path, identity: str = "0001") -> Run:
-    """Return a run of a plan, as the engine would open it."""
+ENDS = ExitStack()
+"""What is closed when the test ends, by a fixture."""
+
+
+def run(made: Plan, root: Path, identity: str = "0001", ends: ExitStack = ENDS) -> Run:
+    """Return a run of a plan, as the engine would open it; with ``ends`` its files are closed."""
     directory = root / "var" / "runs" / identity
     directory.mkdir(parents=True, exist_ok=True)
-    return Run(made, directory, workbench(root / "var", run=identity), EventFile(directory / "events.jsonl"))
+    events = ends.enter_context(EventFile(directory / "events.jsonl"))
+    return ends.enter_context(Run(made, directory, workbench(root / "var", run=identity), events))
 
 
 def records(root: Path) -> list[str]:

@@ -8,7 +8,7 @@ import signal
 import stat
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -58,12 +58,8 @@ def bench(directory: str, things: Sequence[Thing]) -> Path:
 @contextmanager
 def opened(made: Plan, etc: Path, identity: str = "0001") -> Iterator[Run]:
     """Open a run of a plan, and close its files in the end."""
-    going = run(made, etc.parent, identity)
-    try:
-        yield going
-    finally:
-        going.journal.close()
-        os.close(going._events._descriptor)
+    with ExitStack() as ends:
+        yield run(made, etc.parent, identity, ends)
 
 
 def without_second_names(tree: Tree) -> Tree:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.lab import sites, ways
+from tests.lab import services, sites, ways
 from tests.lab.hosts import ThrowAwayHost
 from tests.lab.running import require_programs
 from tests.lab.test_switching import masters
@@ -44,7 +44,7 @@ def website(host: ThrowAwayHost) -> ThrowAwayHost:
 def move_the_website(host: ThrowAwayHost) -> None:
     """Let Apache have the website, and nginx have it no more, as its owner does it; Apache does not run yet."""
     host.output(["rm", sites.LINK])
-    sites.reload(host)
+    services.reload_nginx(host)
     host.output(["a2enmod", "ssl", "--quiet"])
     host.write(APACHE_FILE, APACHE_SITE)
     host.output(["a2ensite", "example.com", "--quiet"])

@@ -90,7 +90,8 @@ def carry_out(plan: Plan, inputs: Inputs) -> list[str]:
         return found or signing_key(layout, reference.locator)
 
     bench = Workbench(inputs.host, directory.name, directory / "copies", secret, reports.append, lambda: None)
-    outcome = Run(plan, directory, bench, EventFile(directory / "events.jsonl")).apply()
+    with EventFile(directory / "events.jsonl") as events, Run(plan, directory, bench, events) as run:
+        outcome = run.apply()
     assert outcome.result == "applied", outcome.cause
     return reports
 

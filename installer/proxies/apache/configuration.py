@@ -6,24 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from palpo_installer.proxies.found import Listen, Proxy, ServerBlock
-
-
-@dataclass(frozen=True)
-class IncludeDirectory:
-    """A directory whose files are included by a pattern, outside every section.
-
-    Attributes:
-        directory: e.g. ``/etc/apache2/sites-enabled``.
-        pattern: the last part of the include, e.g. ``*.conf``.
-        file: the file with the directive.
-        line: its line.
-    """
-
-    directory: Path
-    pattern: str
-    file: Path
-    line: int
+from palpo_installer.proxies.found import IncludeDirectory, Listen, Proxy, ServerBlock
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,8 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from palpo_installer.proxies.apache.configuration import IncludeDirectory
 from palpo_installer.proxies.apache.tree import MAGIC, Directive, Tree
-from palpo_installer.proxies.found import Listen, Problem, ServerBlock
+from palpo_installer.proxies.found import IncludeDirectory, Listen, Problem, ServerBlock
 from palpo_installer.proxies.sockets import is_address
 
 ANY4, ANY6 = "0.0.0.0", "::"  # noqa: S104

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from palpo_installer.proxies.caddy import addresses
 from palpo_installer.proxies.caddy.addresses import Address, Ports
-from palpo_installer.proxies.caddy.configuration import ImportDirectory, Options
+from palpo_installer.proxies.caddy.configuration import Options
 from palpo_installer.proxies.caddy.tree import MAGIC, Segment, Tree
-from palpo_installer.proxies.found import Listen, Rule, ServerBlock
+from palpo_installer.proxies.found import IncludeDirectory, Listen, Rule, ServerBlock
 
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104
 """What a site without ``bind`` listens on."""
@@ -26,7 +26,7 @@ class Configuration:
 
     options: Options
     servers: tuple[ServerBlock, ...]
-    imports: tuple[ImportDirectory, ...]
+    imports: tuple[IncludeDirectory, ...]
     error_log: str
 
 
@@ -123,7 +123,7 @@ def _redirects(site: Segment, said: Options, blocks: list[ServerBlock]) -> Itera
         if names:
             bound = dict.fromkeys(each.address for each in block.listens if each.port)
             listens = tuple(Listen(address, said.http_port, (), block.file, block.line) for address in bound)
-            yield ServerBlock(names, listens, (), block.file, block.line)
+            yield ServerBlock(names, listens, (), block.file, block.line, implied=True)
 
 
 def _is_plain(listen: Listen, said: Options) -> bool:
@@ -138,12 +138,12 @@ def _bracketed(host: str) -> str:
         return host
 
 
-def _directories(tree: Tree) -> Iterator[ImportDirectory]:
+def _directories(tree: Tree) -> Iterator[IncludeDirectory]:
     """Yield the directories of imports by pattern; one that names a file or many directories is none."""
     for each in tree.imports:
         path = Path(each.pattern)
         if MAGIC & set(path.name) and not MAGIC & set(str(path.parent)):
-            yield ImportDirectory(path.parent, path.name, each.file, each.line)
+            yield IncludeDirectory(path.parent, path.name, each.file, each.line)
 
 
 def _error_log(top: Segment) -> str:

@@ -101,6 +101,7 @@ class HAProxy(Proxy):
         chroot: where its workers are locked in, empty for nowhere.
         master: whether a main process watches workers and can be told to reload.
         workers: the processes that hold its sockets.
+        lua: whether it was built with Lua.
     """
 
     kind: ClassVar[str] = "haproxy"
@@ -118,6 +119,7 @@ class HAProxy(Proxy):
     chroot: str = ""
     master: bool = True
     workers: tuple[int, ...] = ()
+    lua: bool = False
 
     @property
     def pids(self) -> frozenset[int]:

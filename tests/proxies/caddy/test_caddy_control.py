@@ -19,6 +19,16 @@ def test_a_reload_has_an_end_and_reads_certificates_anew() -> None:
     )
 
 
+def test_by_hand_it_is_started_with_a_home_and_found_without_a_file_for_its_number() -> None:
+    """What is Caddy's own it would keep in / else; nobody has to have started it with --pidfile."""
+    by_hand = process.service_of(replace(CADDY, pid_file="", user="root"))
+    command = CaddyControl().start(by_hand, 5)
+    assert (command.environment, command.daemon, by_hand.searched) == ({"HOME": "/root"}, True, "run")
+    assert process.service_of(CADDY).searched == ""
+    unit = replace(CADDY, unit="caddy.service")
+    assert CaddyControl().start(process.service_of(unit), 5).argv == ("systemctl", "start", "caddy.service")
+
+
 def test_what_its_test_says() -> None:
     """The error is the line that says so, whatever advice follows, and the place in it is a file and a line."""
     said = (
