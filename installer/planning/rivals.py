@@ -8,7 +8,7 @@ from palpo_installer.errors import RefusedPlan
 from palpo_installer.facts import Facts
 from palpo_installer.planning.switching import Leaving
 from palpo_installer.proxies.base import Rendering
-from palpo_installer.proxies.found import Listen, Proxy, ServerBlock
+from palpo_installer.proxies.found import Listen, Proxy
 from palpo_installer.proxies.standing import named
 
 
@@ -28,8 +28,8 @@ def findings(facts: Facts, chosen: Proxy, needed: Collection[int]) -> Iterator[s
     for proxy in facts.proxies:
         if proxy.kind == chosen.kind or proxy.pid is not None or not proxy.unit_enabled:
             continue
-        theirs = (block for block in proxy.servers if "palpo-installer" not in block.file.name)
-        wanted = _wanted(theirs, proxy.streams, needed)
+        listens = (*(listen for block in proxy.servers for listen in block.listens), *proxy.streams, *proxy.opened)
+        wanted = _wanted((each for each in listens if "palpo-installer" not in each.file.name), needed)
         if wanted:
             yield (
                 f"{proxy.title} is stopped, but {proxy.unit} starts at boot, and its configuration has "
@@ -46,7 +46,8 @@ def refuse_return(leaving: Leaving | None, chosen: Proxy, needed: Collection[int
     """
     if leaving is None or not leaving.withdrawal.stop or leaving.withdrawal.disable or not leaving.proxy.unit_enabled:
         return
-    wanted = _wanted(leaving.others, leaving.proxy.streams, needed)
+    sites = (listen for block in leaving.others for listen in block.listens)
+    wanted = _wanted((*sites, *leaving.proxy.streams), needed)
     if wanted:
         unit = leaving.proxy.unit
         raise RefusedPlan(
@@ -59,6 +60,5 @@ def refuse_return(leaving: Leaving | None, chosen: Proxy, needed: Collection[int
         )
 
 
-def _wanted(blocks: Iterable[ServerBlock], streams: Iterable[Listen], needed: Collection[int]) -> tuple[int, ...]:
-    listens = (*(listen for block in blocks for listen in block.listens), *streams)
-    return tuple(sorted({listen.port for listen in listens} & set(needed)))
+def _wanted(listens: Iterable[Listen], needed: Collection[int]) -> tuple[int, ...]:
+    return tuple(sorted({each.port for each in listens} & set(needed)))

@@ -80,7 +80,7 @@ def test_units_are_as_if_there_were_only_one(several: BootedHost, other: str, un
 
 @pytest.mark.slow
 def test_nobody_comes_back_at_boot_to_take_the_ports(several: BootedHost) -> None:
-    """A stopped Apache that starts at boot is foreseen; left for nginx it is refused until it stays off, then reboot."""
+    """A stopped Apache that starts at boot is foreseen; left for nginx it is refused until it stays off."""
     host = several
     host.output(["systemctl", "enable", "apache2"])
     shown = host.tool("plan", "--answers", ways.ANSWERS)

@@ -42,7 +42,7 @@ def listener(
     return Listener(address, port, both, process, pid, "apache2.service" if process == "apache2" else "", container)
 
 
-def refuse(listeners: Sequence[Listener], standing: Sequence[Standing] = (), **more: str) -> None:
+def refuse(listeners: Sequence[Listener], *standing: Standing, **more: str) -> None:
     """Refuse what somebody holds, for answers with these changes."""
     raw = {**FEWEST, **{key.replace("_", ".", 1): value for key, value in more.items()}}
     answers = resolve(raw, facts(), Layout()).answers
@@ -108,7 +108,7 @@ def test_what_freeing_the_ports_takes_is_said() -> None:
         Standing("haproxy", "HAProxy", True, (8080,), 3, ""),
     ]
     with pytest.raises(RefusedPlan) as refused:
-        refuse([caddy, listener("0.0.0.0", 443)], standing)
+        refuse([caddy, listener("0.0.0.0", 443)], *standing)
     assert refused.value.next == (
         "apache2 is a proxy that can serve Palpo itself: --set proxy.kind=apache. "
         "Apache serves 2 other sites, which nobody would answer for then: move them to nginx first. "

@@ -34,7 +34,8 @@ def test_who_starts_at_boot_with_a_port_of_ours_is_named() -> None:
     assert told.endswith("If nobody needs it: systemctl disable nginx.service")
     block = rival.servers[0]
     elsewhere = replace(block, listens=(replace(block.listens[0], port=8080),))
-    ours = replace(block, file=Path("/etc/nginx/sites-enabled/zz-palpo-installer-tls.conf"))
+    file = Path("/etc/nginx/sites-enabled/zz-palpo-installer-tls.conf")
+    ours = replace(block, listens=(replace(block.listens[0], file=file),))
     harmless = (
         replace(rival, pid=7),
         replace(rival, unit_enabled=False),
@@ -43,6 +44,16 @@ def test_who_starts_at_boot_with_a_port_of_ours_is_named() -> None:
     )
     assert [said(each) for each in harmless] == [[]] * 4
     assert list(findings(facts(nginx=rival), rival, NEEDED)) == []
+
+
+def test_apache_opens_its_ports_without_a_site() -> None:
+    """Its ``Listen`` alone would take the port, though it has no virtual host."""
+    stopped = replace(apache(), servers=())
+    (told,) = findings(replace(facts(), apache=stopped), nginx_with(), NEEDED)
+    assert "Apache is stopped, but apache2.service starts at boot, and its configuration has port 80" in told
+    off = Leaving(stopped, (), replace(left().withdrawal, proxy="apache"), ())
+    with pytest.raises(RefusedPlan, match="starts at boot"):
+        refuse_return(off, nginx_with(), NEEDED)
 
 
 def left(*, stop: bool = True, disable: bool = False, enabled: bool = True) -> Leaving:
