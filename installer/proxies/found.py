@@ -190,6 +190,11 @@ class Proxy:
         return frozenset() if self.pid is None else frozenset((self.pid,))
 
     @property
+    def opened(self) -> tuple[Listen, ...]:
+        """The sockets that it opens whatever its sites are; none where only sites open sockets."""
+        return ()
+
+    @property
     def version_in_words(self) -> str:
         """The version, e.g. ``1.22.1``."""
         return ".".join(map(str, self.version))

@@ -64,3 +64,8 @@ class Apache(Proxy):
     unaided: tuple[str, ...] = ()
     enabled: tuple[str, ...] = ()
     header_limits: tuple[int, int] = (0, 0)
+
+    @property
+    def opened(self) -> tuple[Listen, ...]:
+        """What its ``Listen`` directives say: they open a socket also where no virtual host answers on it."""
+        return self.listens
