@@ -17,6 +17,7 @@ from palpo_installer.operations.lines import EditLines
 from palpo_installer.operations.palpo import ConfigurePalpo
 from palpo_installer.operations.proxy_orders import OrderByProxy
 from palpo_installer.operations.removing import KeepCopy, PutBack, RemoveDirectory
+from palpo_installer.operations.rests import RemoveRest, WriteRest
 from palpo_installer.operations.security import Withdraw
 from palpo_installer.operations.selinux import LabelPort, SetBoolean
 from palpo_installer.operations.ufw import AllowUfwPort
@@ -46,6 +47,8 @@ AnyOperation = (
     | Withdraw
     | OrderByProxy
     | LetGroupIn
+    | WriteRest
+    | RemoveRest
 )
 AnyActivation = ActivateProxy | RestartPalpo | ActivateTimer | WithdrawProxy | StopTimer | HandOver
 tag(AnyOperation)

@@ -24,6 +24,7 @@ from palpo_installer.operations.lines import EditLines
 from palpo_installer.operations.palpo import ConfigurePalpo
 from palpo_installer.operations.proxy_orders import OrderByProxy
 from palpo_installer.operations.removing import KeepCopy, PutBack, RemoveDirectory
+from palpo_installer.operations.rests import RemoveRest, WriteRest
 from palpo_installer.operations.security import Withdraw
 from palpo_installer.operations.selinux import LabelPort, SetBoolean
 from palpo_installer.operations.ufw import AllowUfwPort
@@ -90,6 +91,8 @@ WAYS: Mapping[type, Planner] = {
     PutBack: of_removals,
     KeepCopy: of_removals,
     RemoveDirectory: of_removals,
+    WriteRest: files,
+    RemoveRest: files,
 }
 """How what an operation of each kind left is taken back. One function gets the traces of all its kinds, in order."""
 

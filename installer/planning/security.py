@@ -114,7 +114,7 @@ def guarding(inputs: Inputs, needs: Needs) -> Guarding:
 
 def selinux(inputs: Inputs, needs: Needs) -> Share:
     """Return the change that lets the proxy listen and connect."""
-    policy = inputs.facts.selinux
+    policy = _policy(inputs)
     if policy is None:
         return Share()
     wanted: tuple[LabelPort | SetBoolean, ...]
@@ -129,6 +129,12 @@ def selinux(inputs: Inputs, needs: Needs) -> Share:
     if not policy.managed and any(isinstance(each, LabelPort) for each in wanted):
         return Share(obstacles=(NO_SEMANAGE,), findings=findings)
     return Share((Change("SELinux lets the proxy do its work", wanted),), findings=findings)
+
+
+def _policy(inputs: Inputs) -> SELinux | None:
+    """Return what SELinux lets the chosen proxy do, whichever other one runs."""
+    found = inputs.facts.selinux
+    return None if found is None else found.of(inputs.answers.proxy)
 
 
 NO_SEMANAGE = (
@@ -262,7 +268,7 @@ def _is_needed(inputs: Inputs, setting: Setting, needs: Needs) -> bool:
         return setting.place in needs.readable
     if not isinstance(setting, SetBoolean):
         return setting.port in needs.listening
-    policy = inputs.facts.selinux
+    policy = _policy(inputs)
     if policy is None:
         return bool(needs.upstream)
     off = tuple(replace(each, now=False) if each.name == setting.name else each for each in policy.booleans)

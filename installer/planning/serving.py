@@ -18,6 +18,7 @@ from palpo_installer.operations.certificates import IssueSelfSigned, OrderCertif
 from palpo_installer.operations.proxy_orders import OrderByProxy
 from palpo_installer.packages.managers import how_to_install
 from palpo_installer.planning import access
+from palpo_installer.planning.halving import halved
 from palpo_installer.planning.inputs import AS_IT_SHOULD_BE, Inputs
 from palpo_installer.planning.ports import taken
 from palpo_installer.planning.security import Needs
@@ -178,13 +179,13 @@ class Serving:
         """The sites of others that are switched off, where that was answered.
 
         Raises:
-            RefusedPlan: one of them cannot be, or would leave its name without a site until there is a certificate.
+            RefusedPlan: one of them cannot be, or would leave its name without TLS until there is a certificate.
         """
         if not self.inputs.answers.take_over:
             return ()
         former = former_sites(self.inputs.host, self.site, self.adapter)
         both = next((each for each in former if each.plain and each.secure), None)
-        if both is not None and any(isinstance(order, OrderCertificate | OrderByProxy) for order in self.due):
+        if both is not None and any(isinstance(order, OrderByProxy) for order in self.due):
             raise RefusedPlan(
                 "this file serves plain HTTP and TLS: without it there is no TLS until a certificate is ordered",
                 where=str(both.removal.path),
@@ -192,6 +193,8 @@ class Serving:
                 "Then plan again",
             )
         self.sites.refuse_switched_off([each.removal.path for each in former])
+        if any(isinstance(order, OrderCertificate) for order in self.due):
+            return halved(former, self.inputs, self.adapter, self._certificates_now)
         return former
 
     @property
@@ -204,16 +207,21 @@ class Serving:
 
     @cached_property
     def together(self) -> Part | None:
-        """Both halves as one: where one file of somebody else serves both and is switched off; from proxy to proxy."""
-        plain, secure = self.rendering.plain, self.rendering.secure
-        if self.leaving is None and not any(each.plain and each.secure for each in self.former):
+        """Both halves as one: where one file of somebody else serves both and is switched off; from proxy to proxy.
+
+        From proxy to proxy, what goes into sites of the new one comes with them: it may not run before.
+        """
+        parts = [self.rendering.plain, self.rendering.secure]
+        if self.leaving is None and not any(each.plain and each.secure and each.rest is None for each in self.former):
             return None
+        if self.leaving is not None and self.sites.hostings:
+            parts.append(self.sites.whole)
         return Part(
-            f"{plain.title}, and {secure.title}",
-            (*plain.files, *secure.files),
-            (*plain.links, *secure.links),
-            (*plain.expectations, *secure.expectations),
-            (*plain.lines, *secure.lines),
+            ", and ".join(each.title for each in parts),
+            tuple(file for each in parts for file in each.files),
+            tuple(link for each in parts for link in each.links),
+            tuple(expectation for each in parts for expectation in each.expectations),
+            tuple(line for each in parts for line in each.lines),
         )
 
     @cached_property

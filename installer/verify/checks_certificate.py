@@ -17,7 +17,7 @@ from palpo_installer.host import Host
 from palpo_installer.layout import Layout
 from palpo_installer.site import Site
 from palpo_installer.verify.report import Check, failed, passed
-from palpo_installer.verify.view import TIMEOUT, Contact, Endpoint, View
+from palpo_installer.verify.view import Contact, Endpoint, View
 
 NAME = "certificate"
 
@@ -45,7 +45,7 @@ def check_certificates(view: View, contacts: Mapping[Endpoint, Contact]) -> tupl
 
 def _check(view: View, contact: Contact, address: str) -> Check:
     endpoint = contact.endpoint
-    objection = view.trust.objection(address, endpoint.port, endpoint.name, TIMEOUT)
+    objection = view.objection(endpoint, address)
     there = view.chains.get(endpoint.name) if endpoint.ours and view.is_own(address) else None
     disk = leaf_on_disk(view.host, there) if there else None
     local = endpoint.name in view.site.certificates and view.answers.certificates.method is Method.SELF_SIGNED

@@ -29,6 +29,7 @@ from palpo_installer.operations.palpo import ConfigurePalpo
 from palpo_installer.operations.paths import state_of
 from palpo_installer.operations.proxy_orders import OrderByProxy
 from palpo_installer.operations.removing import KeepCopy, PutBack, RemoveDirectory
+from palpo_installer.operations.rests import Cut, RemoveRest, Rest, WriteRest
 from palpo_installer.operations.security import Withdraw
 from palpo_installer.operations.selinux import LabelPort, SetBoolean
 from palpo_installer.operations.ufw import AllowUfwPort
@@ -136,6 +137,14 @@ def _keep_copy(scene: Scene) -> tuple[Change, ...]:
     return (scene.nginx(MakeDirectory(place, 0o700), copy),)
 
 
+def _rest() -> Rest:
+    return Rest(UNUSED.with_name("unused-rest.conf"), UNUSED, state_of(UNUSED).sha256, (Cut(2, 6),))
+
+
+def _removed_rest(scene: Scene) -> tuple[Change, ...]:
+    return Change("the rest of a file", (WriteRest(_rest()),)), scene.nginx(RemoveRest(_rest()))
+
+
 def _edit_lines(scene: Scene) -> tuple[Change, ...]:
     """A line in the neighbour's own site, which leads to a file of ours."""
     place = Path("/etc/nginx/palpo.d")
@@ -197,6 +206,8 @@ ROWS: Mapping[Kind, Callable[[Scene], tuple[Change, ...]]] = {
     KeepCopy: _keep_copy,
     RemoveDirectory: lambda scene: (scene.nginx(RemoveDirectory(EMPTY)),),
     EditLines: _edit_lines,
+    WriteRest: lambda scene: (scene.nginx(WriteRest(_rest())),),
+    RemoveRest: _removed_rest,
     AllowUfwPort: lambda scene: (scene.nginx(AllowUfwPort(FURTHER_PORT)),),
     Withdraw: _withdraw,
     LetGroupIn: lambda scene: (scene.nginx(LetGroupIn(UNUSED, directory=False, account="www-data", group="www-data")),),

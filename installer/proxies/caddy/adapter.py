@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from palpo_installer.answers import CertificateFiles
+from palpo_installer.errors import RefusedPlan
 from palpo_installer.facts.system import System
 from palpo_installer.layout import Layout
 from palpo_installer.proxies.base import Rendering
 from palpo_installer.proxies.caddy import managing, process, rendering, storage
 from palpo_installer.proxies.caddy.configuration import Caddy
-from palpo_installer.proxies.caddy.placement import place
+from palpo_installer.proxies.caddy.placement import OWN, place
 from palpo_installer.proxies.found import ServerBlock
 from palpo_installer.services import Service
 from palpo_installer.site import Issuer, Site
@@ -67,9 +68,17 @@ class CaddyAdapter:
 
     @property
     def room(self) -> Path:
-        """The directory that is imported.
+        """The last directory that is imported, but for our own.
 
         Raises:
             RefusedPlan: there is none.
         """
-        return place(self.proxy).directory
+        found = [each for each in self.proxy.imports if each.directory.name != OWN]
+        if not found:
+            raise RefusedPlan(
+                "a site for one of our names stands in the Caddyfile itself, and no directory of sites is imported",
+                where=str(self.proxy.configuration),
+                next="Move the site into a file of its own, such as sites/matrix.caddy, and write import sites/*.caddy "
+                "in its place, or remove it by hand; then plan again",
+            )
+        return found[-1].directory

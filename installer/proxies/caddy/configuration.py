@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from palpo_installer.proxies.caddy.balancing import Balancing
 from palpo_installer.proxies.found import IncludeDirectory, Proxy
 
 
@@ -19,6 +20,7 @@ class Options:
         https_port: what it takes for the port of HTTPS.
         auto_https: ``off``, ``disable_redirects``, ``disable_certs``, ``ignore_loaded_certs`` or empty.
         default_bind: what sites without ``bind`` listen on; empty for all addresses.
+        balancing: where lines of the PROXY protocol are read.
     """
 
     admin: str = "localhost:2019"
@@ -26,6 +28,7 @@ class Options:
     https_port: int = 443
     auto_https: str = ""
     default_bind: tuple[str, ...] = ()
+    balancing: tuple[Balancing, ...] = ()
 
 
 @dataclass(frozen=True)

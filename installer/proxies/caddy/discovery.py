@@ -56,7 +56,7 @@ def read(
     binary = running if running and host.status(running) is not None else host.which("caddy")
     if binary is None:
         return None
-    version = _version(host, binary)
+    version = version_of(host, binary)
     if version is None:
         note(f"{binary} tells no version that could be read; Caddy is left out.")
         return None
@@ -67,7 +67,7 @@ def read(
         return None
     environment = environment_of(host, main.pid) if main else {}
     written = tree.load(host, configuration, environment)
-    what = reading.parse(written)
+    what = reading.parse(written, version)
     elsewhere = _elsewhere(started, unit.name, configuration, host)
     if main and not elsewhere and what.options.admin and not written.problems:
         elsewhere = _differs(host, binary, configuration, what.options.admin, environment)
@@ -101,7 +101,7 @@ def read(
     )
 
 
-def _version(host: Host, binary: Path) -> tuple[int, int, int] | None:
+def version_of(host: Host, binary: Path) -> tuple[int, int, int] | None:
     """Return its version; one that was built by ``go install`` has it only among the modules that it is made of."""
     for question in ("version", "build-info"):
         said = consult(host, str(binary), question)

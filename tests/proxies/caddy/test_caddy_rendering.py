@@ -126,6 +126,36 @@ def test_a_port_is_bound_as_its_other_sites_bind_it() -> None:
     assert "bind" not in rendered().secure.files[0].text
 
 
+def test_what_is_announced_as_far_too_large_is_refused_before_it_is_sent() -> None:
+    """With the error of which the site makes its 413; the rest is counted as it comes."""
+    (file,) = rendered().secure.files
+    refusals = re.findall(
+        r"@large header_regexp Content-Length `(.+)`\n\t+error @large \"body too large\" 413\n", file.text
+    )
+    assert len(refusals) == file.text.count("max_size ") > 0
+    assert {bool(re.search(pattern, "100000000")) for pattern in refusals} == {True}
+
+
+@pytest.mark.parametrize("limit", [1, 10**6, 16 * 2**20, 30 * 2**20, 98 * 10**6, 10**9 - 2**20, 95 * 10**8])
+def test_what_is_far_above_a_limit_is_known_by_its_length(limit: int) -> None:
+    """From the next round number on, of any length; nothing that is only a little too large."""
+    pattern = re.compile(words.far_above(limit))
+    assert not any(pattern.search(str(size)) for size in (0, limit, limit + 1, limit + words.SLACK - 1, ""))
+    least = next(size for size in range(limit, 3 * limit + 2 * words.SLACK, 10**5) if pattern.search(str(size)))
+    assert least <= 1.2 * (limit + words.SLACK) + 10**5
+    larger = [least * factor + more for factor in (1, 2, 3, 7, 9, 10, 11, 99, 100) for more in (0, 10**5, 12345678)]
+    assert all(pattern.search(str(size)) for size in larger)
+    assert all(pattern.search(f"00{size}") for size in larger)
+
+
+def test_a_redirect_that_caddy_makes_by_itself_gives_way() -> None:
+    """Caddy leaves it out where a site has that name on port 80; one that is written stays in the way."""
+    redirect = site_of("example.com", 80, "::")
+    assert rendered(replace(CADDY, servers=(replace(redirect, implied=True),))).plain.files
+    with pytest.raises(RefusedPlan, match="already has a site on port 80"):
+        rendered(replace(CADDY, servers=(redirect,)))
+
+
 def test_a_document_keeps_its_meaning_and_holds_nothing_that_caddy_replaces() -> None:
     """Braces and backticks in its texts are escaped as JSON has it."""
     body = json.dumps({"a": "{http.request.host} {$HOME} `x` \\ é", "b": [1, None, True]})
