@@ -88,7 +88,8 @@ class Choices(Vertical, can_focus=True):
         yield from (Row(choice, width) for choice in self._choices)
 
     def on_mount(self) -> None:
-        """Mark what is chosen."""
+        """Mark what is chosen, and show no row that is hidden."""
+        self.hide(self._hidden)
         self.show(self._value)
 
     def show(self, value: str) -> None:

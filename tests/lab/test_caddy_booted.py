@@ -74,8 +74,9 @@ def test_the_whole_way_under_systemd(debian: BootedHost) -> None:
 def test_ordered_certificates_under_systemd(debian: BootedHost, method: str) -> None:
     """Debian's unit runs as caddy: it orders itself, or reads what we ordered by its group; taken back as before."""
     host = debian
-    authority = services.start_pebble(host)
-    host.write(TRUSTED, host.read(authority.ca_file), 0o644)
+    authority = services.start_pebble(host.outside)
+    for path in (TRUSTED, authority.ca_file):
+        host.write(path, host.outside.read(authority.ca_file), 0o644)
     prepare(host, authority, "srv")
     host.write(ways.ANSWERS, host.read(ways.ANSWERS).replace('"proxy"', f'"{method}"'), 0o600)
     before, neighbours, running = host.snapshot(), ways.neighbour_answers(host), main_process(host)

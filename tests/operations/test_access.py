@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,12 +22,17 @@ ACCOUNT, GROUP = "www-data", "www-data"
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Workbench:
-    """A workbench in a directory through which everybody gets."""
-    for each in (tmp_path, *tmp_path.parents[:-1]):
-        if each.stat().st_uid == os.geteuid() and each != Path("/tmp"):
-            each.chmod(each.stat().st_mode | 0o011)
-    return workbench(tmp_path)
+def room() -> Iterator[Path]:
+    """A directory through which every account gets, other than those of pytest."""
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory).chmod(0o711)
+        yield Path(directory)
+
+
+@pytest.fixture
+def bench(room: Path) -> Workbench:
+    """A workbench in it."""
+    return workbench(room)
 
 
 def key(path: Path) -> LetGroupIn:
@@ -38,9 +45,9 @@ def seen(path: Path) -> tuple[str, int]:
     return path.group(), path.stat().st_mode & 0o7777
 
 
-def test_a_key_is_given_to_the_group_and_back(bench: Workbench, tmp_path: Path) -> None:
+def test_a_key_is_given_to_the_group_and_back(bench: Workbench, room: Path) -> None:
     """Read by the group, by nobody else; twice is once, in both directions."""
-    path = tmp_path / "one.pem"
+    path = room / "one.pem"
     path.touch(mode=0o600)
     before = key(path).prepare(bench, 1)
     for _ in range(2):
@@ -53,11 +60,11 @@ def test_a_key_is_given_to_the_group_and_back(bench: Workbench, tmp_path: Path) 
         assert key(path).observe(bench, before) is State.BEFORE
 
 
-def test_a_lineage_is_given_back_with_its_earlier_keys(bench: Workbench, tmp_path: Path) -> None:
+def test_a_lineage_is_given_back_with_its_earlier_keys(bench: Workbench, room: Path) -> None:
     """Certbot keeps earlier keys, each with the group of the one before; what was yet to be ordered becomes root's."""
-    live = tmp_path / "privkey.pem"
+    live = room / "privkey.pem"
     before = key(live).prepare(bench, 1)
-    archive = tmp_path / "archive"
+    archive = room / "archive"
     archive.mkdir()
     for number in (1, 2):
         (archive / f"privkey{number}.pem").touch(mode=0o600)
@@ -68,9 +75,9 @@ def test_a_lineage_is_given_back_with_its_earlier_keys(bench: Workbench, tmp_pat
     assert {seen(each) for each in archive.iterdir()} == {("root", 0o600)}
 
 
-def test_what_somebody_gave_to_others_since_stays(bench: Workbench, tmp_path: Path) -> None:
+def test_what_somebody_gave_to_others_since_stays(bench: Workbench, room: Path) -> None:
     """Another group is the administrator's own."""
-    path = tmp_path / "one.pem"
+    path = room / "one.pem"
     path.touch(mode=0o600)
     before = key(path).prepare(bench, 1)
     key(path).act(bench, before)
@@ -80,16 +87,16 @@ def test_what_somebody_gave_to_others_since_stays(bench: Workbench, tmp_path: Pa
     assert path.stat().st_gid == 1
 
 
-def test_who_is_kept_out_all_the_same_is_an_error(bench: Workbench, tmp_path: Path) -> None:
+def test_who_is_kept_out_all_the_same_is_an_error(bench: Workbench, room: Path) -> None:
     """A key that never came cannot be given to anybody."""
-    missing = key(tmp_path / "none.pem")
+    missing = key(room / "none.pem")
     with pytest.raises(HostError, match="kept out"):
         missing.act(bench, missing.prepare(bench, 1))
 
 
-def test_a_directory_is_passed_and_not_listed(bench: Workbench, tmp_path: Path) -> None:
+def test_a_directory_is_passed_and_not_listed(bench: Workbench, room: Path) -> None:
     """0710: names of other certificates are nobody's business."""
-    directory = tmp_path / "live"
+    directory = room / "live"
     directory.mkdir(mode=0o700)
     operation = LetGroupIn(directory, directory=True, account=ACCOUNT, group=GROUP)
     before = operation.prepare(bench, 1)

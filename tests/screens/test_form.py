@@ -107,6 +107,20 @@ def test_a_choice_is_a_sign_and_brings_its_questions(tmp_path: Path) -> None:
     drive(recorded("debian_sites", tmp_path), dict(NAMED), go)
 
 
+def test_a_choice_that_the_proxy_makes_impossible_has_no_row(tmp_path: Path) -> None:
+    """Nginx orders no certificates itself: nothing is said of it, and the arrow keys pass it over."""
+
+    async def go(wizard: Wizard, pilot: Pilot[int]) -> None:
+        await go_to(wizard, pilot, "certificates")
+        await until(pilot, lambda: "You, or another program, renew them." in text(wizard), "the choices")
+        assert "It orders and renews them itself." not in text(wizard)
+        wizard.screen.set_focus(row(wizard, "certificates.method").answer)
+        await pilot.press("up")
+        await until(pilot, lambda: wizard.given["certificates.method"] == "files", "the choice above")
+
+    drive(recorded("debian_sites", tmp_path), dict(NAMED), go)
+
+
 def test_further_settings_are_folded_and_opened_by_a_key(tmp_path: Path) -> None:
     """F2 opens them and goes to the first, F2 again closes them; what was typed there is kept."""
 
