@@ -9,6 +9,9 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+UNKNOWN = b"PROXY UNKNOWN\r\n"
+"""The PROXY line of who does not say for whom it asks (PROXY protocol, version 1)."""
+
 
 @dataclass(frozen=True)
 class Question:
@@ -87,7 +90,7 @@ def ask(question: Question) -> Answer:
         with socket.create_connection((question.address, question.port), question.timeout) as plain:
             plain.settimeout(question.timeout)
             if question.proxy_protocol:
-                plain.sendall(b"PROXY UNKNOWN\r\n")
+                plain.sendall(UNKNOWN)
             stream = _handshake(plain, question) if question.tls else plain
             with stream:
                 if isinstance(stream, ssl.SSLSocket):

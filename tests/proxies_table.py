@@ -109,6 +109,13 @@ CLAIMS = (
         "test_targets.py::test_media_goes_to_the_media_repository_as_the_server_name",
     ),
     Claim(
+        "matrix-media-repo itself behind it: uploads, downloads, requests signed with Palpo's key (`--slow`)",
+        dict.fromkeys(
+            ("nginx", "apache", "caddy", "haproxy"),
+            "tests/lab/test_real_media_repository.py::test_the_whole_way_with_matrix_media_repo",
+        ),
+    ),
+    Claim(
         "a website that is there takes one line of ours (all but nginx: `--slow`)",
         {
             "nginx": "tests/lab/test_existing.py::test_the_whole_way_and_back",
@@ -124,6 +131,13 @@ CLAIMS = (
             "apache": "tests/lab/test_apache_sites.py::test_the_old_homeservers_sites_go_and_come_back",
             "caddy": "tests/lab/test_caddy_sites.py::test_the_old_homeservers_site_goes_and_comes_back",
         },
+    ),
+    Claim(
+        "one file for both ports is taken over while a certificate is ordered (Apache: `--slow`)",
+        dict.fromkeys(
+            ("nginx", "apache"),
+            "tests/lab/test_taking_over_with_order.py::test_tls_goes_on_while_the_certificate_is_ordered",
+        ),
     ),
     Claim(
         "the ports change hands from one proxy to the other",

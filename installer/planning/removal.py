@@ -16,12 +16,15 @@ from palpo_installer.changes import AnyOperation, Change, Plan, Unchanged
 from palpo_installer.errors import RefusedPlan
 from palpo_installer.homeserver.activation import RestartPalpo
 from palpo_installer.layout import Layout
+from palpo_installer.operations.access import LetGroupIn
 from palpo_installer.operations.certificates import IssueSelfSigned, OrderCertificate, ProbeChallenge
 from palpo_installer.operations.files import MakeDirectory, MakeLink, RemoveFile, WriteFile
 from palpo_installer.operations.firewalld import OpenFirewalldPort
 from palpo_installer.operations.lines import EditLines
 from palpo_installer.operations.palpo import ConfigurePalpo
+from palpo_installer.operations.proxy_orders import OrderByProxy
 from palpo_installer.operations.removing import KeepCopy, PutBack, RemoveDirectory
+from palpo_installer.operations.rests import RemoveRest, WriteRest
 from palpo_installer.operations.security import Withdraw
 from palpo_installer.operations.selinux import LabelPort, SetBoolean
 from palpo_installer.operations.ufw import AllowUfwPort
@@ -77,14 +80,18 @@ WAYS: Mapping[type, Planner] = {
     ProbeChallenge: directories,
     OrderCertificate: lasting,
     IssueSelfSigned: lasting,
+    OrderByProxy: lasting,
     SetBoolean: host_settings,
     LabelPort: host_settings,
     OpenFirewalldPort: host_settings,
     AllowUfwPort: host_settings,
+    LetGroupIn: host_settings,
     Withdraw: host_settings,
     PutBack: of_removals,
     KeepCopy: of_removals,
     RemoveDirectory: of_removals,
+    WriteRest: files,
+    RemoveRest: files,
 }
 """How what an operation of each kind left is taken back. One function gets the traces of all its kinds, in order."""
 

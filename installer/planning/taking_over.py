@@ -13,6 +13,7 @@ from pathlib import Path
 from palpo_installer.errors import RefusedPlan
 from palpo_installer.host import Host
 from palpo_installer.operations.files import RemoveFile
+from palpo_installer.operations.rests import Rest
 from palpo_installer.planning.inputs import look
 from palpo_installer.proxies.adapter import Adapter
 from palpo_installer.proxies.editability import written_by
@@ -37,12 +38,14 @@ class FormerSite:
         blocks: the server blocks of the file.
         plain: whether it answers on a port where we speak plain HTTP.
         secure: whether it answers on a port where we speak TLS.
+        rest: what of it goes on until there is a certificate, None where it goes as a whole.
     """
 
     removal: RemoveFile
     blocks: tuple[ServerBlock, ...]
     plain: bool
     secure: bool
+    rest: Rest | None = None
 
 
 def colliding(site: Site, adapter: Adapter) -> tuple[ServerBlock, ...]:
@@ -141,6 +144,8 @@ def findings(former: Sequence[FormerSite], site: Site, proxy: Proxy) -> Iterator
     for each in former:
         names = ", ".join(dict.fromkeys(name for block in each.blocks for name in block.names))
         yield f"{each.removal.path} is switched off: this installation answers for {names} instead"
+        if each.rest is not None:
+            yield f"Until there is a certificate, what it has for TLS goes on in {each.rest.path}"
         ports = dict.fromkeys(listen.port for block in each.blocks for listen in block.listens if listen.port)
         closing = [str(port) for port in ports if port not in ours and not _others(proxy, gone, port)]
         if closing:

@@ -158,10 +158,12 @@ class Proxy:
         pid: of the running main process, None when it is stopped.
         unit: the systemd unit it runs under, or would be started by; empty for none.
         unit_enabled: whether that unit starts at boot; None where there is no unit.
+        orders_certificates: whether a program of its kind orders and renews certificates itself.
     """
 
     kind: ClassVar[str]
     title: ClassVar[str]
+    orders_certificates: ClassVar[bool] = False
 
     binary: Path
     version: tuple[int, int, int]
@@ -176,6 +178,11 @@ class Proxy:
     pid: int | None
     unit: str
     unit_enabled: bool | None
+
+    @property
+    def reader(self) -> str:
+        """The account that reads its certificates' keys, empty for root: most do that before they become another."""
+        return ""
 
     @property
     def pids(self) -> frozenset[int]:

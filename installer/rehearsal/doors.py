@@ -50,11 +50,11 @@ class PrivateTrust(Trust):
 
     doors: Doors
 
-    def objection(self, address: str, port: int, name: str, timeout: float) -> str:
+    def objection(self, address: str, port: int, name: str, timeout: float, line: bytes = b"") -> str:
         """Return why a client would not trust what is shown for a name, empty where it would."""
         if port not in self.doors.ports:
             return "no TLS connection comes about (refused)"
-        return super().objection(self.doors.here(address), self.doors.ports[port], name, timeout)
+        return super().objection(self.doors.here(address), self.doors.ports[port], name, timeout, line)
 
 
 @dataclass(frozen=True)

@@ -17,17 +17,17 @@ class Trust:
 
     context: ssl.SSLContext
 
-    def objection(self, address: str, port: int, name: str, timeout: float) -> str:
+    def objection(self, address: str, port: int, name: str, timeout: float, line: bytes = b"") -> str:
         """Return why a client would not trust what an address shows for a name, empty where it would.
 
-        An IP literal is not sent as SNI and must be in the certificate as an IP address (RFC 6125, RFC 6066).
+        ``line`` comes before the handshake, such as a PROXY line. An IP literal is not sent as SNI and must be in the
+        certificate as an IP address (RFC 6125, RFC 6066).
         """
         try:
-            with (
-                socket.create_connection((address, port), timeout) as plain,
-                self.context.wrap_socket(plain, server_hostname=bare(name)),
-            ):
-                return ""
+            with socket.create_connection((address, port), timeout) as plain:
+                plain.sendall(line)
+                with self.context.wrap_socket(plain, server_hostname=bare(name)):
+                    return ""
         except ssl.SSLCertVerificationError as error:
             return _sentence(error, name)
         except (OSError, ValueError) as error:

@@ -82,6 +82,8 @@ TRAPS = {
     "Apache: Connection strips headers that were set": "connection-strips",
     "Apache: mod_security": "mod-security",
     "Apache, Caddy: X-Forwarded-Host of their own at a media repository": "media-forwarded-host",
+    "the client host as Host at a media repository": "media-host",
+    "a family of paths that does not lead to the media repository": "media-path-missing",
     "Caddy: handle_path, uri and rewrite change the target": "rewritten-target",
     "Caddy: a family of paths is not passed on, or something comes first": "path-missing",
     "Caddy: an empty 200 for what nobody answers": "empty-answer",

@@ -26,7 +26,7 @@ HEAD_ROOM = 256
 
 UNCOUNTED = (
     "Apache passes on bodies of any size where a request does not say how long its body is (chunked): Palpo refuses "
-    "those itself that are too large"
+    "those itself that are too large, and their senders read 502 instead of 413"
 )
 UNLIMITED = (
     "Apache cannot count the logins of each client: Palpo's own limits on logins, registrations and password checks "

@@ -11,12 +11,12 @@ from palpo_installer.errors import RefusedPlan
 from palpo_installer.facts.system import System
 from palpo_installer.layout import Layout
 from palpo_installer.proxies.base import Rendering
-from palpo_installer.proxies.caddy import process, rendering
+from palpo_installer.proxies.caddy import managing, process, rendering, storage
 from palpo_installer.proxies.caddy.configuration import Caddy
 from palpo_installer.proxies.caddy.placement import OWN, place
 from palpo_installer.proxies.found import ServerBlock
 from palpo_installer.services import Service
-from palpo_installer.site import Site
+from palpo_installer.site import Issuer, Site
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,15 @@ class CaddyAdapter:
             RefusedPlan: as ``rendering.render``.
         """
         return rendering.render(site, self.proxy, system, layout, certificates, taken)
+
+    def kept(self, name: str, issuer: Issuer) -> CertificateFiles:
+        """Return where Caddy keeps the certificate of a name that it orders.
+
+        Raises:
+            RefusedPlan: it is told not to order, may not read what it needs, or keeps certificates in no files.
+        """
+        managing.refuse(self.proxy, issuer)
+        return storage.kept(self.proxy.storage, issuer.directory, name)
 
     def owns(self, file: Path) -> bool:
         """Return whether a file is one of our two.

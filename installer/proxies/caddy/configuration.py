@@ -44,10 +44,12 @@ class Caddy(Proxy):
         variables: whether the Caddyfile takes values from Caddy's environment.
         room: the line in front of which a line of ours can come, 0 where there is none.
         uneditable: why no line can be added to the Caddyfile, empty where one can.
+        storage: the directory with the certificates that it orders; empty where it keeps them in no files.
     """
 
     kind: ClassVar[str] = "caddy"
     title: ClassVar[str] = "Caddy"
+    orders_certificates: ClassVar[bool] = True
 
     options: Options = Options()
     imports: tuple[IncludeDirectory, ...] = ()
@@ -57,3 +59,9 @@ class Caddy(Proxy):
     variables: bool = False
     room: int = 0
     uneditable: str = ""
+    storage: str = ""
+
+    @property
+    def reader(self) -> str:
+        """The account that reads keys: Caddy is its own from the start."""
+        return "" if self.user == "root" else self.user

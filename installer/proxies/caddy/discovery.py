@@ -14,7 +14,7 @@ from palpo_installer.errors import HostError
 from palpo_installer.host import Command, Host
 from palpo_installer.processes import PROC, Process, consult
 from palpo_installer.proxies import editability
-from palpo_installer.proxies.caddy import admin, insertion, reading, tree
+from palpo_installer.proxies.caddy import admin, insertion, reading, storage, tree
 from palpo_installer.proxies.caddy.configuration import Caddy
 
 UNIT = "caddy.service"
@@ -93,6 +93,11 @@ def read(
         variables=written.variables,
         room=insertion.room(host.text(configuration) or "", written.options_imported),
         uneditable=editability.uneditable(host, configuration),
+        storage=storage.directory_of(
+            next((each for each in written.segments if not each.words), None),
+            environment,
+            _user(host, main) or unit.user,
+        ),
     )
 
 

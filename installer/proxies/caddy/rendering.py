@@ -120,8 +120,8 @@ def render(
     servers = []
     for host in site.virtual_hosts:
         files = certificate(host, certificates)
-        if files is not None:
-            keys.refuse_unreadable(files, caddy.user)
+        if files is not None and host.certificate not in site.managed:
+            keys.refuse_unreadable(files, caddy.user, layout)
         sharing.refuse(host, others)
         bound = sharing.bound(host.port, others, caddy, layout)
         reached = sharing.reached(bound, system)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from palpo_installer.host import Host
@@ -20,6 +21,8 @@ MAP = re.compile(r"map(?:_str|_dom|_end|_beg)?\((?P<file>[^,)]+)")
 HOST_NAME = re.compile(r"\.?(?:[a-z0-9_*-]+\.)*[a-z0-9_-]+", re.IGNORECASE)
 ANYWHERE = "0.0.0.0"  # noqa: S104 - what a bind says, not what we bind to
 ON = {"ssl": "ssl", "accept-proxy": "proxy_protocol", "transparent": "transparent"}
+EXPECTING = ("tcp-request", "connection", "expect-proxy")
+"""Begins a rule by which connections expect a PROXY line; with a condition, those of the balancer alone."""
 _WORDS = (
     "accept-proxy allow-0rtt defer-accept force-sslv3 force-tlsv10 force-tlsv11 force-tlsv12 force-tlsv13 "
     "generate-certificates no-alpn no-ca-names no-sslv3 no-strict-sni no-tls-tickets no-tlsv10 no-tlsv11 no-tlsv12 "
@@ -42,6 +45,8 @@ def frontends(host: Host, sections: Sequence[Section]) -> tuple[tuple[Frontend, 
                 listens += of_bind(bind)
             except ValueError as error:
                 problems.append(Problem(bind.file, bind.line, f"{bind}: {error}"))
+        if section.all(*EXPECTING) and not any("if" in each.words for each in section.all(*EXPECTING)):
+            listens = [replace(each, options=(*each.options, "proxy_protocol")) for each in listens]
         binds = section.all("bind")
         names = tuple(dict.fromkeys(_names(host, section)))
         certificates = tuple(path for bind in binds for path in _values(bind, "crt"))
