@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from palpo_installer.answers import Address, Answers, BaseCertificate, BaseDomain, Delegation, Method, Registration
+from collections.abc import Iterable
+
+from palpo_installer.answers import (
+    Address,
+    Answers,
+    BaseCertificate,
+    BaseDomain,
+    Certificates,
+    Delegation,
+    Method,
+    Registration,
+)
 from palpo_installer.layout import Layout
 from palpo_installer.site import (
     NOT_FEDERATING,
@@ -12,6 +23,7 @@ from palpo_installer.site import (
     FixedJson,
     Forward,
     Guest,
+    Issuer,
     Limit,
     Marker,
     Match,
@@ -88,7 +100,23 @@ def build(answers: Answers, layout: Layout) -> Site:
         body_limit=max(PALPO_BODY_LIMIT, answers.homeserver.max_upload_size),
         guests=tuple(guests),
         borrowed=(base,) if borrowed else (),
+        managed=managed(answers.certificates, certificates),
+        issuer=issuer(answers.certificates),
     )
+
+
+def managed(certificates: Certificates, names: Iterable[str]) -> tuple[str, ...]:
+    """Return the names whose certificate the proxy orders itself: all that have no files of their own."""
+    if certificates.method is not Method.PROXY:
+        return ()
+    return tuple(name for name in names if name not in certificates.files)
+
+
+def issuer(certificates: Certificates) -> Issuer | None:
+    """Return from whom the proxy orders, None where it does not."""
+    if certificates.method is not Method.PROXY:
+        return None
+    return Issuer(certificates.directory, certificates.email, certificates.ca_file)
 
 
 def origin(name: str, layout: Layout) -> str:

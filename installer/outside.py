@@ -6,11 +6,11 @@ from pathlib import Path
 
 from palpo_installer import matrix_site
 from palpo_installer.answers import Answers, Method
-from palpo_installer.certificates import store
 from palpo_installer.certificates.authority import authority_files
 from palpo_installer.facts.names import asking
 from palpo_installer.host import Host
 from palpo_installer.verify import Report, trusting, verify
+from palpo_installer.verify.checks_certificate import installed_chains
 
 
 def look(host: Host, answers: Answers, authority: Path | None = None) -> Report:
@@ -25,7 +25,7 @@ def look(host: Host, answers: Answers, authority: Path | None = None) -> Report:
         HostError: the authority's file cannot be used.
     """
     built = matrix_site.build(answers, host.layout)
-    chains = {name: store.paths(answers.certificates, host.layout, name).chain for name in built.certificates}
+    chains = installed_chains(answers, built, host.layout)
     local = authority_files(host.layout).chain
     if authority is None and answers.certificates.method is Method.SELF_SIGNED and host.status(local):
         authority = local

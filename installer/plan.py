@@ -8,7 +8,7 @@ from palpo_installer import matrix_site
 from palpo_installer.answers import Answers, BaseDomain, Delegation, Method
 from palpo_installer.changes import Plan
 from palpo_installer.layout import Layout
-from palpo_installer.planning import media, security, taking_over
+from palpo_installer.planning import access, media, rivals, security, taking_over
 from palpo_installer.planning.edits import deleted, edits
 from palpo_installer.planning.homeserver import former_listener, homeserver, key_edits
 from palpo_installer.planning.inputs import Inputs, look
@@ -22,6 +22,7 @@ from palpo_installer.planning.serving import Serving, reused
 from palpo_installer.planning.steps import Steps
 from palpo_installer.planning.upkeep import saved_answers, timer
 from palpo_installer.proxies.found import ReadFile
+from palpo_installer.proxies.standing import standings
 from palpo_installer.site import FixedJson
 
 
@@ -39,7 +40,9 @@ def make(inputs: Inputs) -> Plan:
     proxy, former = serving.proxy, former_name(inputs)
     serving.refuse_switch()
     listeners, others = serving.listeners, serving.others_ports
-    refuse_taken_ports(serving.rendering, listeners, proxy, answers, inputs.layout, others)
+    refuse_taken_ports(serving.rendering, listeners, proxy, answers, inputs.layout, others, standings(inputs.facts))
+    needed = rivals.ports_of(serving.rendering)
+    rivals.refuse_return(serving.leaving, proxy, needed)
     plain, plain_left = steps.plain()
     started = bool(plain) and proxy.pid is None
     guests, guests_left = steps.guests()
@@ -54,7 +57,7 @@ def make(inputs: Inputs) -> Plan:
     # Palpo first where it moves: then nobody is without an answer for longer than its restart takes.
     served = (*palpo, *tls) if former_listener(inputs) else (*tls, *palpo)
     wanted = {file.path: file for file in rendered(inputs, serving)}
-    ahead = (*guards.policy.changes, *plain, *guards.plain.changes, *guests, *steps.orders())
+    ahead = (*guards.policy.changes, *plain, *guards.plain.changes, *guests, *steps.orders(), *steps.access())
     made = (*ahead, *served, *schedule)
     removed, stale = leftovers(inputs, wanted, (*made, *answered), steps.remaining(secure))
     changes = (*made, *removed, *answered)
@@ -79,8 +82,10 @@ def make(inputs: Inputs) -> Plan:
         findings=(
             *serving.rendering.findings,
             *serving.sites.findings(),
+            *rivals.findings(inputs.facts, proxy, needed),
             *taking_over.findings(serving.former, serving.site, proxy),
             *certificate_findings,
+            *access.findings(proxy, serving.readable),
             *palpo_findings,
             *media.findings(inputs),
             *schedule_findings,
@@ -124,6 +129,10 @@ def summary(answers: Answers, layout: Layout, proxy: str) -> Iterator[str]:
     match answers.certificates.method:
         case Method.HTTP_01:
             yield f"Certificates are ordered from {answers.certificates.directory} and renewed twice a day where due."
+        case Method.PROXY:
+            yield f"{proxy} orders certificates from {answers.certificates.directory} and renews them, itself."
+            for name in answers.certificates.files:
+                yield f"For {name} your own certificate is used; renew it, and reload {proxy} then, yourself."
         case Method.SELF_SIGNED:
             yield "Certificates are made here, for trying out only: no client and no other server trusts them."
         case _:

@@ -172,6 +172,21 @@ class Guest:
 
 
 @dataclass(frozen=True)
+class Issuer:
+    """An authority that a proxy orders from by itself.
+
+    Attributes:
+        directory: the URL of its ACME directory.
+        email: the contact for the account, empty for none.
+        ca_file: the PEM file of an authority to trust when talking to the directory, None for the system's.
+    """
+
+    directory: str
+    email: str = ""
+    ca_file: Path | None = None
+
+
+@dataclass(frozen=True)
 class Site:
     """What must be served.
 
@@ -180,6 +195,8 @@ class Site:
         certificates: the names that need a certificate each.
         borrowed: the names whose certificate is that of somebody else's site; it is neither ordered nor renewed.
         guests: what goes into virtual hosts that are somebody else's.
+        managed: those of ``certificates`` that the proxy orders and renews itself.
+        issuer: from whom it does; None where it orders none.
         body_limit: bytes of a request body; larger ones are answered with 413.
         header_limit: bytes of one header line, and of the request line.
         read_timeout: seconds a proxy waits for the homeserver: joins wait for other servers up to 120 s,
@@ -192,6 +209,8 @@ class Site:
     body_limit: int
     guests: tuple[Guest, ...] = ()
     borrowed: tuple[str, ...] = ()
+    managed: tuple[str, ...] = ()
+    issuer: Issuer | None = None
     header_limit: int = 32 * 1024
     read_timeout: int = 300
     keepalive: int = 25

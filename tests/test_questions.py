@@ -286,7 +286,6 @@ def test_certificates_on_the_host_are_offered() -> None:
     ("key", "value"),
     [
         ("certificates.method", "dns-01"),
-        ("certificates.method", "proxy"),
     ],
 )
 def test_what_this_version_cannot_do_is_said(key: str, value: str) -> None:

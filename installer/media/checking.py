@@ -10,6 +10,7 @@ import ipaddress
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from urllib.parse import urlsplit
 
 from palpo_installer.answers import Address
@@ -21,6 +22,9 @@ from palpo_installer.media.documents import Place
 SUBJECT = "media repository"
 KEY = "/etc/matrix-media-repo/signing.key"
 """Where its key lies in what we say; any other place will do."""
+
+PEM = "MMR PRIVATE KEY"
+PALPO = "/etc/palpo/palpo.toml"
 
 NAME = Trap(
     "media-name",
@@ -52,6 +56,12 @@ EXPOSED = Trap(
     "Whoever reaches it there passes by the proxy: without TLS, with any address as theirs, and to its administration.",
 )
 ELSEWHERE = Trap("media-address", Severity.BREAKS, "The proxy finds nobody there and answers 502.")
+WRONG_KEY = Trap(
+    "media-signing-key",
+    Severity.BREAKS,
+    "Palpo has one key and publishes no other. Other servers refuse what is signed with any other one: pictures from "
+    "other servers stay away.",
+)
 REMEMBERED = Trap(
     "media-token-cache",
     Severity.WEAKENS,
@@ -72,6 +82,7 @@ class Expected:
         upload_size: what the proxy lets through in bytes, None when not known.
         palpo_file: palpo.toml, for its key; None when there is none.
         key_version: the version of that key, empty when not known.
+        public_key: its public half in base64 without padding, empty when not known.
     """
 
     server_name: str
@@ -81,6 +92,7 @@ class Expected:
     upload_size: int | None = None
     palpo_file: Path | None = None
     key_version: str = ""
+    public_key: str = ""
 
 
 def judged(repository: MediaRepository, expected: Expected) -> Iterator[Finding]:
@@ -93,7 +105,7 @@ def judged(repository: MediaRepository, expected: Expected) -> Iterator[Finding]
         yield _unknown_name(configuration, expected)
     for each in (entry,) if entry else ():
         yield from _asking(repository, configuration, each, expected)
-        yield from _signing(configuration, each, expected)
+        yield from _signing(repository, each, expected)
         yield from _taking(each, expected)
     yield from _listening(repository, configuration, expected)
 
@@ -104,20 +116,21 @@ def wanted(expected: Expected, *, contained: bool = False) -> str:
     return f'homeservers: [{{name: "{expected.server_name}", csApi: "{api}", signingKeyPath: "{KEY}"}}]'
 
 
-def key_commands(expected: Expected, output: str) -> tuple[str, ...]:
+def key_commands(expected: Expected, output: str, account: str = "") -> tuple[str, ...]:
     """Return how to make the key that it signs with: Palpo's own one, in the form of matrix-media-repo.
 
     Palpo has one key and publishes no other, so only that one makes signatures that other servers believe. In
-    PKCS#8 (RFC 8410) the 32 bytes of an Ed25519 key are those from the seventeenth on; the form in between is that
-    of Synapse, which ``generate_signing_key`` reads.
+    PKCS#8 (RFC 8410) the 32 bytes of an Ed25519 key are those from the seventeenth on; matrix-media-repo takes them
+    as PEM of its own (``homeserver_interop/mmr/signing_key.go``) and in no other form.
     """
-    between, version = "/root/palpo.signing.key", expected.key_version or "VERSION"
-    document = f"sed -n 's/^document *= *\"\\(.*\\)\".*/\\1/p' {expected.palpo_file or '/etc/palpo/palpo.toml'}"
-    seed = "base64 -d | tail -c +17 | head -c 32 | base64 | tr -d ="
+    version, file = expected.key_version or "VERSION", quote(output)
+    heading = f"'-----BEGIN {PEM}-----' 'Key-ID: ed25519:{version}' 'Version: 1' ''"
+    document = f"sed -n 's/^document *= *\"\\(.*\\)\".*/\\1/p' {quote(str(expected.palpo_file or PALPO))}"
+    seed = f"{document} | base64 -d | tail -c +17 | head -c 32 | base64"
     return (
-        "umask 077",
-        f"{document} | {seed} | sed 's/^/ed25519 {version} /' > {between}",
-        f"generate_signing_key -input {between} -format mmr -output {output}",
+        f"install -m 600 /dev/null {file}",
+        f"{{ printf '%s\\n' {heading}; {seed}; echo '-----END {PEM}-----'; }} > {file}",
+        f"chown {account or 'ACCOUNT'}: {file}",
     )
 
 
@@ -160,15 +173,24 @@ def _asking(
         yield _finding(ASTRAY, entry.place, what, "Write Palpo's own address:", right)
 
 
-def _signing(configuration: MediaConfiguration, entry: ServedName, expected: Expected) -> Iterator[Finding]:
+def _signing(repository: MediaRepository, entry: ServedName, expected: Expected) -> Iterator[Finding]:
     """Yield what is wrong with the key for requests to other servers."""
-    if entry.signing_key and entry.key_there is not False:
+    path = entry.signing_key or str(entry.place.file.parent / "signing.key")
+    commands = key_commands(expected, path, repository.account)
+    cure = "Give it Palpo's key in its own form, readable for its account only:"
+    key = entry.key
+    if not entry.signing_key:
+        named = f'signingKeyPath: "{path}"'
+        yield _finding(
+            UNSIGNED, entry.place, "It has no signingKeyPath", f"{cure[:-1]}, and name it there:", *commands, named
+        )
+    elif key is None:
         return
-    path = entry.signing_key or str(configuration.path.parent / "signing.key")
-    what = f"The file {path} (signingKeyPath) is missing" if entry.signing_key else "It has no signingKeyPath"
-    cure = "Give it Palpo's key in its own form, readable for its account only (the tool is from its release page):"
-    named = () if entry.signing_key else (f'signingKeyPath: "{path}"',)
-    yield _finding(UNSIGNED, entry.place, what, cure, *key_commands(expected, path), *named)
+    elif key.problem:
+        yield _finding(UNSIGNED, entry.place, f"The file {path} (signingKeyPath) {key.problem}", cure, *commands)
+    elif expected.public_key and (key.version, key.public) != (expected.key_version, expected.public_key):
+        what = f"The key in {path} (ed25519:{key.version}) is not Palpo's (ed25519:{expected.key_version})"
+        yield _finding(WRONG_KEY, entry.place, what, cure, *commands)
 
 
 def _taking(entry: ServedName, expected: Expected) -> Iterator[Finding]:

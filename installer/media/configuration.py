@@ -29,6 +29,7 @@ from palpo_installer.media.documents import (
     tables,
     text,
 )
+from palpo_installer.media.keys import SigningKey
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104
 UNDEFINED = "https://UNDEFINED"
@@ -48,7 +49,7 @@ class ServedName:
         tokens_at: where its ``accessTokens`` are, likewise.
         upload_size: ``uploads.maxBytes``, 0 for any size.
         token_seconds: ``accessTokens.maxCacheTimeSeconds``, how long it believes in a token without asking.
-        key_there: whether the file of its key is there; None where that cannot be seen.
+        key: which key that file holds; None where that cannot be seen.
     """
 
     name: str
@@ -59,7 +60,7 @@ class ServedName:
     tokens_at: Place
     upload_size: int = MEDIA_UPLOAD_SIZE
     token_seconds: int = 0
-    key_there: bool | None = None
+    key: SigningKey | None = None
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,11 @@ from palpo_installer.operations.paths import PathState, Replacement, fsync_direc
 
 @dataclass(frozen=True)
 class AddedLine:
-    """A line of ours in a file of somebody else's.
+    """A line of ours in a file of somebody else's, or several that stand together.
 
     Attributes:
-        text: the line with its indentation, without its end; what follows ``#`` tells whose it is.
+        text: the line with its indentation, without its end; what follows ``#`` tells whose it is. Several have a line
+            feed between them.
         before: the number of the line, from 1, in front of which it comes to stand.
     """
 
@@ -65,7 +66,7 @@ class EditLines(PathOperation):
         return Description(self._title(), diff, details)
 
     def _title(self) -> str:
-        count = f"{max(len(self.add), len(self.drop))} lines" if len(self.add or self.drop) > 1 else "one line"
+        count = f"{max(len(self.added), len(self.drop))} lines" if len(self.added or self.drop) > 1 else "one line"
         match bool(self.add), bool(self.drop):
             case True, True:
                 return f"move {count} in {self.path}"
@@ -143,7 +144,7 @@ class EditLines(PathOperation):
     @property
     def added(self) -> tuple[str, ...]:
         """The directives of the lines that are added."""
-        return tuple(directive(line.text) for line in self.add)
+        return tuple(directive(text) for line in self.add for text in line.text.split("\n"))
 
     @staticmethod
     def _is_as_left(replacement: Replacement) -> bool:

@@ -20,7 +20,8 @@ def _selinux_lacks(situation: Situation) -> bool:
         return policy is not None
     upstreams = (situation.get(key, Address) for key in ("homeserver.upstream", "media.upstream"))
     ports = tuple(each.port for each in upstreams if each)
-    return bool(policy.unlistenable(_listening(situation)) or policy.lacking(ports))
+    ours = policy.of(situation.get("proxy.kind", str) or "")
+    return bool(ours.unlistenable(_listening(situation)) or ours.lacking(ports))
 
 
 def _firewall_lacks(situation: Situation) -> bool:

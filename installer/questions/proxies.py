@@ -49,7 +49,7 @@ def proxies_now(situation: Situation) -> str:
 def _now(situation: Situation) -> Iterator[str]:
     found = standings(situation.facts)
     if not found:
-        yield "None is installed here. nginx can be installed first, with a consent of its own."
+        yield "None is installed here. nginx or Caddy can be installed first, with a consent of its own."
     yield from (f"{told}." for told in in_words(situation.facts))
     holding = holder(situation.facts, situation.layout)
     if holding is not None:

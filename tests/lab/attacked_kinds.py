@@ -20,13 +20,16 @@ from palpo_installer.certificates.timer import ActivateTimer, StopTimer
 from palpo_installer.certificates.timer import Before as FormerTimer
 from palpo_installer.changes import AnyActivation, AnyOperation, Change, Plan
 from palpo_installer.homeserver.activation import RestartPalpo
+from palpo_installer.operations.access import LetGroupIn
 from palpo_installer.operations.certificates import IssueSelfSigned, OrderCertificate, ProbeChallenge
 from palpo_installer.operations.files import MakeDirectory, MakeLink, RemoveFile, WriteFile
 from palpo_installer.operations.firewalld import OpenFirewalldPort
 from palpo_installer.operations.lines import AddedLine, EditLines
 from palpo_installer.operations.palpo import ConfigurePalpo
 from palpo_installer.operations.paths import state_of
+from palpo_installer.operations.proxy_orders import OrderByProxy
 from palpo_installer.operations.removing import KeepCopy, PutBack, RemoveDirectory
+from palpo_installer.operations.rests import Cut, RemoveRest, Rest, WriteRest
 from palpo_installer.operations.security import Withdraw
 from palpo_installer.operations.selinux import LabelPort, SetBoolean
 from palpo_installer.operations.ufw import AllowUfwPort
@@ -134,6 +137,14 @@ def _keep_copy(scene: Scene) -> tuple[Change, ...]:
     return (scene.nginx(MakeDirectory(place, 0o700), copy),)
 
 
+def _rest() -> Rest:
+    return Rest(UNUSED.with_name("unused-rest.conf"), UNUSED, state_of(UNUSED).sha256, (Cut(2, 6),))
+
+
+def _removed_rest(scene: Scene) -> tuple[Change, ...]:
+    return Change("the rest of a file", (WriteRest(_rest()),)), scene.nginx(RemoveRest(_rest()))
+
+
 def _edit_lines(scene: Scene) -> tuple[Change, ...]:
     """A line in the neighbour's own site, which leads to a file of ours."""
     place = Path("/etc/nginx/palpo.d")
@@ -195,8 +206,11 @@ ROWS: Mapping[Kind, Callable[[Scene], tuple[Change, ...]]] = {
     KeepCopy: _keep_copy,
     RemoveDirectory: lambda scene: (scene.nginx(RemoveDirectory(EMPTY)),),
     EditLines: _edit_lines,
+    WriteRest: lambda scene: (scene.nginx(WriteRest(_rest())),),
+    RemoveRest: _removed_rest,
     AllowUfwPort: lambda scene: (scene.nginx(AllowUfwPort(FURTHER_PORT)),),
     Withdraw: _withdraw,
+    LetGroupIn: lambda scene: (scene.nginx(LetGroupIn(UNUSED, directory=False, account="www-data", group="www-data")),),
     WithdrawProxy: _withdraw_nginx,
     StopTimer: _stop_timer,
 }
@@ -206,6 +220,7 @@ ELSEWHERE: Mapping[Kind, str] = {
     SetBoolean: "test_selinux_store.test_a_kill_anywhere_leaves_the_store_as_it_was",
     LabelPort: "test_selinux_store.test_a_kill_anywhere_leaves_the_store_as_it_was",
     HandOver: "test_handover.test_a_kill_anywhere_leaves_the_first_proxy_serving",
+    OrderByProxy: "test_caddy_own_orders.test_killed_while_caddy_orders_it_serves_what_its_caddyfile_says",
     OpenFirewalldPort: "test_firewalld.test_a_kill_anywhere_leaves_the_zone_as_it_was",
 }
 """Kinds whose programs need a booted host of their own, and the test that kills them there, after every record."""

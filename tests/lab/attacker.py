@@ -30,6 +30,7 @@ from palpo_installer.engine.history import past_run
 from palpo_installer.engine.process import Engine, refuse_edits
 from palpo_installer.host import Host
 from palpo_installer.operations.base import State
+from palpo_installer.operations.rests import RemoveRest, WriteRest
 from palpo_installer.plan import make
 from palpo_installer.session import Session, begin, given, inputs_of
 from tests.lab import load
@@ -197,8 +198,13 @@ class Attacker:
         opened = Engine(self.host)._open(directory, EventFile(directory / "events.jsonl"))
         steps = [(step.operation, opened.progress.prepared[step.name]) for step in opened.begun]
         count = sum(len(change.operations) for change in plan.changes)
+        # What a later step of the same run removes is gone by then.
+        gone = {operation.rest for operation, _ in steps if isinstance(operation, RemoveRest)}
         missing = [
-            str(operation) for operation, record in steps if operation.observe(opened.bench, record) is not State.AFTER
+            str(operation)
+            for operation, record in steps
+            if operation.observe(opened.bench, record) is not State.AFTER
+            and not (isinstance(operation, WriteRest) and operation.rest in gone)
         ]
         return missing if len(steps) == count else [f"{len(steps)} of {count} operations were made", *missing]
 

@@ -33,7 +33,7 @@ def attacked(nginx: ThrowAwayHost, acme: Authority) -> ThrowAwayHost:
     """A host behind ufw whose nginx serves a neighbour and a site that may be withdrawn."""
     ways.prepare(nginx, acme, "srv")
     nginx.write(str(FORMER_SITE), FORMER)
-    nginx.output(["nginx", "-s", "reload"])
+    services.reload_nginx(nginx)
     nginx.until_listening(FORMER_PORT)
     services.start_ufw(nginx, FORMER_PORT)
     return nginx

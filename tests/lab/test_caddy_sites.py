@@ -46,14 +46,14 @@ def answer(host: ThrowAwayHost) -> str:
     return ways.fetch(host, URL, "--insecure")
 
 
-@pytest.mark.parametrize("way", ["rollback", "uninstall"])
+@pytest.mark.parametrize("way", ["rollback", pytest.param("uninstall", marks=pytest.mark.slow)])
 def test_the_old_homeservers_site_goes_and_comes_back(host: ThrowAwayHost, acme: Authority, way: str) -> None:
     """Refused without consent; its file goes in the change that brings ours, and taken back it answers as before."""
     start(host, f"{CADDY_NEIGHBOUR}\nimport sites/*.caddy\n", SYNAPSE)
     ways.prepare(host, acme, "well-known", proxy='kind = "caddy"')
     refused = host.tool("plan", "--answers", ways.ANSWERS)
     assert refused.returncode == 1
-    assert re.search(r"sites/synapse\.caddy:1.*|already has a site", refused.stderr)
+    assert re.search(r"sites/synapse\.caddy:1: .*already has a site on port 443", refused.stderr)
     assert "proxy.take_over = true" in refused.stderr
     before, neighbours = host.snapshot(), ways.neighbour_answers(host)
     assert " 410" in answer(host)
@@ -71,11 +71,20 @@ def test_the_old_homeservers_site_goes_and_comes_back(host: ThrowAwayHost, acme:
     assert ways.neighbour_answers(host) == neighbours
 
 
-def test_a_site_in_the_caddyfile_itself_is_named_and_stays(host: ThrowAwayHost) -> None:
+@pytest.mark.parametrize(
+    ("beside", "why"),
+    [
+        ("", "Move the site into a file of its own, such as sites/matrix.caddy"),
+        (CADDY_NEIGHBOUR, f"this file serves {NEIGHBOUR} as well"),
+        ("import sites/*.caddy\n", f"Move its server block into a file of its own in {SITES}"),
+    ],
+)
+def test_a_site_in_the_caddyfile_itself_is_named_and_stays(host: ThrowAwayHost, beside: str, why: str) -> None:
     """No part of a file of somebody's is cut out: where to move it is said, and that place is one Caddy reads."""
-    start(host, f"{CADDY_NEIGHBOUR}\n{SYNAPSE}")
+    start(host, f"{beside}\n{SYNAPSE}")
     ways.prepare(host, None, "well-known", proxy='kind = "caddy"')
     before = host.snapshot()
     refused = host.tool("plan", "--answers", ways.ANSWERS, "--set", "proxy.take_over=true")
     assert refused.returncode == 1
+    assert why in " ".join(refused.stderr.split()), refused.stderr
     assert host.snapshot() == before

@@ -51,7 +51,7 @@ CADDY: Mapping[str, Fault] = {
         "comes 2 times, which browsers refuse",
     ),
     "no body limit": (instead(r"max_size \d+", "max_size 1GB"), "body size", "instead of 413"),
-    "too low a body limit": (instead(r"max_size \d+", "max_size 1MB"), "body size", "16777216 bytes for"),
+    "too low a body limit": (instead(r"max_size \d+", "max_size 1MB"), "body size", "413"),
     "challenges elsewhere": (instead(r"root \* `[^`]+`", "root * /nowhere"), "plain HTTP", "its file"),
 }
 

@@ -103,7 +103,9 @@ def test_where_the_certificates_are(issuer: Authority) -> None:
     ordered = replace(answers, certificates=replace(answers.certificates, method=Method.HTTP_01))
     assert set(installed_chains(ordered, site, layout)) == set(site.certificates)
     kept = replace(answers, certificates=replace(answers.certificates, method=Method.PROXY))
-    assert installed_chains(kept, site, layout) == {}
+    assert set(installed_chains(kept, build(kept, layout), layout)) == {CLIENT}
+    none = replace(kept, certificates=replace(kept.certificates, files={}))
+    assert installed_chains(none, build(none, layout), layout) == {}
 
 
 def test_an_authority_that_cannot_be_read(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from palpo_installer.proxies.found import IncludeDirectory, Listen, Proxy, ServerBlock
+from palpo_installer.proxies.found import IncludeDirectory, Listen, Problem, Proxy, ServerBlock
 
 
 @dataclass(frozen=True)
@@ -18,10 +18,12 @@ class Awake:
     Attributes:
         listens: the ``Listen`` directives.
         servers: as ``Proxy.servers``.
+        ahead: lines outside every virtual host that take paths of ours, their words as message.
     """
 
     listens: tuple[Listen, ...]
     servers: tuple[ServerBlock, ...]
+    ahead: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -62,3 +64,8 @@ class Apache(Proxy):
     unaided: tuple[str, ...] = ()
     enabled: tuple[str, ...] = ()
     header_limits: tuple[int, int] = (0, 0)
+
+    @property
+    def opened(self) -> tuple[Listen, ...]:
+        """What its ``Listen`` directives say: they open a socket also where no virtual host answers on it."""
+        return self.listens

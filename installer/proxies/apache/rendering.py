@@ -8,7 +8,7 @@ from palpo_installer.answers import Address, CertificateFiles
 from palpo_installer.facts.system import System
 from palpo_installer.layout import Layout
 from palpo_installer.proxies import templates
-from palpo_installer.proxies.apache import expressions, listens, modules
+from palpo_installer.proxies.apache import ahead, expressions, listens, modules
 from palpo_installer.proxies.apache.configuration import Apache
 from palpo_installer.proxies.apache.listens import Neighbours
 from palpo_installer.proxies.apache.placement import Placement, place
@@ -26,11 +26,15 @@ HEAD_ROOM = 256
 
 UNCOUNTED = (
     "Apache passes on bodies of any size where a request does not say how long its body is (chunked): Palpo refuses "
-    "those itself that are too large"
+    "those itself that are too large, and their senders read 502 instead of 413"
 )
+FAILED_LOGIN = r'^(?:\S+:\d+ )?<HOST> .*"POST /_matrix/client/[^" ]*/login[^" ]* [^"]*" 403\b'
+"""A login that Palpo refused, in Apache's access log: a ``failregex`` of fail2ban, for both usual formats."""
+
 UNLIMITED = (
     "Apache cannot count the logins of each client: Palpo's own limits on logins, registrations and password checks "
-    "stay on in palpo.toml, raised, since they count all clients together"
+    "stay on in palpo.toml, raised, since they count all clients together. To shut out a client that tries passwords, "
+    f"let fail2ban read Apache's access log, with failregex = {FAILED_LOGIN}"
 )
 
 
@@ -54,9 +58,11 @@ def render(
 
     Raises:
         RefusedPlan: Apache has no place for our files, somebody else has a name or a port, a module is not
-            installed, or a word of the site cannot be written in Apache's language.
+            installed, a line for the whole server comes before ours, or a word of the site cannot be written in
+            Apache's language.
     """
     placement = place(apache)
+    ahead.refuse(apache.awake.ahead)
     neighbours = beside(apache, placement, taken)
     doors = {}
     for port, tls in site.ports:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from palpo_installer.proxies.caddy.balancing import Balancing
 from palpo_installer.proxies.found import IncludeDirectory, Proxy
 
 
@@ -19,6 +20,7 @@ class Options:
         https_port: what it takes for the port of HTTPS.
         auto_https: ``off``, ``disable_redirects``, ``disable_certs``, ``ignore_loaded_certs`` or empty.
         default_bind: what sites without ``bind`` listen on; empty for all addresses.
+        balancing: where lines of the PROXY protocol are read.
     """
 
     admin: str = "localhost:2019"
@@ -26,6 +28,7 @@ class Options:
     https_port: int = 443
     auto_https: str = ""
     default_bind: tuple[str, ...] = ()
+    balancing: tuple[Balancing, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -41,10 +44,12 @@ class Caddy(Proxy):
         variables: whether the Caddyfile takes values from Caddy's environment.
         room: the line in front of which a line of ours can come, 0 where there is none.
         uneditable: why no line can be added to the Caddyfile, empty where one can.
+        storage: the directory with the certificates that it orders; empty where it keeps them in no files.
     """
 
     kind: ClassVar[str] = "caddy"
     title: ClassVar[str] = "Caddy"
+    orders_certificates: ClassVar[bool] = True
 
     options: Options = Options()
     imports: tuple[IncludeDirectory, ...] = ()
@@ -54,3 +59,9 @@ class Caddy(Proxy):
     variables: bool = False
     room: int = 0
     uneditable: str = ""
+    storage: str = ""
+
+    @property
+    def reader(self) -> str:
+        """The account that reads keys: Caddy is its own from the start."""
+        return "" if self.user == "root" else self.user

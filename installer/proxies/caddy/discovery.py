@@ -14,7 +14,7 @@ from palpo_installer.errors import HostError
 from palpo_installer.host import Command, Host
 from palpo_installer.processes import PROC, Process, consult
 from palpo_installer.proxies import editability
-from palpo_installer.proxies.caddy import admin, insertion, reading, tree
+from palpo_installer.proxies.caddy import admin, insertion, reading, storage, tree
 from palpo_installer.proxies.caddy.configuration import Caddy
 
 UNIT = "caddy.service"
@@ -56,7 +56,7 @@ def read(
     binary = running if running and host.status(running) is not None else host.which("caddy")
     if binary is None:
         return None
-    version = _version(host, binary)
+    version = version_of(host, binary)
     if version is None:
         note(f"{binary} tells no version that could be read; Caddy is left out.")
         return None
@@ -67,7 +67,7 @@ def read(
         return None
     environment = environment_of(host, main.pid) if main else {}
     written = tree.load(host, configuration, environment)
-    what = reading.parse(written)
+    what = reading.parse(written, version)
     elsewhere = _elsewhere(started, unit.name, configuration, host)
     if main and not elsewhere and what.options.admin and not written.problems:
         elsewhere = _differs(host, binary, configuration, what.options.admin, environment)
@@ -93,10 +93,15 @@ def read(
         variables=written.variables,
         room=insertion.room(host.text(configuration) or "", written.options_imported),
         uneditable=editability.uneditable(host, configuration),
+        storage=storage.directory_of(
+            next((each for each in written.segments if not each.words), None),
+            environment,
+            _user(host, main) or unit.user,
+        ),
     )
 
 
-def _version(host: Host, binary: Path) -> tuple[int, int, int] | None:
+def version_of(host: Host, binary: Path) -> tuple[int, int, int] | None:
     """Return its version; one that was built by ``go install`` has it only among the modules that it is made of."""
     for question in ("version", "build-info"):
         said = consult(host, str(binary), question)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from palpo_installer.proxies.caddy import addresses
+from palpo_installer.proxies.caddy import addresses, balancing
 from palpo_installer.proxies.caddy.addresses import Address, Ports
+from palpo_installer.proxies.caddy.balancing import OPTIONAL, Version
 from palpo_installer.proxies.caddy.configuration import Options
 from palpo_installer.proxies.caddy.tree import MAGIC, Segment, Tree
 from palpo_installer.proxies.found import IncludeDirectory, Listen, Rule, ServerBlock
@@ -30,12 +31,12 @@ class Configuration:
     error_log: str
 
 
-def parse(tree: Tree) -> Configuration:
-    """Return what the segments say, with Caddy's defaults where they say nothing."""
+def parse(tree: Tree, version: Version = OPTIONAL) -> Configuration:
+    """Return what the segments say, with Caddy's defaults where they say nothing; ``version`` is that of Caddy."""
     top = next((each for each in tree.segments if not each.words), Segment((), Path(), 0))
     said = options(top)
     sites = [each for each in tree.segments if each.words and not each.name.startswith("&(")]
-    blocks = [block for site in sites for block in _blocks(site, said)]
+    blocks = [block for site in sites for block in _blocks(site, said, version)]
     return Configuration(
         said,
         (*blocks, *(block for site in sites for block in _redirects(site, said, blocks))),
@@ -54,6 +55,7 @@ def options(top: Segment) -> Options:
         https_port=_number(top, "https_port", Options.https_port),
         auto_https=next((each.arguments[0] for each in top.all("auto_https") if each.arguments), ""),
         default_bind=next((each.arguments for each in top.all("default_bind")), ()),
+        balancing=tuple(map(balancing.read, top.all("servers"))),
     )
 
 
@@ -62,7 +64,7 @@ def _number(top: Segment, name: str, usual: int) -> int:
     return int(next(given, usual))
 
 
-def _blocks(site: Segment, said: Options) -> Iterator[ServerBlock]:
+def _blocks(site: Segment, said: Options, version: Version) -> Iterator[ServerBlock]:
     """Yield a block for each group of a site's addresses that has the same port: names belong to sockets."""
     ports, tls = Ports(said.http_port, said.https_port), site.all("tls")
     groups: dict[tuple[int, bool], list[Address]] = {}
@@ -77,7 +79,10 @@ def _blocks(site: Segment, said: Options) -> Iterator[ServerBlock]:
         catches_all = any(not address.host for address in group)
         yield ServerBlock(
             names=() if catches_all else names,
-            listens=tuple(_listens(site, said, port, secure=secure, catches_all=catches_all)),
+            listens=tuple(
+                _balanced(each, said, version)
+                for each in _listens(site, said, port, secure=secure, catches_all=catches_all)
+            ),
             certificates=tuple(chain for chain, _ in files) if secure else (),
             file=site.file,
             line=site.line,
@@ -98,6 +103,14 @@ def _listens(site: Segment, said: Options, port: int, *, secure: bool, catches_a
             yield Listen(f"unix:{address.removeprefix('unix/')}", 0, words, site.file, site.line)
         else:
             yield Listen(_plain(address), port, words, site.file, site.line)
+
+
+def _balanced(listen: Listen, said: Options, version: Version) -> Listen:
+    """Return a socket, with the word for it where requests of this host's own need a PROXY line there."""
+    source = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listen.address, listen.address)  # noqa: S104
+    if not balancing.expects(said.balancing, source, listen.port, version):
+        return listen
+    return replace(listen, options=(*listen.options, "proxy_protocol"))
 
 
 def _plain(address: str) -> str:
@@ -123,7 +136,7 @@ def _redirects(site: Segment, said: Options, blocks: list[ServerBlock]) -> Itera
         if names:
             bound = dict.fromkeys(each.address for each in block.listens if each.port)
             listens = tuple(Listen(address, said.http_port, (), block.file, block.line) for address in bound)
-            yield ServerBlock(names, listens, (), block.file, block.line)
+            yield ServerBlock(names, listens, (), block.file, block.line, implied=True)
 
 
 def _is_plain(listen: Listen, said: Options) -> bool:

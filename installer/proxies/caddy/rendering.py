@@ -10,7 +10,7 @@ from palpo_installer.facts.system import System
 from palpo_installer.layout import Layout
 from palpo_installer.proxies import templates
 from palpo_installer.proxies.base import Expectation, File, Part, Rendering
-from palpo_installer.proxies.caddy import keys, sharing, words
+from palpo_installer.proxies.caddy import balancing, keys, sharing, words
 from palpo_installer.proxies.caddy.configuration import Caddy
 from palpo_installer.proxies.caddy.placement import PLAIN, SECURE, Placement, place
 from palpo_installer.proxies.found import ServerBlock
@@ -47,12 +47,21 @@ class Handle:
 
 @dataclass(frozen=True)
 class Server:
-    """A virtual host as the templates see it; ``bound`` is empty for every address."""
+    """A virtual host as the templates see it.
+
+    Attributes:
+        host: as the site has it.
+        bound: what it binds; empty for every address.
+        reached: the local addresses at which it takes connections.
+        certificate: None for plain HTTP.
+        balanced: those of ``reached`` where a request of this host's own begins with a PROXY line.
+    """
 
     host: VirtualHost
     bound: tuple[str, ...]
     reached: tuple[str, ...]
     certificate: CertificateFiles | None
+    balanced: frozenset[str]
 
     @property
     def forwards(self) -> tuple[Forward, ...]:
@@ -111,12 +120,14 @@ def render(
     servers = []
     for host in site.virtual_hosts:
         files = certificate(host, certificates)
-        if files is not None:
-            keys.refuse_unreadable(files, caddy.user)
+        if files is not None and host.certificate not in site.managed:
+            keys.refuse_unreadable(files, caddy.user, layout)
         sharing.refuse(host, others)
         bound = sharing.bound(host.port, others, caddy, layout)
         reached = sharing.reached(bound, system)
-        servers.append(Server(host, bound, reached, files))
+        says = caddy.options.balancing
+        balanced = frozenset(each for each in reached if balancing.expects(says, each, host.port, caddy.version))
+        servers.append(Server(host, bound, reached, files, balanced))
     plain, secure = ([each for each in servers if each.host.tls is tls] for tls in (False, True))
     limited = any(route.limit for each in servers for route in each.forwards)
     return Rendering(
@@ -137,6 +148,7 @@ def _part(name: str, template: str, placement: Placement, servers: Sequence[Serv
         bare=words.bare,
         quoted=words.quoted,
         document=words.document,
+        far_above=words.far_above,
         error=words.error,
     )
     (text,), marker = templates.with_marker([text])
@@ -163,4 +175,5 @@ def _expectations(servers: Sequence[Server], marker: str) -> Iterator[Expectatio
     for server in servers:
         host, chain = server.host, server.certificate.chain if server.certificate else None
         for address in server.reached:
-            yield Expectation(address, host.port, host.tls, host.name, marker, chain, proxy_protocol=False)
+            line = address in server.balanced
+            yield Expectation(address, host.port, host.tls, host.name, marker, chain, proxy_protocol=line)

@@ -25,7 +25,7 @@ def refuse(host: VirtualHost, others: Sequence[ServerBlock]) -> None:
         if not listens:
             continue
         where = f"{block.file}:{block.line}"
-        if host.name in block.names:
+        if host.name in block.names and not block.implied:
             raise RefusedPlan(
                 f"{host.name} already has a site on port {host.port}",
                 where=where,

@@ -53,7 +53,7 @@ def _describe(
     written = tree.load(host, loads)
     files = start.files if start and start.takes_options else ()
     file = next((path for path in files if host.status(path) is not None), None)
-    fronts, unread = reading.frontends(host, written.sections)
+    fronts, unread = reading.frontends(host, written.sections, start.variables(host) if start else {})
     sections = written.sections
     return HAProxy(
         binary=binary,

@@ -12,11 +12,14 @@ from palpo_installer.facts.system import System
 from palpo_installer.layout import Layout
 from palpo_installer.proxies import halves
 from palpo_installer.proxies.base import Expectation, Link
-from palpo_installer.proxies.haproxy import listens, reading
+from palpo_installer.proxies.haproxy import listens, reading, words
 from palpo_installer.proxies.haproxy.configuration import Frontend, HAProxy
 from palpo_installer.proxies.haproxy.placement import OWN
 from palpo_installer.proxies.haproxy.sharing import Shared, refuse_names, shared, store
 from palpo_installer.site import Challenge, Forward, Site, VirtualHost
+
+BALANCED = "proxy_protocol"
+"""The option of a socket that expects a PROXY line first."""
 
 
 @dataclass(frozen=True)
@@ -94,8 +97,8 @@ def of_site(
     for number, tls in site.ports:
         hosts = [host for host in site.virtual_hosts if (host.port, host.tls) == (number, tls)]
         servers = tuple(_server(host, layout, certificates) for host in hosts)
-        found = shared(number, tls=tls, others=others)
-        refuse_names(found, [host.name for host in hosts])
+        found = shared(number, [words.bare(host.name.strip("[]")) for host in hosts], tls=tls, others=others)
+        refuse_names(found)
         ports.append(Port(number, tls, () if found else listens.addresses(system, layout), servers, found))
     return tuple(ports)
 
@@ -143,5 +146,17 @@ def _reached(port: Port, system: System) -> Mapping[str, bool]:
     for listen in (listen for each in port.shared for listen in each.listens):
         both = ["0.0.0.0"] if "ipv6only=off" in listen.options else []  # noqa: S104 - what a bind says
         for address in listens.reached([listen.address, *both], system):
-            found.setdefault(address, "proxy_protocol" in listen.options)
+            found.setdefault(address, BALANCED in listen.options)
     return found
+
+
+def balanced(ports: Sequence[Port]) -> Iterator[str]:
+    """Yield what a person should know of ports of our own where others' expect the line of a load balancer."""
+    lines = [each for port in ports for there in port.shared for each in there.listens if BALANCED in each.options]
+    own = [str(port.number) for port in ports if not port.shared]
+    if lines and own:
+        yield (
+            f"Port {' and '.join(own)} takes connections without a PROXY line, unlike port {lines[0].port} "
+            f"({lines[0].file}:{lines[0].line}). Where a load balancer stands before it, it must send none there, and "
+            "its own address is the one that is limited then"
+        )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,20 +13,18 @@ from palpo_installer.layout import Layout
 from palpo_installer.proxies import halves, templates
 from palpo_installer.proxies.base import File, Lines, Part, Rendering
 from palpo_installer.proxies.found import ServerBlock
-from palpo_installer.proxies.haproxy import reading, words
+from palpo_installer.proxies.haproxy import limits, reading, words
 from palpo_installer.proxies.haproxy.configuration import HAProxy
 from palpo_installer.proxies.haproxy.placement import OWN, PLAIN, REFUSE, SECURE, Placement, place
-from palpo_installer.proxies.haproxy.ports import Port, expectations, links, of_site
+from palpo_installer.proxies.haproxy.ports import Port, balanced, expectations, links, of_site
 from palpo_installer.proxies.haproxy.sharing import lines
 from palpo_installer.site import (
     TOO_LARGE,
-    TOO_MANY,
-    Limit,
     Route,
     Site,
 )
 
-HOST_ONLY = (2, 6, 0)
+HOST_ONLY = (2, 6, 5)
 """Before, a Host header was cut at its colon by ``field``."""
 READS_REFUSED = (3, 0, 0)
 """Before, who was refused and went on sending found the connection cut (measured: 2.6, HTTP/1.1 and HTTP/2)."""
@@ -60,15 +57,14 @@ def render(
         and (each.section.heading.file, each.section.heading.line) not in gone
     ]
     ports = of_site(site, others, system, layout, certificates)
-    names = tuple(dict.fromkeys(words.bare(host.name.strip("[]")) for host in site.virtual_hosts))
-    theirs = lines([each for port in ports for each in port.shared], names, host_of(haproxy))
+    theirs = lines([each for port in ports for each in port.shared], host_of(haproxy))
     # Both halves need them: without the one for port 80 they come with the other.
     edits = (*placement.lines, *theirs)
     plain, secure = ([port for port in ports if port.tls is tls] for tls in (False, True))
     return Rendering(
         plain=_part(PLAIN, "haproxy-http.cfg.j2", placement, plain, site, haproxy, system, layout, edits),
         secure=_part(SECURE, "haproxy-tls.cfg.j2", placement, secure, site, haproxy, system, layout, edits),
-        findings=tuple(_findings(site, haproxy, placement)),
+        findings=(*_findings(site, haproxy, placement), *balanced(ports)),
     )
 
 
@@ -83,20 +79,22 @@ def _part(
     layout: Layout,
     edits: tuple[Lines, ...],
 ) -> Part:
-    limits = _limits(ports)
+    counted = limits.of_ports(ports)
+    theirs = (each for each in haproxy.sections if not placement.owns(each.heading.file))
     refusing = _refusing(ports, haproxy, layout)
     text = templates.render(
         template,
         ports=ports,
         site=site,
-        limits=limits,
-        refusals=_refusals(limits),
+        limits=counted,
+        refusals=limits.refusals(counted),
+        counter=limits.counter(theirs),
         buffer=BUFFER if buffer(haproxy, placement) < BUFFER else 0,
         refusing=refusing,
         host=host_of(haproxy),
         responder=responder.address(layout),
         logs=any(each.kind == "global" and each.all("log") for each in haproxy.sections),
-        window=window,
+        window=limits.window,
         server_name=server_name,
         kind=_kind,
         bare=words.bare,
@@ -126,7 +124,6 @@ def _reader() -> str:
     return templates.render(
         "haproxy-refuse.lua.j2",
         headers=words.CORS,
-        status=TOO_LARGE.status,
         refusal=words.refusal(TOO_LARGE),
     )
 
@@ -145,21 +142,6 @@ def buffer(haproxy: HAProxy, placement: Placement) -> int:
 
 def _kind(route: Route) -> str:
     return type(route).__name__
-
-
-def _limits(ports: Sequence[Port]) -> tuple[Limit, ...]:
-    routes = (route for port in ports for server in port.servers for route in server.forwards)
-    return tuple(dict.fromkeys(route.limit for route in routes if route.limit is not None))
-
-
-def window(limit: Limit) -> int:
-    """Return the seconds in which a burst and one more may come: that is the sustained rate."""
-    return math.ceil((limit.burst + 1) * 60 / limit.per_minute)
-
-
-def _refusals(limits: Sequence[Limit]) -> Mapping[str, str]:
-    """Return what a client is told by the name of the limit it met."""
-    return {each.name: words.error(TOO_MANY, {"retry_after_ms": 60_000 // each.per_minute}) for each in limits}
 
 
 def server_name(upstream: Address) -> str:

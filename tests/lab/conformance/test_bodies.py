@@ -62,11 +62,14 @@ def test_an_upload_above_the_limit_is_answered(served: Served, form: str, excess
     assert whole == []
 
 
+@pytest.mark.parametrize("excess", [2**20, pytest.param(3 * LIMIT, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("expect", ["Expect: 100-continue", "Expect:"])
 @pytest.mark.parametrize("protocol", ["HTTP/1.1", "HTTP/2"])
-def test_a_client_that_goes_on_sending_reads_why_it_is_refused(served: Served, protocol: str, expect: str) -> None:
+def test_a_client_that_goes_on_sending_reads_why_it_is_refused(
+    served: Served, protocol: str, expect: str, excess: int
+) -> None:
     """Whether it asks before it sends, or not; the homeserver does not get all of it."""
-    served.host.run(["truncate", f"--size={LIMIT + 2**20}", "/root/large"])
+    served.host.run(["truncate", f"--size={LIMIT + excess}", "/root/large"])
     url = f"https://{CLIENT}{UPLOAD.decode()}"
     sent = ["--insecure", OPTIONS[protocol], "--header", expect, "--data-binary", "@/root/large", "--max-time", "60"]
     said = served.host.run(["curl", "--silent", "--show-error", "--write-out", "%{http_code}", *sent, url])

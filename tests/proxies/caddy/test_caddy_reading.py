@@ -84,6 +84,7 @@ def test_sites_with_names_sockets_certificates_and_redirects(tmp_path: Path) -> 
         (("a.example",), 80, (), ()),
     ]
     assert found.servers[0].listens[0].options == ("ssl", "http2")
+    assert [each.implied for each in found.servers] == [False, False, False, False, True, True]
 
 
 def test_a_site_without_braces_has_all_that_follows_it(tmp_path: Path) -> None:
