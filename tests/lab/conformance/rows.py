@@ -103,9 +103,8 @@ WRITTEN = (
         start_apache,
         deviations={
             "speed": Deviation(
-                {"HTTP/1.1": 80},
-                "About 95 to 98 %, at least 80 %, in no longer times: it also removes the headers that clients could "
-                "forge, and looks at each path",
+                {"HTTP/1.1": 80, "HTTP/2": 80},
+                "At least 80 %: it also removes the headers that clients could forge, and looks at each path",
             ),
             "logins": Deviation(
                 {"all": 200}, "Apache cannot count the logins of a client; Palpo's own limit ends them"
@@ -139,6 +138,10 @@ WRITTEN = (
         services.start_caddy,
         kept=services.CADDYS_OWN,
         deviations={
+            "speed": Deviation(
+                {"HTTP/1.1": 45, "HTTP/2": 45},
+                "At least 45 %: Caddy compares each target with a pattern for every path that is closed or passed on",
+            ),
             "neighbour": Deviation(
                 dict.fromkeys(("apply", "killed and recovered", "renewal", "rollback"), 12),
                 "A reload of Caddy opens new sockets beside the old ones, and the kernel resets what waits at an old "
@@ -158,9 +161,8 @@ WRITTEN = (
         services.start_haproxy,
         deviations={
             "speed": Deviation(
-                {"HTTP/1.1": 80},
-                "About 90 to 94 %, at least 80 %, in no longer times: it also removes the headers that "
-                "clients could forge, and looks at each path",
+                {"HTTP/1.1": 95, "HTTP/2": 95},
+                "At least 95 %: it also removes the headers that clients could forge, and looks at each path",
             ),
             "uploads": Deviation(
                 {"chunked": 200},
