@@ -176,6 +176,12 @@ def _headers(lines: tuple[Directive, ...], place: Place) -> Iterator[tuple[str, 
         if each.words[:1] == ("http-request",) and each.words[1:2] in {("set-header",), ("del-header",)}
         for _ in each.words[2:3]
     }
+    begun = tuple(
+        each.words[2].lower()
+        for each in lines
+        if each.words[:2] == ("http-request", "del-header") and each.words[3:5] == ("-m", "beg")
+    )
+    ruled |= {name.lower() for name in ("X-Forwarded-For", *CLEARED) if begun and name.lower().startswith(begun)}
     appended = any(each.words[:2] == ("option", "forwardfor") for each in lines)
     if "x-forwarded-for" not in ruled:
         what = "a client's own X-Forwarded-For comes first" if appended else "a client's X-Forwarded-For is passed on"

@@ -92,5 +92,29 @@ def haproxy(host: LabHost) -> None:
     host.output(["sh", "-c", "kill -USR2 $(cat /run/haproxy.pid)"])
 
 
-DOCUMENTED: Mapping[str, Callable[[LabHost], None]] = {"nginx": nginx, "apache": apache, "haproxy": haproxy}
+CADDY = f"""
+matrix.example.com:{PORT} {{
+	tls {NEIGHBOUR_CERTIFICATE} {NEIGHBOUR_KEY}
+	reverse_proxy /_matrix/* localhost:8008
+	reverse_proxy /_palpo/client/* localhost:8008
+}}
+"""
+
+
+def caddy(host: LabHost) -> None:
+    """One more site of the Caddyfile; its certificate is a file, for there is no public authority here."""
+    main = "/etc/caddy/Caddyfile"
+    host.write(main, host.read(main) + CADDY)
+    host.output(["caddy", "reload", "--config", main, "--force"])
+
+
+DOCUMENTED: Mapping[str, Callable[[LabHost], None]] = {
+    "nginx": nginx,
+    "apache": apache,
+    "caddy": caddy,
+    "haproxy": haproxy,
+}
 """By kind of proxy: puts the documented configuration beside ours, and lets the proxy take it up."""
+
+WITH_HTTP2 = frozenset({"caddy", "haproxy"})
+"""The proxies whose documented configuration offers HTTP/2: the others' is spoken to over HTTP/1.1."""

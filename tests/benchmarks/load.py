@@ -1,15 +1,18 @@
-"""Requests per second and their times, measured with wrk by turns."""
+"""Requests per second and their times, measured with wrk and h2load by turns."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
 from tests.lab.hosts import LabHost
 
 CONNECTIONS = 16
+IN_FLIGHT, STREAMS = 32, 8
+"""How many requests h2load has under way, and how many of them on each connection of HTTP/2."""
+LOG = "/tmp/h2load.log"
 UNITS = {"us": 1e-3, "ms": 1.0, "s": 1e3}
 
 UPSTREAM = """\
@@ -33,7 +36,7 @@ http {
 
 @dataclass(frozen=True)
 class Figures:
-    """What wrk measured in one go.
+    """What was measured in one go.
 
     Attributes:
         rate: requests per second.
@@ -53,8 +56,8 @@ def start_upstream(host: LabHost) -> None:
     host.output(["nginx", "-c", "/etc/upstream.conf"])
 
 
-def measured(host: LabHost, url: str, seconds: int) -> Figures:
-    """Ask for a URL over a few kept connections for some seconds; every answer must be a good one."""
+def by_wrk(host: LabHost, url: str, seconds: int) -> Figures:
+    """Ask for a URL over a few kept connections of HTTP/1.1 for some seconds; every answer must be a good one."""
     command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--latency", url]
     said = host.output(command)
     assert "Non-2xx" not in said, said
@@ -65,6 +68,30 @@ def measured(host: LabHost, url: str, seconds: int) -> Figures:
     assert rate, said
     assert late, said
     return Figures(float(rate[1]), float(late[1]) * UNITS[late[2]])
+
+
+def by_http2(host: LabHost, url: str, seconds: int) -> Figures:
+    """Ask over four connections of HTTP/2 with eight streams each, as clients do who wait for several answers."""
+    return _h2load(host, url, seconds, f"-c{IN_FLIGHT // STREAMS}", f"-m{STREAMS}", "--npn-list=h2")
+
+
+def by_http1(host: LabHost, url: str, seconds: int) -> Figures:
+    """Ask over as many connections of HTTP/1.1 as there are requests under way with ``by_http2``."""
+    return _h2load(host, url, seconds, f"-c{IN_FLIGHT}", "-m1", "--h1")
+
+
+def _h2load(host: LabHost, url: str, seconds: int, *options: str) -> Figures:
+    """Return figures of h2load, whose log has the status and the microseconds of each request."""
+    said = host.output(["h2load", f"-D{seconds}", *options, f"--log-file={LOG}", url])
+    protocol = "http/1.1" if "--h1" in options else "h2"
+    assert f"Application protocol: {protocol}" in said, said
+    rate = re.search(r"finished in .*, ([0-9.]+) req/s", said)
+    assert rate, said
+    lines = [line.split() for line in host.read(LOG).splitlines()]
+    host.output(["rm", LOG])
+    assert {status for _, status, _ in lines} == {"200"}, said
+    times = sorted(int(time) for _, _, time in lines)
+    return Figures(float(rate[1]), times[len(times) * 99 // 100] / 1000)
 
 
 @dataclass(frozen=True)
@@ -93,12 +120,12 @@ class Comparison:
         return Figures(max(each[name].rate for each in self.rounds), min(each[name].p99 for each in self.rounds))
 
 
-def compare(host: LabHost, urls: Mapping[str, str], rounds: int, seconds: int) -> Comparison:
-    """Measure URLs by turns, every other round backwards, so that a slow change of the machine meets all alike."""
-    names = list(urls)
+def compare(measures: Mapping[str, Callable[[], Figures]], rounds: int) -> Comparison:
+    """Measure by turns, every other round backwards, so that a slow change of the machine meets all alike."""
+    names = list(measures)
     found = []
     for number in range(rounds):
         order = names if number % 2 == 0 else names[::-1]
-        figures = {name: measured(host, urls[name], seconds) for name in order}
+        figures = {name: measures[name]() for name in order}
         found.append(figures)
     return Comparison(found)

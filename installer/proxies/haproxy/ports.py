@@ -67,6 +67,12 @@ class Port:
         """Whether proofs are answered."""
         return any(server.challenges for server in self.servers)
 
+    @property
+    def maps_addresses(self) -> bool:
+        """Whether an IPv4 client may be seen by an IPv6 address: through one socket for both, or a PROXY line."""
+        options = {option for each in self.shared for listen in each.listens for option in listen.options}
+        return not options.isdisjoint({"ipv6only=off", "proxy_protocol"})
+
 
 def of_site(
     site: Site,

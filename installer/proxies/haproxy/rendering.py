@@ -103,7 +103,7 @@ def _part(
         cors_headers=words.CORS,
         condition=words.condition,
         detours=words.detours,
-        shortcuts=words.shortcuts,
+        shortcut_of=words.shortcut,
         document=words.document,
         error=words.error,
     )

@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
+from palpo_installer.answers import Address
 from palpo_installer.errors import RefusedPlan
-from palpo_installer.site import Closed, Forward, Match, Refusal, Route, Scope, compact
+from palpo_installer.site import Closed, Forward, Match, Refusal, Route, Scope, VirtualHost, compact
 
 DOTS = r"(/|%2[fF])(\.|%2[eE])(\.|%2[eE])(/|%2[fF])"
 """A segment ``..`` in any spelling, between two others."""
@@ -97,22 +99,42 @@ def detours(routes: Sequence[Route]) -> tuple[tuple[str, Refusal], ...]:
     return tuple(found.items())
 
 
-def shortcuts(routes: Sequence[Route]) -> tuple[tuple[str, Forward], ...]:
-    """Return conditions under which a request is passed on whatever the rules for every spelling say, and how.
+@dataclass(frozen=True)
+class Shortcut:
+    """A condition under which a request is passed on whatever the rules for every spelling say, and where to."""
 
-    They compare strings only, for the path decoded once, and hold for fewer paths than the rules: none with two slashes
-    or dots on end, and none with a piece that every path of an earlier route has.
+    condition: str
+    upstream: Address
+
+
+def shortcut(host: VirtualHost) -> Shortcut | None:
+    """Return what lets most requests to a name go on at once, None where nothing is passed on as it is.
+
+    It compares strings only, for a name and path as they are usually written, and holds for fewer paths than the rules:
+    none that has, decoded once, two slashes or dots on end, or a piece that every path of an earlier route has. A path
+    that cannot be decoded (``%zz``) has no such text for HAProxy, and nothing would be found in it: it is none, too.
     """
     earlier: list[Match] = []
-    found = []
-    for route in routes:
-        if isinstance(route, Forward) and _is_plain(route):
-            pieces = dict.fromkeys(("//", "/..", *(_piece(each) for each in earlier if _meet(each, route.match))))
-            begins = f"{{ path,url_dec -m beg {bare(route.match.path)}/ }}"
-            found.append((f"{begins} !{{ path,url_dec -m sub {' '.join(pieces)} }}", route))
+    begins: list[str] = []
+    pieces = ["//", "/.."]
+    plain = [route for route in host.routes if isinstance(route, Forward) and _is_plain(route)]
+    for route in host.routes:
+        if isinstance(route, Forward) and _is_plain(route) and route.upstream == plain[0].upstream:
+            begins += [f"{name}{bare(route.match.path)}/" for name in _written(host)]
+            pieces += [_piece(each) for each in earlier if _meet(each, route.match)]
         if isinstance(route, Closed | Forward):
             earlier.append(route.match)
-    return tuple(found)
+    if not begins:
+        return None
+    without = " ".join(dict.fromkeys(pieces))
+    condition = f"{{ base -m beg {' '.join(begins)} }} {{ path,url_dec -m found }} !{{ path,url_dec -m sub {without} }}"
+    return Shortcut(condition, plain[0].upstream)
+
+
+def _written(host: VirtualHost) -> tuple[str, str]:
+    """Return what clients write as Host."""
+    name = bare(host.name).lower()
+    return name, f"{name}:{host.port}"
 
 
 def _meet(one: Match, other: Match) -> bool:

@@ -16,9 +16,10 @@ SINCE: dict[str, tuple[int, ...]] = {
         (
             "global", "tune.bufsize", "defaults", "mode", "timeout", "frontend", "bind", "backend", "acl", "server",
             "use-server", "default_backend", "use_backend", "stick-table", "option httpchk", "http-check expect",
-            "http-request allow", "http-request del-header", "http-request redirect", "http-request sc-inc-gpc0",
+            "http-request add-header", "http-request allow", "http-request del-header", "http-request redirect",
+            "http-request sc-inc-gpc0",
             "http-request set-header", "http-request track-sc0", "http-request track-sc1", "http-request track-sc2",
-            "http-request use-service", "http-request set-var",
+            "http-request use-service", "http-request set-var", "option forwardfor",
         ),
         (1, 9),
     ),
@@ -32,7 +33,8 @@ SINCE: dict[str, tuple[int, ...]] = {
     # Fetches and converters.
     **dict.fromkeys(
         (
-            "str", "path", "method", "var", "src", "url_dec", "regsub", "field", "lower", "req.hdr", "req.hdr_val",
+            "base", "status", "str", "path", "method", "var", "src", "url_dec", "regsub", "field", "lower", "req.hdr",
+            "req.hdr_val",
             "req.hdr_ip", "res.hdr", "sc_gpc0_rate", "src_gpc0_rate", "src_inc_gpc0", "dst_port", "map", "ssl_fc",
             "ipmask",
         ),

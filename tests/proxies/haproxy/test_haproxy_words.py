@@ -10,14 +10,16 @@ from palpo_installer.answers import Address, Delegation
 from palpo_installer.errors import RefusedPlan
 from palpo_installer.matrix_site import FEDERATION_PATHS, LOGIN, MEDIA_PATHS, homeserver_routes
 from palpo_installer.proxies.haproxy.tree import tokens
-from palpo_installer.proxies.haproxy.words import bare, condition, detours, document, quoted, shortcuts
+from palpo_installer.proxies.haproxy.words import bare, condition, detours, document, quoted, shortcut
 from palpo_installer.site import (
     NOT_REGISTERING,
     NOTHING,
     Closed,
     Forward,
     Match,
+    Route,
     Scope,
+    VirtualHost,
 )
 from tests.homeserver import made
 from tests.lab.conformance.targets import CLOSED, REGISTRATION
@@ -98,44 +100,58 @@ def test_what_cannot_be_written_is_refused(word: str) -> None:
         quoted("a\nb")
 
 
-def decoded_tests(text: str) -> tuple[str, list[str]]:
-    """Return what a path must begin with for a shortcut, and what it must not have in it."""
-    words = tokens(text)
+def compared(host: VirtualHost) -> tuple[list[str], list[str]]:
+    """Return what name and path must begin with for the shortcut, and what the decoded path must not have in it."""
+    found = shortcut(host)
+    assert found
+    words = tokens(found.condition)
     end = words.index("}")
-    assert words[:4] == ("{", "path,url_dec", "-m", "beg")
-    assert words[end + 1 : end + 5] == ("!{", "path,url_dec", "-m", "sub")
-    return words[4], list(words[end + 5 : -1])
+    assert words[:4] == ("{", "base", "-m", "beg")
+    # Without this, nothing is found in a path with a broken escape, and it would go on unseen.
+    assert words[end + 1 : end + 6] == ("{", "path,url_dec", "-m", "found", "}")
+    assert words[end + 6 : end + 10] == ("!{", "path,url_dec", "-m", "sub")
+    return list(words[4:end]), list(words[end + 10 : -1])
 
 
-def test_a_shortcut_leaves_out_whatever_an_earlier_rule_could_be_about() -> None:
-    """Only routes that pass everything on as it is have one, and only earlier routes that can meet them count."""
+def virtual_host(*routes: Route) -> VirtualHost:
+    """Return one on port 443."""
+    return VirtualHost("Matrix.example.com", 443, tls=True, certificate="matrix.example.com", routes=routes)
+
+
+def test_the_shortcut_leaves_out_whatever_an_earlier_rule_could_be_about() -> None:
+    """Only routes that pass everything on as it is are in it, and only earlier routes that can meet them count."""
     upstream = Address("127.0.0.1", 8008)
     routes = (
         Closed(Match("/_matrix/federation")),
-        Forward(Match("/_matrix/media"), upstream, host="example.com"),
+        Forward(Match("/_matrix/media"), Address("127.0.0.1", 8000), host="example.com"),
         Forward(Match("/_matrix/client/*/login", Scope.EXACT), upstream, limit=LOGIN),
         Forward(Match("/_matrix"), upstream),
         Forward(Match("/_palpo/client"), upstream),
         Closed(Match("/_palpo/admin")),
     )
-    found = shortcuts(routes)
-    assert [route for _, route in found] == list(routes[3:5])
+    names = ("matrix.example.com", "matrix.example.com:443")
+    begins = [f"{name}{path}/" for path in ("/_matrix", "/_palpo/client") for name in names]
     pieces = ["//", "/..", "/_matrix/federation", "/_matrix/media", "/login"]
-    assert [decoded_tests(text) for text, _ in found] == [("/_matrix/", pieces), ("/_palpo/client/", ["//", "/.."])]
+    assert compared(virtual_host(*routes)) == (begins, pieces)
+    found = shortcut(virtual_host(*routes))
+    assert found
+    assert found.upstream == upstream
+    assert shortcut(virtual_host(*routes[:3])) is None
 
 
 @pytest.mark.parametrize("delegation", Delegation)
 def test_no_shortcut_takes_what_is_closed_or_counted(delegation: Delegation) -> None:
     """However it is written; the news that every client waits for is taken."""
     answers = replace(made.answers(delegation=delegation), media=Address("127.0.0.1", 8000))
-    taken = [decoded_tests(text) for text, _ in shortcuts(homeserver_routes(answers))]
+    begins, pieces = compared(virtual_host(*homeserver_routes(answers)))
     media = [f"{path.replace('m', '%6D')}/x" for path in MEDIA_PATHS]
     federation = FEDERATION_PATHS if delegation is Delegation.NONE else ()
     login = "/_matrix/client/v3%2F%6Cogin"
 
     def shortened(target: str) -> bool:
-        path = unquote(target.partition("?")[0])
-        return any(path.startswith(begin) and not any(piece in path for piece in pieces) for begin, pieces in taken)
+        path = target.partition("?")[0]
+        begun = f"matrix.example.com{path}".startswith(tuple(begins))
+        return begun and not any(piece in unquote(path) for piece in pieces)
 
     assert [each for each in (*CLOSED, *REGISTRATION, *media, *federation, login) if shortened(each)] == []
     assert shortened("/_matrix/client/v3/sync")
