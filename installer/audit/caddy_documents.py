@@ -31,11 +31,6 @@ def judged(sites: Iterable[Site]) -> Iterator[Finding]:
                                   cure.sentence, *cure.lines)  # fmt: skip
 
 
-def _is_document(by: Segment) -> bool:
-    """Return whether an answer to whatever is asked was written as JSON."""
-    return by.name == "respond" and body_of(by).lstrip().startswith("{")
-
-
 def _faults(kind: str, path: str, answer: Answer) -> Iterator[tuple[Trap, str]]:
     if answer.by.name == "redir":
         yield REDIRECTED, f"{path} is redirected"

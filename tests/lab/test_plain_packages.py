@@ -16,7 +16,7 @@ CLIENT = "https://example.com/.well-known/matrix/client"
 
 
 @pytest.mark.slow
-def test_caddy_is_installed_by_a_number_and_purged_with_the_uninstall(bare: ThrowAwayHost) -> None:  # noqa: F811
+def test_caddy_is_installed_by_a_number_and_purged_with_the_uninstall(bare: ThrowAwayHost) -> None:
     """Both recommended ones are there with reasons; nothing comes before the yes, and what came goes again."""
     host, before, known = bare, bare.snapshot(), packages(bare)
     terminal = Terminal(host, 80, 40)

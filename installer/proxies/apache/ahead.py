@@ -10,44 +10,41 @@ import re
 from collections.abc import Iterable
 
 from palpo_installer.errors import RefusedPlan
+from palpo_installer.proxies.apache.configuration import Everywhere
 from palpo_installer.proxies.apache.tree import Directive
-from palpo_installer.proxies.found import Problem
-from palpo_installer.site import CHALLENGE_PATH
 
 PREFIXES = ("proxypass", "redirect", "redirectpermanent", "redirecttemp")
 PATTERNS = ("proxypassmatch", "redirectmatch")
-PATHS = ("/_matrix/x", "/_palpo/client/x", "/.well-known/matrix/client", f"{CHALLENGE_PATH}/x")
-"""Of each kind that a site of ours answers, one."""
 
 
-def ahead(top: Directive) -> tuple[Problem, ...]:
-    """Return the lines of the main server that take paths of ours."""
-    return tuple(
-        Problem(each.file, each.line, f"{each.name} {' '.join(each.arguments)}")
-        for each in top.block
-        if each.name in {*PREFIXES, *PATTERNS} and any(_takes(each, path) for path in PATHS)
-    )
+def everywhere(top: Directive) -> tuple[Everywhere, ...]:
+    """Return the lines of the main server that answer for paths."""
+    found = (each for each in top.block if each.name in {*PREFIXES, *PATTERNS})
+    return tuple(Everywhere(each.file, each.line, (each.name, *each.arguments)) for each in found)
 
 
-def refuse(lines: Iterable[Problem]) -> None:
-    """Refuse a server that has such lines.
+def refuse(lines: Iterable[Everywhere], paths: Iterable[str]) -> None:
+    """Refuse a server of which such a line takes one of these paths.
 
     Raises:
-        RefusedPlan: the first of them.
+        RefusedPlan: the first that does.
     """
+    wanted = tuple(paths)
     for each in lines:
-        raise RefusedPlan(
-            f"outside every virtual host stands {each.message}, which would take requests for Palpo before its own "
-            "virtual hosts do",
-            where=f"{each.file}:{each.line}",
-            next="Move it into the virtual hosts that it is for",
-        )
+        if any(takes(each, path) for path in wanted):
+            raise RefusedPlan(
+                f"outside every virtual host stands {' '.join(each.words)}, which would take requests for Palpo before "
+                "its own virtual hosts do",
+                where=f"{each.file}:{each.line}",
+                next="Move it into the virtual hosts that it is for",
+            )
 
 
-def _takes(directive: Directive, path: str) -> bool:
+def takes(line: Everywhere, path: str) -> bool:
     """Return whether a line takes a path; before that of a redirect its status may stand."""
-    word = next((each for each in directive.arguments if each.startswith(("/", "^", "("))), "")
-    if directive.name in PREFIXES:
+    name, *rest = line.words
+    word = next((each for each in rest if each.startswith(("/", "^", "("))), "")
+    if name in PREFIXES:
         return bool(word) and f"{path}/".startswith(f"{word.rstrip('/')}/")
     try:
         return bool(word) and re.search(word, path) is not None

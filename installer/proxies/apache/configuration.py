@@ -6,7 +6,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from palpo_installer.proxies.found import IncludeDirectory, Listen, Problem, Proxy, ServerBlock
+from palpo_installer.proxies.found import IncludeDirectory, Listen, Proxy, ServerBlock
+
+
+@dataclass(frozen=True)
+class Everywhere:
+    """A line outside every virtual host that answers for a path in each of them: ``ProxyPass``, ``Redirect``.
+
+    Attributes:
+        words: its name, in small letters, and its arguments.
+    """
+
+    file: Path
+    line: int
+    words: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -18,12 +31,12 @@ class Awake:
     Attributes:
         listens: the ``Listen`` directives.
         servers: as ``Proxy.servers``.
-        ahead: lines outside every virtual host that take paths of ours, their words as message.
+        everywhere: what answers for paths in every virtual host.
     """
 
     listens: tuple[Listen, ...]
     servers: tuple[ServerBlock, ...]
-    ahead: tuple[Problem, ...] = ()
+    everywhere: tuple[Everywhere, ...] = ()
 
 
 @dataclass(frozen=True)

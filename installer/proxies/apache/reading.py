@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from palpo_installer.proxies.apache import ahead
+from palpo_installer.proxies.apache.configuration import Everywhere
 from palpo_installer.proxies.apache.tree import MAGIC, Directive, Tree
 from palpo_installer.proxies.found import IncludeDirectory, Listen, Problem, ServerBlock
 from palpo_installer.proxies.sockets import is_address
@@ -50,7 +51,7 @@ class Configuration:
     error_log: str
     pid_file: str
     header_limits: tuple[int, int]
-    ahead: tuple[Problem, ...]
+    everywhere: tuple[Everywhere, ...]
 
 
 def parse(tree: Tree, *, ipv6: bool, resolve: Resolve) -> Configuration:
@@ -66,7 +67,7 @@ def parse(tree: Tree, *, ipv6: bool, resolve: Resolve) -> Configuration:
         error_log=_log(top.last("errorlog") or "logs/error_log", root),
         pid_file=str(root / (top.last("pidfile") or "logs/httpd.pid")),
         header_limits=(_limit(top, "limitrequestline"), _limit(top, "limitrequestfieldsize")),
-        ahead=ahead.ahead(top),
+        everywhere=ahead.everywhere(top),
     )
 
 

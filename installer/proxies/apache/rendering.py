@@ -17,9 +17,7 @@ from palpo_installer.proxies.base import Expectation, Part, Rendering
 from palpo_installer.proxies.found import ServerBlock
 from palpo_installer.proxies.halves import certificate, literal, title
 from palpo_installer.proxies.placement import PLAIN, SECURE
-from palpo_installer.site import (
-    Site,
-)
+from palpo_installer.site import CHALLENGE_PATH, Challenge, FixedJson, Forward, Site
 
 HEAD_ROOM = 256
 """Bytes of a header line beside its value: its name, and what Apache reads to see that it ends."""
@@ -62,7 +60,7 @@ def render(
             Apache's language.
     """
     placement = place(apache)
-    ahead.refuse(apache.awake.ahead)
+    ahead.refuse(apache.awake.everywhere, answered(site))
     neighbours = beside(apache, placement, taken)
     doors = {}
     for port, tls in site.ports:
@@ -86,6 +84,18 @@ def render(
             *((UNCOUNTED,) if any(each.forwards for each in servers) else ()),
         ),
     )
+
+
+def answered(site: Site) -> Iterator[str]:
+    """Yield a path of each kind that a site answers."""
+    for route in (each for host in site.virtual_hosts for each in host.routes):
+        match route:
+            case Forward(match=match):
+                yield f"{match.path.replace('*', 'x').rstrip('/')}/x"
+            case FixedJson(path=path):
+                yield path
+            case Challenge():
+                yield f"{CHALLENGE_PATH}/x"
 
 
 def beside(apache: Apache, placement: Placement, taken: Collection[ServerBlock]) -> Neighbours:

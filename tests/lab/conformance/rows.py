@@ -141,9 +141,9 @@ WRITTEN = (
         deviations={
             "neighbour": Deviation(
                 dict.fromkeys(("apply", "killed and recovered", "renewal", "rollback"), 12),
-                "A reload of Caddy opens new sockets beside the old ones, and the kernel resets what waits at an old "
-                "one that closes: 122 of 104,537 requests of 8 clients in 61 reloads, none with "
-                "net.ipv4.tcp_migrate_req = 1; usually none here, and at most 12 for each change",
+                "A reload of Caddy opens new sockets beside the old ones, and the kernel resets what waits at one that "
+                "closes: 122 of 104,537 requests of 8 clients in 61 reloads, none with net.ipv4.tcp_migrate_req = 1. "
+                "Usually none here, and at most 12 for each change",
             ),
             "logins": Deviation({"all": 200}, "Caddy cannot count the logins of a client; Palpo's own limit ends them"),
             "endless lines": Deviation(

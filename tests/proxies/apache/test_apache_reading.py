@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from palpo_installer.host import Host
+from palpo_installer.proxies.apache.ahead import takes
 from palpo_installer.proxies.apache.reading import Configuration, name_of, parse
 from palpo_installer.proxies.apache.tree import Surroundings, load
 
@@ -147,5 +148,7 @@ def test_a_server_name_may_have_a_scheme_and_a_port(written: str) -> None:
 )
 def test_lines_for_the_whole_server_that_take_paths_of_ours(tmp_path: Path, line: str, is_ahead: bool) -> None:
     """With their place; those of a virtual host are its own affair."""
-    found = said(tmp_path, f"Listen 80\n{line}\n").ahead
-    assert [(each.file.name, each.line) for each in found] == [("apache2.conf", 2)] * is_ahead
+    found = said(tmp_path, f"Listen 80\n{line}\n").everywhere
+    paths = ("/_matrix/x", "/_palpo/client/x", "/.well-known/acme-challenge/x")
+    taken = [(each.file.name, each.line) for each in found if any(takes(each, path) for path in paths)]
+    assert taken == [("apache2.conf", 2)] * is_ahead

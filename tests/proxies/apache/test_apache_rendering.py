@@ -11,7 +11,8 @@ import pytest
 from palpo_installer.answers import Address
 from palpo_installer.errors import RefusedPlan
 from palpo_installer.proxies.apache.adapter import ApacheAdapter
-from palpo_installer.proxies.found import Problem, ServerBlock
+from palpo_installer.proxies.apache.configuration import Everywhere
+from palpo_installer.proxies.found import ServerBlock
 from tests.proxies.apache.apaches import ENABLED, ETC, LOADED, PLAIN, apache, httpd, listen, rendered, virtual_host
 from tests.proxies.nginx.sites import ANSWERS, direct
 
@@ -120,8 +121,9 @@ def test_neighbours_that_leave_no_place_are_named(neighbour: ServerBlock, says: 
 
 def test_a_line_for_the_whole_server_that_would_come_first_is_named() -> None:
     """Nothing in our files could be asked before it."""
-    line = Problem(ETC / "conf-enabled/app.conf", 3, "proxypass / http://127.0.0.1:3000/")
-    awake = replace(apache().awake, ahead=(line,))
+    words = ("proxypass", "/", "http://127.0.0.1:3000/")
+    line = Everywhere(ETC / "conf-enabled/app.conf", 3, words)
+    awake = replace(apache().awake, everywhere=(line,))
     with pytest.raises(RefusedPlan, match=r"outside every virtual host stands proxypass /") as refused:
         rendered(replace(apache(), awake=awake))
     assert refused.value.where == f"{line.file}:3"
