@@ -19,7 +19,7 @@ SINCE: dict[str, tuple[int, ...]] = {
             "http-request add-header", "http-request allow", "http-request del-header", "http-request redirect",
             "http-request sc-inc-gpc0",
             "http-request set-header", "http-request track-sc0", "http-request track-sc1", "http-request track-sc2",
-            "http-request use-service", "http-request set-var", "option forwardfor",
+            "http-request use-service", "http-request set-var",
         ),
         (1, 9),
     ),
