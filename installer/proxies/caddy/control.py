@@ -29,7 +29,7 @@ class CaddyControl:
 
     def start(self, service: Service, limit: float) -> Command:
         """Return how it is started."""
-        return services.start_command(service, limit)
+        return process.start(service, limit)
 
     def reload(self, service: Service, limit: float) -> Command:
         """Return ``caddy reload``."""

@@ -46,6 +46,17 @@ def program(argv: Sequence[str]) -> tuple[str, ...]:
     return tuple(argv[: argv.index("start")])
 
 
+def start(service: Service, limit: float) -> Command:
+    """Return how Caddy is started, by hand where nothing manages it.
+
+    ``caddy start`` leaves its output to the Caddy that stays: whoever waited for the end of that output would wait as
+    long as Caddy lives, and once nobody reads it, the first line of Caddy's log would end it.
+    """
+    if service.manager != "direct":
+        return services.start_command(service, limit)
+    return Command(("sh", "-c", 'exec "$@" >/dev/null 2>&1', "sh", *service.argv), timeout=limit)
+
+
 def testing(service: Service, limit: float) -> Command:
     """Return how the Caddyfile is tested: with all certificates loaded, and no socket opened."""
     return Command((*program(service.argv), "validate", *_with(configuration(service.argv))), timeout=limit)

@@ -36,3 +36,13 @@ def test_a_test_runs_as_the_account_of_caddy() -> None:
     """As root it would open logs that are root's from then on, and read keys that Caddy may not."""
     service = process.service_of(replace(CADDY, user="caddy"))
     assert CaddyControl().dry_run(service, 5).argv[:6] == ("runuser", "-u", "caddy", "--", "/usr/bin/caddy", "validate")
+
+
+def test_started_by_hand_it_keeps_nobody_waiting_for_its_output() -> None:
+    """Caddy goes on with the output of its start, so that is nobody's pipe; a unit's start is systemd's business."""
+    service = replace(process.service_of(CADDY), manager="direct")
+    command = CaddyControl().start(service, 7.0)
+    assert (command.argv[:4], command.argv[4:]) == (("sh", "-c", 'exec "$@" >/dev/null 2>&1', "sh"), service.argv)
+    assert command.timeout == 7.0
+    managed = replace(service, manager="systemd", unit="caddy.service")
+    assert CaddyControl().start(managed, 7.0).argv == ("systemctl", "start", "caddy.service")
