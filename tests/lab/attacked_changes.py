@@ -31,7 +31,7 @@ from tests.lab.hosts import ADDRESS4
 EARLIER = Path("/var/lib/palpo-installer/earlier/unused")
 RENEWAL = Path("/etc/cron.d/renewal")
 PALPO = Path("/etc/palpo/palpo.toml")
-PATIENCE, LIMIT = 6.0, 5.0
+PATIENCE, LIMIT = 10.0, 8.0
 
 Found = TypeVar("Found")
 

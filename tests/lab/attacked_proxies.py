@@ -43,6 +43,7 @@ class AttackedProxy:
         without: kinds of operations that its plans do not have, with the reason.
         deadly: attacks by which it fails requests of its neighbour itself, beside those that kill it, with the reason.
         ends: exit codes that are right where they are not what the attack says.
+        restarted: attacks after which somebody has to restart it, as the run's last words say.
     """
 
     kind: str
@@ -64,6 +65,7 @@ class AttackedProxy:
     without: Mapping[str, str] = field(default_factory=dict)
     deadly: Mapping[str, str] = field(default_factory=dict)
     ends: Mapping[str, frozenset[int]] = field(default_factory=dict)
+    restarted: frozenset[str] = frozenset()
 
     def place(self, name: str) -> Path:
         """Return where a site of somebody's lies."""
@@ -188,7 +190,12 @@ http://{name}.example.org:{port} {{
         **NO_OPTIONS,
         "MakeLink": "Caddy reads a directory of ours through one import, and certificates by their paths",
     },
-    deadly={STOPPED: "Caddy is one process"},
+    deadly={
+        STOPPED: "Caddy is one process",
+        TAKEN: "a reload that fails can leave servers of the refused configuration",
+    },
+    ends={TAKEN: TAKEN_BACK | NOT_PUT_BACK},
+    restarted=frozenset({TAKEN}),
 )
 
 HAPROXY = AttackedProxy(

@@ -141,6 +141,8 @@ class Attacker:
             wrong.append(f"the engine ended with {code}: {last_words(directory)}")
         if any(other != 7 for other in run.answers):
             wrong.append(f"another run ended with {run.answers}, not 7")
+        if name in self.proxy.restarted:
+            wrong += self.process.start_anew()
         if past_run(directory).result in {"interrupted", "not-put-back"}:
             wrong += self.recover(identity, again=attack.again)
         if attack.deadly or name in self.proxy.deadly:

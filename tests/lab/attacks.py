@@ -231,6 +231,7 @@ ATTACKS: Mapping[str, Attack] = {
     "a full disk from here on": Attack(staging, nothing, TAKEN_BACK, is_full),
     "a full disk once it is done": Attack(recording, fail(errno.ENOSPC), TAKEN_BACK, is_full),
     "a read-only disk once it is done": Attack(recording, fail(errno.EROFS), NOT_PUT_BACK, is_read_only),
+    "a port that is taken before the test": Attack(testing, take_the_port, TAKEN_BACK),
     "a time-out": Attack(testing, stop_the_program, TAKEN_BACK),
     TAKEN: Attack(telling, take_the_port, TAKEN_BACK),
     "a reload that says 0 and keeps the old": Attack(telling, lose_what_is_told, TAKEN_BACK),
