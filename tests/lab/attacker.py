@@ -26,6 +26,7 @@ from palpo_installer.engine.events import EventFile
 from palpo_installer.engine.events import parse as parse_events
 from palpo_installer.engine.history import past_run
 from palpo_installer.engine.process import Engine, refuse_edits
+from palpo_installer.engine.run import Run as EngineRun
 from palpo_installer.host import Host
 from palpo_installer.operations.base import State
 from palpo_installer.plan import make
@@ -133,7 +134,8 @@ class Attacker:
         run = Run(self.proxy, directory, attacked_step(plan, kind), last_activation(plan), self.second)
         judge = Judge(run, attack)
         with run.ends:
-            code = watch(partial(self.carry_on, identity, kind if attack.raises else None), judge)
+            broken = (kind, run.step) if attack.raises else None
+            code = watch(partial(self.carry_on, identity, broken), judge)
         wrong = [] if run.struck else ["the attack never came"]
         starved = kind in STORED_BY_PROGRAMS and attack.afterwards is is_full
         ends = self.proxy.ends.get(name, attack.ends)
@@ -162,11 +164,11 @@ class Attacker:
         return in_child(lambda: Engine(Host()).carry_on(identity))
 
     @staticmethod
-    def carry_on(identity: str, raising: Kind | None) -> int:
-        """Be the engine of a run; the act of one kind may have a defect."""
+    def carry_on(identity: str, broken: tuple[Kind, str] | None) -> int:
+        """Be the engine of a run; the act of one step may have a defect."""
         quietly()
-        if raising is not None:
-            break_down(raising)
+        if broken is not None:
+            break_down(*broken)
         engine = Engine(Host())
         engine.listen_to_signals()
         return engine.carry_on(identity)
@@ -239,15 +241,25 @@ def quietly() -> None:
     os.dup2(nothing, 2)
 
 
-def break_down(kind: Kind) -> None:
-    """Let the acts of a kind raise what nobody thought of, when their work is done."""
+def break_down(kind: Kind, step: str) -> None:
+    """Let the act of one step, which is of this kind, raise what nobody thought of, when its work is done."""
     name = "activate" if hasattr(kind, "activate") else "act"
     act: Callable[..., object] = getattr(kind, name)
+    perform: Callable[..., None] = EngineRun._perform
+    now = ""
 
-    def broken(*arguments: object) -> None:
-        act(*arguments)
-        raise RuntimeError("nobody thought of this")
+    def performing(run: EngineRun, number: str, *rest: object) -> None:
+        nonlocal now
+        now = number
+        perform(run, number, *rest)
 
+    def broken(*arguments: object) -> object:
+        result = act(*arguments)
+        if now == step:
+            raise RuntimeError("nobody thought of this")
+        return result
+
+    setattr(EngineRun, "_perform", performing)  # noqa: B010
     setattr(kind, name, broken)
 
 
