@@ -9,6 +9,7 @@ from typing import Literal
 
 import psutil
 
+from palpo_installer import processes
 from palpo_installer.errors import HostError, TimedOut
 from palpo_installer.host import Command, Host
 
@@ -164,10 +165,28 @@ def main_process(host: Host, service: Service) -> int | None:
             form = "{{.State.Pid}}"
             asked = host.run(Command((service.runtime, "inspect", "--format", form, service.container), timeout=QUICK))
             number = asked.stdout.strip() if asked.status == 0 else ""
+        case _ if service.pid_file is None:
+            return _only_one(host, service)
         case _:
-            number = (host.text(service.pid_file) or "").strip() if service.pid_file else ""
+            number = (host.text(service.pid_file) or "").strip()
             number = number if number.isdigit() and _is_program(host, int(number), service) else ""
     return int(number) if number.isdigit() and int(number) > 0 else None
+
+
+def _only_one(host: Host, service: Service) -> int | None:
+    """Return the main process of the only program that listens in our network and was started with the same files.
+
+    It was started by hand, and told to write its number nowhere. None where there are none, or several.
+    """
+    files = {word for word in service.argv[1:] if word.startswith("/")}
+    if not files:
+        return None
+    alike = (each for each in processes.read(host) if each.name == service.name and files <= {*each.command})
+    found = {each.pid: each for each in alike if not each.container}
+    mains = {socket.pid for socket in host.listening()} & found.keys()
+    while above := {pid for pid in mains if pid is not None and found[pid].parent in found}:
+        mains = (mains - above) | {found[pid].parent for pid in above}
+    return mains.pop() if len(mains) == 1 else None
 
 
 def _is_program(host: Host, pid: int, service: Service) -> bool:

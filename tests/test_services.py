@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import subprocess
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -142,3 +145,36 @@ def test_a_real_command_is_bounded() -> None:
     """It is killed at its limit; nothing of systemd is asked for what was started by hand."""
     with pytest.raises(TimedOut):
         services.carry_out(Host(), Service("sleep", "direct"), Command(("sleep", "30"), timeout=0.2))
+
+
+LISTENS = """
+import os, socket, sys, time
+open("/proc/self/comm", "w").write(sys.argv[1])
+held = socket.create_server(("127.0.0.1", 0))
+if os.fork() == 0:
+    os.execv(sys.executable, [sys.executable, "-c", "import time; time.sleep(600)"])
+print("listening", flush=True)
+time.sleep(600)
+"""
+
+
+def test_a_program_without_a_number_in_a_file_is_known_by_its_sockets() -> None:
+    """The only one of its name that listens; none where there are two, since nobody can tell which is meant."""
+    name = f"lone{os.getpid()}"
+    service = Service(name, "direct", argv=(sys.executable, "--config", "/etc/lone"))
+    assert services.main_process(Host(), service) is None
+    with ExitStack() as ends:
+        pids = []
+        for _ in range(2):
+            command = [sys.executable, "-c", LISTENS, name, "/etc/lone"]
+            process = subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True, text=True)
+            ends.callback(process.wait)
+            ends.callback(os.killpg, process.pid, signal.SIGKILL)
+            assert process.stdout is not None
+            ends.callback(process.stdout.close)
+            assert process.stdout.readline() == "listening\n"
+            pids.append(process.pid)
+            found = services.main_process(Host(), service)
+            assert found == (pids[0] if len(pids) == 1 else None)
+            assert services.main_process(Host(), replace(service, argv=("lone", "/etc/other"))) is None
+            assert services.main_process(Host(), replace(service, argv=())) is None

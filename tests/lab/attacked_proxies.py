@@ -43,6 +43,7 @@ class AttackedProxy:
         without: kinds of operations that its plans do not have, with the reason.
         deadly: attacks by which it fails requests of its neighbour itself, beside those that kill it, with the reason.
         ends: exit codes that are right where they are not what the attack says.
+        resets: why a reload may reset a connection that nobody has taken yet; empty where it never does.
         restarted: attacks after which somebody has to restart it, as the run's last words say.
     """
 
@@ -65,6 +66,7 @@ class AttackedProxy:
     without: Mapping[str, str] = field(default_factory=dict)
     deadly: Mapping[str, str] = field(default_factory=dict)
     ends: Mapping[str, frozenset[int]] = field(default_factory=dict)
+    resets: str = ""
     restarted: frozenset[str] = frozenset()
 
     def place(self, name: str) -> Path:
@@ -195,6 +197,7 @@ http://{name}.example.org:{port} {{
         TAKEN: "a reload that fails can leave servers of the refused configuration",
     },
     ends={TAKEN: TAKEN_BACK | NOT_PUT_BACK},
+    resets="a reload opens new sockets beside the old ones and closes these with what still waits in their queues",
     restarted=frozenset({TAKEN}),
 )
 

@@ -18,7 +18,7 @@ from tests.lab.attacks import ATTACKS, KILLED_AT, named, telling, testing
 from tests.lab.conformance import rows
 from tests.lab.conformance.served import neighboured, prepare
 from tests.lab.hosts import CHECKOUT, ThrowAwayHost
-from tests.lab.load_on_neighbour import load_on_the_neighbour
+from tests.lab.load_on_neighbour import Load, load_on_the_neighbour
 from tests.lab.running import until
 
 pytestmark = pytest.mark.skipif(not system_calls.is_possible(), reason="system calls are filtered on x86-64 only")
@@ -95,8 +95,18 @@ def survives(proxy: AttackedProxy, cases: Sequence[Case], tell: Tell) -> None:
         wrong = [f"{each['row']}, {each['attack']}: {each['wrong']}" for each in results if each["wrong"]]
         assert not wrong, "\n".join(wrong)
         assert len(results) == len(cases)
-        assert load.failures == 0
+        assert_answered(proxy, load, len(cases))
         assert ways.neighbour_answers(host) == neighbours
+
+
+def assert_answered(proxy: AttackedProxy, load: Load, cases: int) -> None:
+    """Check that no request failed; where a reload may reset a new connection, not more than one for each case did."""
+    if not proxy.resets:
+        assert load.failures == 0
+        return
+    reasons = [reason for phase in load.phases for reason in phase.reasons]
+    assert [reason for reason in reasons if not reason.startswith("new ") or "reset by peer" not in reason] == []
+    assert load.failures <= cases
 
 
 @pytest.mark.parametrize("kind", kinds(), ids=lambda kind: str(kind.__name__))
