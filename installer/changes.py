@@ -9,12 +9,15 @@ from pathlib import Path
 
 from palpo_installer.certificates.timer import ActivateTimer, StopTimer
 from palpo_installer.homeserver.activation import RestartPalpo
+from palpo_installer.operations.access import LetGroupIn
 from palpo_installer.operations.certificates import IssueSelfSigned, OrderCertificate, ProbeChallenge
 from palpo_installer.operations.files import MakeDirectory, MakeLink, RemoveFile, WriteFile
 from palpo_installer.operations.firewalld import OpenFirewalldPort
 from palpo_installer.operations.lines import EditLines
 from palpo_installer.operations.palpo import ConfigurePalpo
+from palpo_installer.operations.proxy_orders import OrderByProxy
 from palpo_installer.operations.removing import KeepCopy, PutBack, RemoveDirectory
+from palpo_installer.operations.rests import RemoveRest, WriteRest
 from palpo_installer.operations.security import Withdraw
 from palpo_installer.operations.selinux import LabelPort, SetBoolean
 from palpo_installer.operations.ufw import AllowUfwPort
@@ -42,6 +45,10 @@ AnyOperation = (
     | OpenFirewalldPort
     | AllowUfwPort
     | Withdraw
+    | OrderByProxy
+    | LetGroupIn
+    | WriteRest
+    | RemoveRest
 )
 AnyActivation = ActivateProxy | RestartPalpo | ActivateTimer | WithdrawProxy | StopTimer | HandOver
 tag(AnyOperation)

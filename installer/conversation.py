@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from palpo_installer.errors import AnswersError
 from palpo_installer.facts import Facts
 from palpo_installer.layout import Layout
-from palpo_installer.questions import QUESTIONS, Kind, Question, Situation
+from palpo_installer.questions import QUESTIONS, Choice, Kind, Question, Situation
 from palpo_installer.secret import Secret
 from palpo_installer.validation import shown_size
 
@@ -106,6 +106,7 @@ class Field:
         source: file and line that the default is from, empty where it is a default of ours or was chosen.
         now: what is the case on this host, for answering it; empty for nothing to say.
         quiet: whether there is nothing to choose, so that no page shows it.
+        hidden: the choices that other answers make impossible.
     """
 
     question: Question
@@ -115,6 +116,12 @@ class Field:
     source: str = ""
     now: str = ""
     quiet: bool = False
+    hidden: frozenset[str] = frozenset()
+
+    @property
+    def choices(self) -> tuple[Choice, ...]:
+        """The choices that are shown."""
+        return tuple(each for each in self.question.available if each.value not in self.hidden)
 
     @property
     def help(self) -> str:
@@ -167,7 +174,7 @@ def talk(given: Given, facts: Facts, layout: Layout) -> Talk:
         try:
             if not question.applies(situation):
                 continue
-            default, now = question.default(situation), question.now(situation)
+            default, now, hidden = question.default(situation), question.now(situation), question.hidden(situation)
         except AnswersError:
             # It rests on an answer that is not usable yet.
             continue
@@ -178,13 +185,14 @@ def talk(given: Given, facts: Facts, layout: Layout) -> Talk:
             value = question.accept(default if typed is None else typed, situation)
         except AnswersError as error:
             problem = sentence(error, question)
-            fields.append(Field(question, _open(question, raw if chosen else default), chosen, problem, now=now))
+            text = _open(question, raw if chosen else default)
+            fields.append(Field(question, text, chosen, problem, now=now, hidden=hidden))
             continue
         if value is not None:
             earlier[question.key] = value
         source = "" if chosen else _source(question, value, situation)
         text = _open(question, raw if chosen and raw not in (None, "") else value)
-        fields.append(Field(question, text, chosen, "", source, now, quiet=not question.open(situation)))
+        fields.append(Field(question, text, chosen, "", source, now, not question.open(situation), hidden))
     return Talk(tuple(fields), earlier)
 
 

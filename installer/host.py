@@ -29,11 +29,14 @@ class Command:
         argv: the program and its arguments; never a secret.
         timeout: seconds after which its whole process group is killed.
         environment: what it gets beside PATH and LC_ALL.
+        daemon: whether it leaves a process behind that writes to where it writes. Then that is nowhere: a pipe would
+            keep us waiting for the end of that process, and end it with its first line once we are gone.
     """
 
     argv: tuple[str, ...]
     timeout: float = 30.0
     environment: Mapping[str, str] = field(default_factory=dict)
+    daemon: bool = False
 
     def __str__(self) -> str:
         return " ".join(self.argv)
@@ -131,12 +134,13 @@ class Host:
             HostError: there is no such program.
         """
         environment = {"PATH": SEARCH_PATH, "LC_ALL": "C.UTF-8", **command.environment}
+        said = subprocess.DEVNULL if command.daemon else subprocess.PIPE
         try:
             process = subprocess.Popen(
                 command.argv,
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
+                stdout=said,
+                stderr=said,
                 env=environment,
                 start_new_session=True,
                 cwd="/",
@@ -152,6 +156,7 @@ class Host:
                 with suppress(subprocess.TimeoutExpired):
                     process.communicate(timeout=2)
                 raise TimedOut(f"did not end within {command.timeout:g} seconds", where=str(command)) from error
+        stdout, stderr = (part or b"" for part in (stdout, stderr))
         return Completed(process.returncode, stdout.decode(errors="replace"), stderr.decode(errors="replace"))
 
     def listening(self) -> tuple[Socket, ...]:

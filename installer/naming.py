@@ -86,14 +86,6 @@ def is_literal(name: str) -> bool:
     return name.startswith("[") or _ends_in_number(name.partition(":")[0])
 
 
-def both_forms(name: str) -> tuple[str, str]:
-    """Return an accepted name in ASCII and as it is read; the two are equal where nothing is international."""
-    if is_literal(name):
-        return name, name
-    host, colon, port = name.partition(":")
-    return name, idna.decode(host) + colon + port
-
-
 def hidden_character(text: str) -> str:
     """Return the Unicode name of the first character that is not seen as one, empty for none.
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from palpo_installer import site
+from palpo_installer import matrix_site
 from palpo_installer.answers import Answers, Method
-from palpo_installer.certificates import store
 from palpo_installer.certificates.authority import authority_files
 from palpo_installer.facts.names import asking
 from palpo_installer.host import Host
 from palpo_installer.verify import Report, trusting, verify
+from palpo_installer.verify.checks_certificate import installed_chains
 
 
 def look(host: Host, answers: Answers, authority: Path | None = None) -> Report:
@@ -24,8 +24,8 @@ def look(host: Host, answers: Answers, authority: Path | None = None) -> Report:
     Raises:
         HostError: the authority's file cannot be used.
     """
-    built = site.build(answers, host.layout)
-    chains = {name: store.paths(answers.certificates, host.layout, name).chain for name in built.certificates}
+    built = matrix_site.build(answers, host.layout)
+    chains = installed_chains(answers, built, host.layout)
     local = authority_files(host.layout).chain
     if authority is None and answers.certificates.method is Method.SELF_SIGNED and host.status(local):
         authority = local

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from palpo_installer import site
+from palpo_installer import matrix_site
 from palpo_installer.answers import Answers, BaseDomain, Delegation, Method
 from palpo_installer.changes import Plan
 from palpo_installer.layout import Layout
-from palpo_installer.planning import media, security, taking_over
+from palpo_installer.planning import access, media, rivals, security, taking_over
 from palpo_installer.planning.edits import deleted, edits
 from palpo_installer.planning.homeserver import former_listener, homeserver, key_edits
 from palpo_installer.planning.inputs import Inputs, look
@@ -22,6 +22,8 @@ from palpo_installer.planning.serving import Serving, reused
 from palpo_installer.planning.steps import Steps
 from palpo_installer.planning.upkeep import saved_answers, timer
 from palpo_installer.proxies.found import ReadFile
+from palpo_installer.proxies.standing import standings
+from palpo_installer.site import FixedJson
 
 
 def make(inputs: Inputs) -> Plan:
@@ -32,13 +34,15 @@ def make(inputs: Inputs) -> Plan:
         AnswersError: an answer does not fit what is there.
     """
     answers = inputs.answers
-    serving = Serving(inputs, site.build(answers, inputs.layout))
+    serving = Serving(inputs, matrix_site.build(answers, inputs.layout))
     steps = Steps(serving)
     serving.sites.refuse()
     proxy, former = serving.proxy, former_name(inputs)
     serving.refuse_switch()
     listeners, others = serving.listeners, serving.others_ports
-    refuse_taken_ports(serving.rendering, listeners, proxy, answers, inputs.layout, others)
+    refuse_taken_ports(serving.rendering, listeners, proxy, answers, inputs.layout, others, standings(inputs.facts))
+    needed = rivals.ports_of(serving.rendering)
+    rivals.refuse_return(serving.leaving, proxy, needed)
     plain, plain_left = steps.plain()
     started = bool(plain) and proxy.pid is None
     guests, guests_left = steps.guests()
@@ -53,7 +57,7 @@ def make(inputs: Inputs) -> Plan:
     # Palpo first where it moves: then nobody is without an answer for longer than its restart takes.
     served = (*palpo, *tls) if former_listener(inputs) else (*tls, *palpo)
     wanted = {file.path: file for file in rendered(inputs, serving)}
-    ahead = (*guards.policy.changes, *plain, *guards.plain.changes, *guests, *steps.orders())
+    ahead = (*guards.policy.changes, *plain, *guards.plain.changes, *guests, *steps.orders(), *steps.access())
     made = (*ahead, *served, *schedule)
     removed, stale = leftovers(inputs, wanted, (*made, *answered), steps.remaining(secure))
     changes = (*made, *removed, *answered)
@@ -78,8 +82,10 @@ def make(inputs: Inputs) -> Plan:
         findings=(
             *serving.rendering.findings,
             *serving.sites.findings(),
+            *rivals.findings(inputs.facts, proxy, needed),
             *taking_over.findings(serving.former, serving.site, proxy),
             *certificate_findings,
+            *access.findings(proxy, serving.readable),
             *palpo_findings,
             *media.findings(inputs),
             *schedule_findings,
@@ -106,14 +112,14 @@ def summary(answers: Answers, layout: Layout, proxy: str) -> Iterator[str]:
     """Yield what will be the case afterwards, in a few sentences; ``proxy`` is what people call it."""
     names, federation = answers.names, answers.federation
     yield f"Accounts are named @user:{names.server_name}, and that is for ever."
-    client = site.origin(names.client_host, layout)
+    client = matrix_site.origin(names.client_host, layout)
     yield f"Clients talk to {client}, which {proxy} passes to Palpo at {answers.homeserver.upstream}."
     if answers.media is not None:
         yield f"Media are kept by the media repository at {answers.media}, and no more by Palpo."
     match federation.delegation:
         case Delegation.WELL_KNOWN:
             where = f"https://{names.base}/.well-known/matrix/server"
-            yield f"Other servers learn from {where} to use {site.delegated(answers, layout)['m.server']}."
+            yield f"Other servers learn from {where} to use {matrix_site.delegated(answers, layout)['m.server']}."
         case Delegation.SRV:
             yield f"Other servers learn from SRV records to use {names.client_host}:{federation.port}."
         case Delegation.DIRECT:
@@ -123,6 +129,10 @@ def summary(answers: Answers, layout: Layout, proxy: str) -> Iterator[str]:
     match answers.certificates.method:
         case Method.HTTP_01:
             yield f"Certificates are ordered from {answers.certificates.directory} and renewed twice a day where due."
+        case Method.PROXY:
+            yield f"{proxy} orders certificates from {answers.certificates.directory} and renews them, itself."
+            for name in answers.certificates.files:
+                yield f"For {name} your own certificate is used; renew it, and reload {proxy} then, yourself."
         case Method.SELF_SIGNED:
             yield "Certificates are made here, for trying out only: no client and no other server trusts them."
         case _:
@@ -133,10 +143,10 @@ def elsewhere(inputs: Inputs) -> Iterator[str]:
     """Yield what must be done on other machines."""
     names, federation = inputs.answers.names, inputs.answers.federation
     if federation.delegation is Delegation.SRV:
-        for service in site.SERVICES:
-            record = site.service_record(service, names.base, names.client_host, federation.port)
+        for service in matrix_site.SERVICES:
+            record = matrix_site.service_record(service, names.base, names.client_host, federation.port)
             yield f"This DNS record must be there: {record}"
     if names.base_domain is BaseDomain.ELSEWHERE:
-        for route in site.discovery_routes(inputs.answers, inputs.layout):
-            if isinstance(route, site.FixedJson):
+        for route in matrix_site.discovery_routes(inputs.answers, inputs.layout):
+            if isinstance(route, FixedJson):
                 yield f"The web server of {names.base} must answer https://{names.base}{route.path} with: {route.body}"

@@ -87,7 +87,7 @@ def ask(question: Question) -> Answer:
         with socket.create_connection((question.address, question.port), question.timeout) as plain:
             plain.settimeout(question.timeout)
             if question.proxy_protocol:
-                plain.sendall(b"PROXY UNKNOWN\r\n")
+                plain.sendall(proxy_line(plain))
             stream = _handshake(plain, question) if question.tls else plain
             with stream:
                 if isinstance(stream, ssl.SSLSocket):
@@ -97,6 +97,16 @@ def ask(question: Question) -> Answer:
     except (OSError, http.client.HTTPException, ValueError) as error:
         fingerprint = hashlib.sha256(leaf).hexdigest() if leaf else ""
         return Answer(problem=_reason(error), certificate=fingerprint, chain=leaf)
+
+
+def proxy_line(plain: socket.socket) -> bytes:
+    """Return the line of a load balancer, with the addresses of the connection itself.
+
+    Source: haproxy.org, "The PROXY protocol", 2.1. Not ``UNKNOWN``: mod_remoteip of Apache closes the connection then.
+    """
+    (source, from_port), (target, to_port) = plain.getsockname()[:2], plain.getpeername()[:2]
+    family = "TCP6" if plain.family == socket.AF_INET6 else "TCP4"
+    return f"PROXY {family} {source} {target} {from_port} {to_port}\r\n".encode()
 
 
 def _handshake(plain: socket.socket, question: Question) -> ssl.SSLSocket:

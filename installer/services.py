@@ -32,6 +32,8 @@ class Service:
         runtime: the program that manages the container, e.g. ``docker``.
         argv: the program with the arguments that choose its configuration; starts it when ``direct``.
         pid_file: where its main process writes its number, None where it does not.
+        searched: the word behind the program in the command line of its main process, which is looked for by that where
+            it writes its number nowhere; empty where it does.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Service:
     runtime: str = ""
     argv: tuple[str, ...] = ()
     pid_file: Path | None = None
+    searched: str = ""
 
 
 def start_command(service: Service, limit: float = 60.0) -> Command:
@@ -88,7 +91,8 @@ def carry_out(host: Host, service: Service, command: Command) -> None:
     if completed.status != 0:
         said = " / ".join((completed.stderr or completed.stdout).strip().splitlines()[-3:])
         next_step = f"See: journalctl -u {service.unit} -n 30" if service.manager == "systemd" else ""
-        raise HostError(f"ended with status {completed.status}: {said}", where=str(command), next=next_step)
+        what = f"ended with status {completed.status}" + (f": {said}" if said else "")
+        raise HostError(what, where=str(command), next=next_step)
 
 
 def free(host: Host, unit: str) -> None:
@@ -165,28 +169,22 @@ def main_process(host: Host, service: Service) -> int | None:
             form = "{{.State.Pid}}"
             asked = host.run(Command((service.runtime, "inspect", "--format", form, service.container), timeout=QUICK))
             number = asked.stdout.strip() if asked.status == 0 else ""
-        case _ if service.pid_file is None:
-            return _only_one(host, service)
+        case _ if service.searched:
+            number = _searched(host, service)
         case _:
-            number = (host.text(service.pid_file) or "").strip()
+            number = (host.text(service.pid_file) or "").strip() if service.pid_file else ""
             number = number if number.isdigit() and _is_program(host, int(number), service) else ""
     return int(number) if number.isdigit() and int(number) > 0 else None
 
 
-def _only_one(host: Host, service: Service) -> int | None:
-    """Return the main process of the only program that listens in our network and was started with the same files.
-
-    It was started by hand, and told to write its number nowhere. None where there are none, or several.
-    """
-    files = {word for word in service.argv[1:] if word.startswith("/")}
-    if not files:
-        return None
-    alike = (each for each in processes.read(host) if each.name == service.name and files <= {*each.command})
-    found = {each.pid: each for each in alike if not each.container}
-    mains = {socket.pid for socket in host.listening()} & found.keys()
-    while above := {pid for pid in mains if pid is not None and found[pid].parent in found}:
-        mains = (mains - above) | {found[pid].parent for pid in above}
-    return mains.pop() if len(mains) == 1 else None
+def _searched(host: Host, service: Service) -> str:
+    """Return the number of the oldest process of a program in our own network, empty where there is none."""
+    found = (
+        each
+        for each in sorted(processes.read(host), key=lambda each: each.started)
+        if each.name == service.name and service.searched in each.command[1:2] and not each.container
+    )
+    return next((str(each.pid) for each in found if processes.in_our_network(host, each.pid)), "")
 
 
 def _is_program(host: Host, pid: int, service: Service) -> bool:

@@ -11,7 +11,7 @@ from palpo_installer.facts.certificates import Certificate
 from palpo_installer.facts.listeners import Listener
 from palpo_installer.layout import Layout
 from palpo_installer.proxies.found import Listen, ServerBlock
-from palpo_installer.questions.names import FEDERATION_PORT
+from palpo_installer.questions.federation import FEDERATION_PORT
 
 NAME_WIDTH = 24
 WILDCARDS = {"0.0.0.0": "IPv4", "::": "IPv6"}  # noqa: S104

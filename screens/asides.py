@@ -12,13 +12,13 @@ from palpo_installer.conversation import Given, Page, Talk
 from palpo_installer.facts import Facts
 from palpo_installer.facts.names import Name
 from palpo_installer.layout import Layout
+from palpo_installer.matrix_site import SERVICES, service_record
 from palpo_installer.planning.ports import identity
 from palpo_installer.proxies.kinds import title
 from palpo_installer.questions import Situation
-from palpo_installer.questions.certificates import certificate_names
-from palpo_installer.questions.names import has_own_port
+from palpo_installer.questions.certificates import brought_names, certificate_names
+from palpo_installer.questions.federation import has_own_port
 from palpo_installer.screens.form import Aside
-from palpo_installer.site import SERVICES, service_record
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ def rows(seen: Seen) -> Mapping[str, tuple[str, str]]:
         return {}
     typed = seen.given.get("certificates.files") or situation.get("certificates.files", dict) or {}
     table = typed if isinstance(typed, Mapping) else {}
-    return {name: _pair(table.get(name)) for name in certificate_names(situation)}
+    return {name: _pair(table.get(name)) for name in brought_names(situation)}
 
 
 def _pair(row: object) -> tuple[str, str]:

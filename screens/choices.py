@@ -74,6 +74,7 @@ class Choices(Vertical, can_focus=True):
         super().__init__(id=id, classes="choices")
         self._choices = choices
         self._value = value
+        self._hidden: frozenset[str] = frozenset()
 
     @property
     def value(self) -> str:
@@ -98,9 +99,15 @@ class Choices(Vertical, can_focus=True):
             row.mark(self.CHOSEN if chosen else self.OTHER)
             row.set_class(chosen, "chosen")
 
+    def hide(self, values: frozenset[str]) -> None:
+        """Show no row for these values."""
+        self._hidden = values
+        for row in self.query(Row):
+            row.display = row.choice.value not in values
+
     def action_move(self, by: int) -> None:
         """Choose the next or the one before."""
-        values = [choice.value for choice in self._choices]
+        values = [choice.value for choice in self._choices if choice.value not in self._hidden]
         place = values.index(self._value) + by if self._value in values else 0
         self._choose(values[max(0, min(place, len(values) - 1))])
 

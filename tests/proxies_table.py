@@ -87,12 +87,21 @@ CLAIMS = (
     ),
     suite("uploads of 16 MiB, sized and chunked", "test_bodies.py::test_an_upload_at_the_limit_passes"),
     suite("larger ones get 413 in JSON", "test_bodies.py::test_an_upload_above_the_limit_is_answered", "uploads"),
+    suite(
+        "… which a client that goes on sending reads",
+        "test_bodies.py::test_a_client_that_goes_on_sending_reads_why_it_is_refused",
+        "refusals",
+    ),
     suite("polls and uploads of 100 seconds (`--slow`)", "test_bodies.py::test_a_long_poll"),
     suite(
         "one CORS header, the homeserver's own answers and errors",
         "test_headers.py::test_an_answer_of_the_homeserver_keeps_its_headers",
     ),
     suite("well-known on both hosts", "test_answers.py::test_well_known_documents"),
+    Claim(
+        "orders and renews certificates itself, and is waited for (`certificates.method = proxy`)",
+        {"caddy": "tests/lab/test_caddy_own_orders.py::test_the_whole_way"},
+    ),
     suite("the port of SRV records: its certificate, and 404", "test_answers.py::test_the_port_of_the_srv_records"),
     suite("HTTP/2 offered, TLS 1.1 refused", "test_answers.py::test_http2_is_offered_and_old_tls_refused"),
     suite("fifty wrong logins end with 429", "test_answers.py::test_fifty_wrong_logins", "logins"),
@@ -102,6 +111,13 @@ CLAIMS = (
     suite(
         "matrix-media-repo gets its paths, as the server name",
         "test_targets.py::test_media_goes_to_the_media_repository_as_the_server_name",
+    ),
+    Claim(
+        "matrix-media-repo itself behind it: uploads, downloads, requests signed with Palpo's key (`--slow`)",
+        dict.fromkeys(
+            ("nginx", "apache", "caddy", "haproxy"),
+            "tests/lab/test_real_media_repository.py::test_the_whole_way_with_matrix_media_repo",
+        ),
     ),
     Claim(
         "a website that is there takes one line of ours (all but nginx: `--slow`)",
@@ -117,18 +133,30 @@ CLAIMS = (
         {
             "nginx": "tests/lab/test_taking_over.py::test_the_old_homeservers_site_goes_and_comes_back",
             "apache": "tests/lab/test_apache_sites.py::test_the_old_homeservers_sites_go_and_come_back",
+            "caddy": "tests/lab/test_caddy_sites.py::test_the_old_homeservers_site_goes_and_comes_back",
         },
+    ),
+    Claim(
+        "one file for both ports is taken over while a certificate is ordered (Apache: `--slow`)",
+        dict.fromkeys(
+            ("nginx", "apache"),
+            "tests/lab/test_taking_over_with_order.py::test_tls_goes_on_while_the_certificate_is_ordered",
+        ),
     ),
     Claim(
         "the ports change hands from one proxy to the other",
         {
             **dict.fromkeys(("nginx", "apache"), "tests/lab/test_switching.py::test_from_nginx_to_another_and_back"),
+            "caddy": "tests/lab/test_switching.py::test_from_a_caddy_that_goes_on_to_nginx_and_back",
             "haproxy": "tests/lab/test_booted_switching.py::test_units_are_as_if_there_were_only_one",
         },
     ),
     Claim(
-        "installed where there is no proxy, and purged again",
-        {"nginx": "tests/lab/test_packages.py::test_a_proxy_is_installed_used_and_purged_again"},
+        "installed where there is no proxy, and purged again (Caddy: `--slow`)",
+        {
+            "nginx": "tests/lab/test_packages.py::test_a_proxy_is_installed_used_and_purged_again",
+            "caddy": "tests/lab/test_packages.py::test_caddy_is_installed_used_and_purged_again",
+        },
     ),
     Claim(
         "rehearsed",

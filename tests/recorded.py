@@ -47,6 +47,7 @@ class Running:
     directory: str = "/"
     environment: Mapping[str, str] = field(default_factory=dict)
     hidden: bool = False
+    account: str = "root"
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,10 @@ class RecordedProcess(psutil.Process):
     def cwd(self) -> str:
         """Return the recorded directory."""
         return self._seen(self.record.directory)
+
+    def username(self) -> str:
+        """Return the recorded account."""
+        return self._seen(self.record.account)
 
     def environ(self) -> dict[str, str]:
         """Return the recorded environment."""

@@ -22,6 +22,9 @@ import pytest
 READ = {"x86_64": 0, "aarch64": 63}.get(os.uname().machine, 0)
 """The number of the system call read(2), as /proc/PID/syscall has it."""
 
+HANGING_UP = ("env", "--default-signal=HUP")
+"""Lets a lost terminal end the program also where the tests themselves are told to outlive theirs."""
+
 
 class Dialogue:
     """A program whose standard streams, and whose session, are a pseudo-terminal's.
@@ -44,7 +47,7 @@ class Dialogue:
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         # The session begins behind the door: the keys for signals must not reach who holds it open.
         self._program = subprocess.Popen(
-            [*within, "setsid", "--ctty", "--wait", *argv],
+            [*within, *HANGING_UP, "setsid", "--ctty", "--wait", *argv],
             stdin=slave,
             stdout=slave,
             stderr=slave,

@@ -133,6 +133,19 @@ def test_a_daemon_that_keeps_the_pipes_does_not_hold_us_up() -> None:
     assert time.monotonic() - began < 3.9
 
 
+def test_a_daemon_that_a_command_leaves_behind_can_go_on_writing(tmp_path: Path) -> None:
+    """It is not waited for, and what it says goes nowhere."""
+    place = tmp_path / "pid"
+    script = 'sleep 60 & echo $! >"$0"'
+    ended = Host().run(Command(("sh", "-c", script, str(place)), timeout=20.0, daemon=True))
+    assert (ended.status, ended.stdout, ended.stderr) == (0, "", "")
+    left = psutil.Process(int(place.read_text()))
+    try:
+        assert {Path(f"/proc/{left.pid}/fd/{number}").readlink() for number in (1, 2)} == {Path("/dev/null")}
+    finally:
+        left.kill()
+
+
 @pytest.mark.parametrize("program", ["no-such-program", "/etc", "/no/such/file"])
 def test_a_missing_program_is_an_error_with_its_command(program: str) -> None:
     """Also one that is no program at all; never a traceback of the operating system's error."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from palpo_installer import site
+from palpo_installer import matrix_site
 from palpo_installer.answers import Address, Answers, BaseCertificate, BaseDomain, CertificateFiles, Delegation, Method
 from palpo_installer.errors import AnswersError
 from palpo_installer.facts import Facts
@@ -263,7 +263,7 @@ def test_an_address_as_server_name() -> None:
 )
 def test_certificates_are_asked_for_exactly_the_names_of_the_site(chosen: dict[str, object]) -> None:
     """The site's certificate names, and no fewer, must have files."""
-    needed = site.build(answers(chosen), Layout()).certificates
+    needed = matrix_site.build(answers(chosen), Layout()).certificates
     assert set(answers({**chosen, **own_files(*needed)}).certificates.files) == set(needed)
     for missing in needed:
         fewer = [one for one in needed if one != missing]
@@ -286,7 +286,6 @@ def test_certificates_on_the_host_are_offered() -> None:
     ("key", "value"),
     [
         ("certificates.method", "dns-01"),
-        ("certificates.method", "proxy"),
     ],
 )
 def test_what_this_version_cannot_do_is_said(key: str, value: str) -> None:

@@ -1,10 +1,7 @@
 from __future__ import annotations
 
-import os
 import shutil
-import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -121,6 +118,25 @@ def test_what_was_started_by_hand_is_found_and_stopped(tmp_path: Path) -> None:
         services.stop(Host(), service, limit=10)
 
 
+def test_what_writes_its_number_nowhere_is_found_by_its_command_line(tmp_path: Path) -> None:
+    """The program with the word behind it, and not the same program that only asks for something."""
+    shutil.copy("/bin/sh", tmp_path / "standing-in")
+    for word in ("run", "reload"):
+        (tmp_path / word).write_text("read line\n")
+    service = Service("standing-in", "direct", searched="run")
+    assert services.main_process(Host(), service) is None
+    with ExitStack() as stack:
+        started = [
+            stack.enter_context(subprocess.Popen([tmp_path / "standing-in", word], cwd=tmp_path, stdin=subprocess.PIPE))
+            for word in ("reload", "run")
+        ]
+        try:
+            assert services.main_process(Host(), service) == started[1].pid
+        finally:
+            for each in started:
+                each.kill()
+
+
 def test_an_old_file_with_another_programs_number_is_not_believed(tmp_path: Path) -> None:
     """That process is left alone."""
     with by_hand(tmp_path) as (service, process):
@@ -145,36 +161,3 @@ def test_a_real_command_is_bounded() -> None:
     """It is killed at its limit; nothing of systemd is asked for what was started by hand."""
     with pytest.raises(TimedOut):
         services.carry_out(Host(), Service("sleep", "direct"), Command(("sleep", "30"), timeout=0.2))
-
-
-LISTENS = """
-import os, socket, sys, time
-open("/proc/self/comm", "w").write(sys.argv[1])
-held = socket.create_server(("127.0.0.1", 0))
-if os.fork() == 0:
-    os.execv(sys.executable, [sys.executable, "-c", "import time; time.sleep(600)"])
-print("listening", flush=True)
-time.sleep(600)
-"""
-
-
-def test_a_program_without_a_number_in_a_file_is_known_by_its_sockets() -> None:
-    """The only one of its name that listens; none where there are two, since nobody can tell which is meant."""
-    name = f"lone{os.getpid()}"
-    service = Service(name, "direct", argv=(sys.executable, "--config", "/etc/lone"))
-    assert services.main_process(Host(), service) is None
-    with ExitStack() as ends:
-        pids = []
-        for _ in range(2):
-            command = [sys.executable, "-c", LISTENS, name, "/etc/lone"]
-            process = subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True, text=True)
-            ends.callback(process.wait)
-            ends.callback(os.killpg, process.pid, signal.SIGKILL)
-            assert process.stdout is not None
-            ends.callback(process.stdout.close)
-            assert process.stdout.readline() == "listening\n"
-            pids.append(process.pid)
-            found = services.main_process(Host(), service)
-            assert found == (pids[0] if len(pids) == 1 else None)
-            assert services.main_process(Host(), replace(service, argv=("lone", "/etc/other"))) is None
-            assert services.main_process(Host(), replace(service, argv=())) is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
+from palpo_installer.audit import apache_media
 from palpo_installer.audit.apache_conditions import refused
 from palpo_installer.audit.apache_cures import CURES
 from palpo_installer.audit.apache_passages import Passage, answering, normalised, passages
@@ -36,7 +37,7 @@ def read(host: Host, facts: Facts, homeserver: Homeserver, note: Note, now: date
         return Proxied()
     top = ApacheVirtualHosts(apache, host).top
     made = tuple(sites(apache, top, homeserver_ports(facts)))
-    return proxied(host, made, apache.problems, homeserver, note, now)
+    return proxied(host, made, apache.problems, facts, homeserver, note, now)
 
 
 def sites(apache: Apache, top: Directive, ports: frozenset[int]) -> Iterator[PassingSite]:
@@ -46,11 +47,16 @@ def sites(apache: Apache, top: Directive, ports: frozenset[int]) -> Iterator[Pas
         found = passages(section, ports)
         block = blocks.get((section.file, section.line))
         if found and block is not None:
-            yield _site(apache, section, top, block, found)
+            yield _site(apache, section, top, block, found, ports)
 
 
 def _site(
-    apache: Apache, section: Directive, top: Directive, block: ServerBlock, found: tuple[Passage, ...]
+    apache: Apache,
+    section: Directive,
+    top: Directive,
+    block: ServerBlock,
+    found: tuple[Passage, ...],
+    ports: frozenset[int],
 ) -> PassingSite:
     def passed(path: str) -> Place | None:
         place = answering(found, path, guarded=_is_guarded(section))
@@ -65,6 +71,7 @@ def _site(
         heading=_heading(section, top),
         http2=any("http2" in each.options for each in block.listens),
         limits_logins=any("ratelimit" in each.name or "qos" in each.name for each in section.block),
+        media=lambda path: apache_media.passage(section, top, found, path, ports, next(iter(block.names), "")),
         cures=CURES,
     )
 
@@ -84,7 +91,9 @@ def _faults(
         yield "encoded-slashes", Fault(place, "AllowEncodedSlashes is not set in this virtual host")
     if _last(section, top, "proxypreservehost") != "on":
         yield "host-header", Fault(place, "the homeserver sees its own address as Host")
-    yield from _headers(section, top, place, found)
+    if _last(section, top, "proxyrequests") == "on":
+        yield "open-proxy", Fault(place, "ProxyRequests is on for this virtual host")
+    yield from _headers(section, top, place)
     yield from _security(apache, section, top, place)
     tls = _last(section, top, "sslengine") == "on"
     if tls and not block.certificates and not section.all("mdomain"):
@@ -95,9 +104,7 @@ def _faults(
         yield "federation-port-missing", Fault(place, f"there is a virtual host for port {port}, and no Listen {port}")
 
 
-def _headers(
-    section: Directive, top: Directive, place: Place, found: tuple[Passage, ...]
-) -> Iterator[tuple[str, Fault]]:
+def _headers(section: Directive, top: Directive, place: Place) -> Iterator[tuple[str, Fault]]:
     """Yield what becomes of the headers about the client, and of those for browsers."""
     added = _last(section, top, "proxyaddheaders") != "off"
     ruled = {
@@ -118,10 +125,6 @@ def _headers(
         yield "client-headers", Fault(place, f"a client's own {', '.join(missing)} may be passed on")
     if "x-forwarded-proto" in ruled and not edited:
         yield "connection-strips", Fault(place, "a client can strip X-Forwarded-Proto by naming it in Connection")
-    media = next((each for each in found if each.media), None)
-    if media is not None and added:
-        what = "mod_proxy adds its own X-Forwarded-Host to that of the media repository"
-        yield "media-forwarded-host", Fault(media.place, what)
     for each in (*section.within("header"), *top.all("header")):
         words = [word.lower() for word in each.arguments]
         always, rest = words[:1] == ["always"], words[1:] if words[:1] in (["always"], ["onsuccess"]) else words

@@ -8,6 +8,12 @@ ONE_BY_ONE = (
     "ProxyPass /_matrix http://127.0.0.1:8008/_matrix nocanon",
     "ProxyPass /_palpo/client http://127.0.0.1:8008/_palpo/client nocanon",
 )
+MEDIA_NAME = (
+    '<LocationMatch "^/_matrix/((client|federation)/v1/)?media(/|$)">',
+    "    RequestHeader set Host SERVER-NAME",
+    "    RequestHeader unset X-Forwarded-Host",
+    "</LocationMatch>",
+)
 CURES = {
     "decoded-target": Cure("Pass the target on as it came.", ONE_BY_ONE[:1]),
     "rewritten-target": Cure("Let path and URL end alike, and leave rewriting to other paths.", ONE_BY_ONE[:1]),
@@ -26,6 +32,7 @@ CURES = {
         'RequestHeader edit* Connection "(?i)x-forwarded-[a-z]+" "x-drop" early',
     )),
     "doubled-cors": Cure("Remove the line, or keep it to paths that Apache answers itself."),
+    "open-proxy": Cure("Switch it off in this virtual host; ProxyPass works without it.", ("ProxyRequests Off",)),
     "mod-security": Cure("Switch it off in this virtual host only.", ("SecRuleEngine Off",)),
     "certificate-unusable": Cure("Name one.", (
         "SSLCertificateFile /etc/letsencrypt/live/NAME/fullchain.pem",
@@ -33,9 +40,12 @@ CURES = {
     )),
     "federation-port-missing": Cure("Open it, outside the virtual host.", ("Listen 8448",)),
     "federation-certificate": Cure("Give the server name a virtual host of its own there, with its certificate."),
-    "media-forwarded-host": Cure("Let only the server name arrive.", (
-        "ProxyAddHeaders Off",
-        "RequestHeader set X-Forwarded-Host SERVER-NAME",
+    "media-host": Cure("Tell it the server name.", MEDIA_NAME),
+    "media-forwarded-host": Cure("Let only the server name arrive.", MEDIA_NAME),
+    "media-path-missing": Cure("Pass all three on, before /_matrix.", (
+        "ProxyPass /_matrix/media http://127.0.0.1:8000/_matrix/media nocanon",
+        "ProxyPass /_matrix/client/v1/media http://127.0.0.1:8000/_matrix/client/v1/media nocanon",
+        "ProxyPass /_matrix/federation/v1/media http://127.0.0.1:8000/_matrix/federation/v1/media nocanon",
     )),
     "admin-exposed": Cure("Pass on what Matrix needs only.", ONE_BY_ONE),
     "admin-through-dots": Cure("Refuse what does not begin as it should before it is decoded.", (

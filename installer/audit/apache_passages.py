@@ -12,7 +12,6 @@ from palpo_installer.audit.passing import Fault, Place, is_homeserver
 from palpo_installer.proxies.apache.tree import Directive
 
 SPEAKS_OF_MATRIX = re.compile(r"_matrix|_palpo", re.IGNORECASE)
-MEDIA = re.compile(r"_matrix(?:/client/v1|/federation/v1)?/media")
 
 
 @dataclass(frozen=True)
@@ -45,11 +44,6 @@ class Passage:
         prefix = self.path.rstrip("/")
         return path == prefix or path.startswith(f"{prefix}/") or self.path == "/"
 
-    @property
-    def media(self) -> bool:
-        """Whether it is for media alone."""
-        return bool(MEDIA.search(self.path)) and self.url != "!"
-
     def option(self, name: str) -> str:
         """Return the value of an option such as ``timeout=300``, empty for none."""
         found = (each.partition("=")[2] for each in self.options if each.lower().startswith(f"{name}="))
@@ -81,7 +75,7 @@ def passages(section: Directive, ports: frozenset[int]) -> tuple[Passage, ...]:
     def speaks(each: Passage) -> bool:
         return each.url == "!" or bool(SPEAKS_OF_MATRIX.search(each.path)) or _socket(each.url) in spoken
 
-    own = tuple(each for each in found if speaks(each) or _leads_home(each.url, ports))
+    own = tuple(each for each in found if speaks(each) or leads_home(each.url, ports))
     return own if any(each.url != "!" for each in own) else ()
 
 
@@ -111,7 +105,8 @@ def _socket(url: str) -> tuple[str, int]:
         return "", 0
 
 
-def _leads_home(url: str, ports: frozenset[int]) -> bool:
+def leads_home(url: str, ports: frozenset[int]) -> bool:
+    """Return whether a URL is the homeserver's, as far as its port tells."""
     return is_homeserver(*_socket(url), ports)
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from palpo_installer.audit import caddy_documents
 from palpo_installer.audit.caddy_cures import CURES
-from palpo_installer.audit.caddy_faults import faults, missing
+from palpo_installer.audit.caddy_faults import faults, media, missing
 from palpo_installer.audit.caddy_passages import Answer, Site, leads_home, site
 from palpo_installer.audit.caddy_values import bytes_of, seconds_of
+from palpo_installer.audit.figures import USUAL
 from palpo_installer.audit.finding import Proxied, Unread
-from palpo_installer.audit.nginx_federation import USUAL
 from palpo_installer.audit.palpo import Read as Homeserver
 from palpo_installer.audit.passing import Fault, Measure, PassingSite, Place, homeserver_ports
 from palpo_installer.audit.passing_reading import Note, proxied
@@ -43,8 +43,8 @@ def read(host: Host, facts: Facts, homeserver: Homeserver, note: Note, now: date
         return Proxied()
     written = tree.load(host, caddy.configuration, environment_of(host, caddy.pid) if caddy.pid else {})
     whole = tuple(sites(caddy, written.segments))
-    made = tuple(passing(written.segments, whole, homeserver_ports(facts), homeserver.server_name))
-    judged = proxied(host, made, caddy.problems, homeserver, note, now)
+    made = tuple(passing(written.segments, whole, homeserver_ports(facts)))
+    judged = proxied(host, made, caddy.problems, facts, homeserver, note, now)
     served = [each for each, block in whole if any("ssl" in listen.options for listen in block.listens)]
     findings = (*judged.findings, *caddy_documents.judged(served))
     return Proxied(findings, judged.read, judged.answered)
@@ -83,7 +83,6 @@ def passing(
     segments: Sequence[Segment],
     whole: Sequence[tuple[Site, ServerBlock]],
     ports: frozenset[int],
-    server_name: str,
 ) -> Iterator[PassingSite]:
     """Yield the sites that pass Matrix requests on."""
     top = next((each for each in segments if not each.words), Segment((), Path(), 0))
@@ -92,7 +91,7 @@ def passing(
     managed = tuple(dict.fromkeys(name for block in ssl for name in block.names))
     absent = list(missing([each for each, _ in home]))
     for number, (each, block) in enumerate(home):
-        found = [*faults(each, top, ports, server_name), *(absent if number == 0 else ())]
+        found = [*faults(each, top, ports), *(absent if number == 0 else ())]
         yield _site(each, block, top, ports, found, managed)
 
 
@@ -118,6 +117,7 @@ def _site(
         heading=_heading(top),
         http2=not protocols or "h2" in protocols,
         limits_logins=any(True for _ in each.segment.within("rate_limit")),
+        media=lambda path: media(each, ports, path),
         cures=CURES,
         managed=managed,
     )

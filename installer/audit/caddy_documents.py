@@ -8,7 +8,7 @@ from palpo_installer.audit.caddy_cures import CURES
 from palpo_installer.audit.caddy_passages import Answer, Site
 from palpo_installer.audit.documents import PATHS, base_url_of, delegated_by, values_of
 from palpo_installer.audit.finding import Finding, Trap
-from palpo_installer.audit.nginx_well_known import BOGUS, INVALID, NO_CORS, REDIRECTED, WRONG_TYPE
+from palpo_installer.audit.traps import BOGUS, INVALID, NO_CORS, REDIRECTED, WRONG_TYPE
 from palpo_installer.proxies.caddy.tree import Segment
 
 ORIGIN = "access-control-allow-origin"
@@ -23,12 +23,17 @@ def judged(sites: Iterable[Site]) -> Iterator[Finding]:
     for site in sites:
         for kind, path in PATHS.items():
             answer = site.answer(path)
-            # An answer to just anything is a website's, or that for what there is not.
-            if answer is not None and answer.sure and (answer.chosen or answer.by.name == "respond"):
+            # An answer to just anything is a website's, or that for what there is not, unless it is meant for Matrix.
+            if answer is not None and answer.sure and (answer.chosen or _is_document(answer.by)):
                 for trap, what in _faults(kind, path, answer):
                     cure, by = CURES[trap.rule], answer.by
                     yield trap.at(by.file, by.line, site.names[0] if site.names else "a site without a name", what,
                                   cure.sentence, *cure.lines)  # fmt: skip
+
+
+def _is_document(by: Segment) -> bool:
+    """Return whether an answer to whatever is asked was written as JSON."""
+    return by.name == "respond" and body_of(by).lstrip().startswith("{")
 
 
 def _faults(kind: str, path: str, answer: Answer) -> Iterator[tuple[Trap, str]]:

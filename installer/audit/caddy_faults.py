@@ -8,8 +8,8 @@ from palpo_installer.audit.caddy_documents import ORIGIN, operations
 from palpo_installer.audit.caddy_passages import Answer, Site, leads_home, upstreams
 from palpo_installer.audit.caddy_values import bytes_of
 from palpo_installer.audit.documents import PATHS
-from palpo_installer.audit.nginx_limits import BODY
-from palpo_installer.audit.passing import Fault, Place
+from palpo_installer.audit.figures import BODY
+from palpo_installer.audit.passing import Fault, MediaPassage, Place
 from palpo_installer.proxies.caddy.tree import Segment
 
 FAMILIES = {
@@ -30,7 +30,7 @@ KEPT_HOST = frozenset({"{host}", "{hostport}", "{http.request.host}", "{http.req
 EVERYONE = frozenset({"0.0.0.0/0", "::/0", "0/0"})
 
 
-def faults(site: Site, top: Segment, ports: frozenset[int], server_name: str) -> Iterator[tuple[str, Fault]]:
+def faults(site: Site, top: Segment, ports: frozenset[int]) -> Iterator[tuple[str, Fault]]:
     """Yield what is seen, by rule.
 
     Source: caddyserver.com, reverse_proxy ("Headers", "trusted_proxies"), handle_path, header, request_body, tls;
@@ -46,9 +46,6 @@ def faults(site: Site, top: Segment, ports: frozenset[int], server_name: str) ->
         peers = upstreams(each.by)
         if len(peers) > 1:
             yield "several-peers", Fault(_place(each.by), f"{len(peers)} upstreams: {', '.join(peers)}")
-    for target in list(FAMILIES)[3:]:
-        if target in answers and not leads_home(answers[target].by, ports):
-            yield from _media(answers[target], site, server_name)
     if site.answer("/nobody-answers/this") is None:
         yield "empty-answer", Fault(_place(site.segment), "nothing answers paths that are not passed on")
     internal = [each for each in site.segment.all("tls") if each.arguments == ("internal",)]
@@ -144,12 +141,23 @@ def _limits(answer: Answer) -> Iterator[tuple[str, Fault]]:
                 yield "upload-limit", Fault(_place(line), f"max_size is {line.arguments[0]}; Palpo takes 16 MiB")
 
 
-def _media(answer: Answer, site: Site, server_name: str) -> Iterator[tuple[str, Fault]]:
-    """Yield a media repository that is told the host instead of the server name (measured: 502)."""
-    sent = {name.lower().removeprefix("-") for name, _, _ in _sent(answer)}
-    if _passes(answer) and "x-forwarded-host" not in sent and server_name and server_name not in site.names:
-        what = "Caddy tells the media repository the host in X-Forwarded-Host, not the server name"
-        yield "media-forwarded-host", Fault(_place(answer.by), what)
+def media(site: Site, ports: frozenset[int], path: str) -> MediaPassage | None:
+    """Return how a path reaches another upstream than the homeserver, None where it does not.
+
+    Caddy sends the client's Host on, and in X-Forwarded-Host too, whatever becomes of Host itself (measured).
+    """
+    answer = site.answer(path)
+    if answer is None or not answer.sure or not _passes(answer) or leads_home(answer.by, ports):
+        return None
+    public = next(iter(site.names), "") if len(site.names) == 1 else None
+    host = forwarded = public
+    for name, value, _ in _sent(answer):
+        told = None if "{" in value else value.partition(":")[0]
+        if name.lower() == "host":
+            host = public if value in KEPT_HOST else told
+        elif name.lower().lstrip("-") == "x-forwarded-host":
+            forwarded = "" if name.startswith("-") else told
+    return MediaPassage(_place(answer.by), host, forwarded)
 
 
 def _place(segment: Segment) -> Place:

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
+from palpo_installer.audit import haproxy_media
 from palpo_installer.audit.finding import Proxied
 from palpo_installer.audit.haproxy_conditions import Conditions
 from palpo_installer.audit.haproxy_cures import CURES
-from palpo_installer.audit.nginx_limits import seconds_of
 from palpo_installer.audit.palpo import Read as Homeserver
 from palpo_installer.audit.passing import Fault, Measure, PassingSite, Place, homeserver_ports, is_homeserver
 from palpo_installer.audit.passing_reading import Note, proxied
@@ -25,6 +25,9 @@ ORIGIN = "access-control-allow-origin"
 COUNTED = re.compile(r"(?:src|sc\d*)_\w*(?:rate|cnt)\b")
 """A test of how often a client came (manual, "sc_http_req_rate" and its like)."""
 
+SECONDS = {"us": 1e-6, "ms": 0.001, "": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+"""A number without a unit is milliseconds (manual, "Time format")."""
+
 BUFFER = 16384
 """HAProxy's default for a whole request head (manual, ``tune.bufsize``); measured: 16000 bytes are refused with it."""
 
@@ -34,7 +37,7 @@ def read(host: Host, facts: Facts, homeserver: Homeserver, note: Note, now: date
     if facts.haproxy is None:
         return Proxied()
     made = tuple(sites(facts.haproxy, homeserver_ports(facts)))
-    return proxied(host, made, facts.haproxy.problems, homeserver, note, now)
+    return proxied(host, made, facts.haproxy.problems, facts, homeserver, note, now)
 
 
 def sites(haproxy: HAProxy, ports: frozenset[int]) -> Iterator[PassingSite]:
@@ -93,6 +96,7 @@ def _site(
         reading=_reading(haproxy, reached[0]),
         heading=_heading(haproxy, section),
         http2=any("http2" in each.options for each in block.listens),
+        media=lambda path: haproxy_media.passage(haproxy, asked, path, frozenset(backends)),
         limits_logins=any(COUNTED.match(word) for each in lines for word in each.words),
         cures=CURES,
     )
@@ -154,11 +158,13 @@ def _targets(lines: tuple[Directive, ...]) -> Iterator[tuple[str, Fault]]:
     for each in lines:
         if each.words[0] != "http-request" or len(each.words) < 2:
             continue
-        action, text = each.words[1], " ".join(each.words[2:])
-        path_alone = action == "set-path" and each.words[2:3] == ("%[path]",)
-        if action in {"normalize-uri", "replace-path", "replace-uri", "replace-pathq"} or "url_dec" in text:
+        action, value = each.words[1], "".join(each.words[2:3])
+        setting = action in {"set-path", "set-uri", "set-pathq"}
+        if action in {"normalize-uri", "replace-path", "replace-uri", "replace-pathq"} or (
+            setting and "url_dec" in value
+        ):
             yield "decoded-target", Fault(_place(each), f"http-request {action} changes targets")
-        elif action in {"set-path", "set-uri", "set-pathq"} and not path_alone:
+        elif setting and not (action == "set-path" and value == "%[path]"):
             yield "rewritten-target", Fault(_place(each), f"http-request {action} changes targets")
 
 
@@ -193,8 +199,7 @@ def _reading(haproxy: HAProxy, back: Section) -> Measure | None:
         found = [each for each in part.all("timeout", "server") if len(each.words) > 2]
         if found:
             text = found[-1].words[2]
-            # A number without a unit is milliseconds (manual, "Time format").
-            seconds = float(text) / 1000 if text.isdigit() else seconds_of(text)
+            seconds = seconds_of(text)
             return Measure(seconds, f"{seconds:g} seconds", _place(found[-1])) if seconds is not None else None
     return None
 
@@ -209,3 +214,9 @@ def _heading(haproxy: HAProxy, section: Section) -> Measure:
 
 def _place(directive: Directive) -> Place:
     return Place(directive.file, directive.line)
+
+
+def seconds_of(text: str) -> float | None:
+    """Return a time as HAProxy reads it, None for none."""
+    match = re.fullmatch(r"(\d+)(us|ms|[smhd]?)", text)
+    return int(match[1]) * SECONDS[match[2]] if match else None

@@ -61,7 +61,7 @@ class Conditions:
         if self.stops(path):
             return None
         for each in (*self.section.all("use_backend"), *self.section.all("default_backend")):
-            applies = self._applies(each, path)
+            applies = self.applies(each, path)
             back = backends.get(each.words[1]) if len(each.words) > 1 else None
             if applies and back is None:
                 return None
@@ -74,11 +74,11 @@ class Conditions:
         """Return whether a rule of the section itself ends a request; ``allow`` ends its rules, not the request."""
         for each in self.section.all("http-request"):
             action = each.words[1] if len(each.words) > 1 else ""
-            if action in {*ENDING, "allow"} and self._applies(each, path):
+            if action in {*ENDING, "allow"} and self.applies(each, path):
                 return action != "allow"
         return False
 
-    def _applies(self, directive: Directive, path: str) -> bool | None:
+    def applies(self, directive: Directive, path: str) -> bool | None:
         """Return whether the condition of a line holds, True where it has none."""
         words = directive.words
         position = next((n for n, word in enumerate(words) if word in {"if", "unless"}), None)

@@ -25,6 +25,16 @@ CURES = {
         "http-request del-header X-Real-IP",
         "http-request del-header Forwarded",
     )),
+    "media-host": Cure("Tell it the server name, in its back end:", (
+        "http-request set-header Host SERVER-NAME",
+        "http-request del-header X-Forwarded-Host",
+    )),
+    "media-forwarded-host": Cure("Let only the server name arrive, in its back end:", (
+        "http-request set-header X-Forwarded-Host SERVER-NAME",
+    )),
+    "media-path-missing": Cure("Send all three there, before the homeserver's line.", (
+        "use_backend media if { path_reg ^/_matrix/((client|federation)/v1/)?media(/|$) }",
+    )),
     "doubled-cors": Cure("Remove the line."),
     "admin-exposed": Cure("Pass on what Matrix needs only.", ONLY_MATRIX),
     "admin-through-dots": Cure("Refuse dots and escaped slashes in front of the known paths.", (

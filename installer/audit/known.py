@@ -9,6 +9,7 @@ from pathlib import Path
 
 from palpo_installer.audit.leaves import Leaf
 from palpo_installer.audit.nginx_reading import MatrixSite
+from palpo_installer.audit.passing import DEFAULT_PORT
 from palpo_installer.facts.names import ServiceRecord
 from palpo_installer.homeserver.reading import look_up
 from palpo_installer.proxies.nginx.blocks import Server, named
@@ -28,6 +29,8 @@ class Known:
         homeserver: palpo.toml as plain values, empty for none.
         services: by server name, its SRV records in DNS; a name that is missing was not asked for.
         now: when.
+        homeserver_ports: those on which the homeserver may be reached on this host.
+        believes_forwarded: whether a media repository looks at X-Forwarded-Host.
         documents: by path, the files that well-known locations name.
         http_port: the port that certificate authorities ask.
         https_port: the port that clients, and other servers for documents, ask.
@@ -44,6 +47,8 @@ class Known:
     now: datetime
     documents: Mapping[Path, bytes] = field(default_factory=dict)
     http_port: int = 80
+    homeserver_ports: frozenset[int] = frozenset({DEFAULT_PORT})
+    believes_forwarded: bool = True
     https_port: int = 443
 
     @property

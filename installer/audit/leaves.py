@@ -1,4 +1,4 @@
-"""The certificates that nginx names: what stands in the files, and whether the key fits."""
+"""The certificates that a configuration names: what stands in the files, and whether the key fits."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from palpo_installer.audit.palpo import Read as Homeserver
 from palpo_installer.errors import AnswersError
 from palpo_installer.facts import Facts
 from palpo_installer.media.checking import Expected, judged
+from palpo_installer.media.keys import of_document
 from palpo_installer.validation import address
 
 
@@ -38,6 +39,7 @@ def _expected(facts: Facts, homeserver: Homeserver) -> Expected:
         homeserver=_address(facts.palpo.answers_at) or _address(told.upstream.value if told.upstream else ""),
         palpo_file=file.path if file else None,
         key_version=version if isinstance(version, str) else "",
+        public_key=of_document(file.said("keypair", "document")) if file else "",
     )
 
 

@@ -12,6 +12,7 @@ from palpo_installer.audit import (
     nginx_federation,
     nginx_headers,
     nginx_limits,
+    nginx_media,
     nginx_targets,
     nginx_well_known,
 )
@@ -22,7 +23,7 @@ from palpo_installer.audit.leaves import Leaf, placed
 from palpo_installer.audit.leaves import read as read_leaf
 from palpo_installer.audit.nginx_reading import MatrixSite, matrix_sites
 from palpo_installer.audit.palpo import Read as Homeserver
-from palpo_installer.audit.passing import LOOPBACK, homeserver_ports
+from palpo_installer.audit.passing import LOOPBACK, believes_forwarded, homeserver_ports
 from palpo_installer.errors import HostError
 from palpo_installer.facts import Facts
 from palpo_installer.host import Host
@@ -43,6 +44,7 @@ RULES: tuple[Rule, ...] = (
     nginx_headers.client_headers,
     nginx_headers.host_header,
     nginx_headers.doubled_cors,
+    nginx_media.media_passed,
     nginx_limits.upload_limit,
     nginx_limits.read_timeout,
     nginx_limits.header_limit,
@@ -103,6 +105,8 @@ def _known(host: Host, facts: Facts, homeserver: Homeserver, written: Written, n
         documents=dict(_documents(host, sites, note)),
         http_port=host.layout.http_port,
         https_port=host.layout.https_port,
+        homeserver_ports=homeserver_ports(facts),
+        believes_forwarded=believes_forwarded(facts),
     )
 
 

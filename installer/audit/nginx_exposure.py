@@ -7,28 +7,18 @@ from collections.abc import Iterator
 from palpo_installer.audit.finding import Finding, Severity, Trap
 from palpo_installer.audit.known import Known
 from palpo_installer.audit.nginx_reading import MatrixSite, Passage, listen_line
+from palpo_installer.audit.traps import ADMIN, EVERYTHING
+from palpo_installer.matrix_site import ADMIN_PATHS
 from palpo_installer.proxies.nginx.tree import Directive
-from palpo_installer.site import ADMIN_PATHS
 
 OWN = ("/metrics", "/health", "/healthz", "/")
 """What a homeserver answers for its administrator, or for nobody."""
 
-ADMIN = Trap(
-    "admin-exposed",
-    Severity.WEAKENS,
-    "Whoever gets hold of an administrator's token, or of the shared secret, can use it from anywhere. The manual of "
-    "Palpo does not recommend it.",
-)
 ENCODED = Trap(
     "admin-through-dots",
     Severity.WEAKENS,
     "nginx chooses a location by the path with .. and %2f resolved, and passes the target on as it came. Palpo "
     "resolves nothing: for it /_palpo/admin/v1/users/..%2f..%2f..%2f..%2f_matrix is an administration path.",
-)
-EVERYTHING = Trap(
-    "everything-passed-on",
-    Severity.KNOW,
-    "Palpo serves files from the directory `static` where it was started, its health checks, and a page of its own.",
 )
 SLASHES = Trap(
     "merge-slashes-off",

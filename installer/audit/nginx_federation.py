@@ -3,44 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
-from pathlib import Path
 
+from palpo_installer.audit.certificates import faults, whole
 from palpo_installer.audit.documents import document
+from palpo_installer.audit.figures import USUAL
 from palpo_installer.audit.finding import Finding, Severity, Trap
 from palpo_installer.audit.known import Known
 from palpo_installer.audit.leaves import Leaf
 from palpo_installer.audit.nginx_reading import MatrixSite
+from palpo_installer.audit.traps import NO_PORT, UNCHAINED, WRONG_NAME
 from palpo_installer.proxies.nginx.blocks import serving
 
-USUAL = 8448
-"""Where other servers connect to when nothing else is said (server-server API)."""
-
-REFUSED = "Other servers ask for a certificate of this name, and connect no further without one."
-WRONG_NAME = Trap("federation-certificate", Severity.BREAKS, REFUSED)
-NO_PORT = Trap(
-    "federation-port-missing",
-    Severity.BREAKS,
-    "Other servers are led to that port and find nobody: nothing comes in from them.",
-)
 ONE_FAMILY = Trap(
     "federation-one-family",
     Severity.WEAKENS,
     "Servers that reach this host by the other family are refused there; testers then call federation broken.",
 )
-NOT_COVERED = Trap(
-    "certificate-name", Severity.BREAKS, "Clients refuse a certificate that is not for the name they asked."
-)
-UNCHAINED = Trap(
-    "certificate-chain",
-    Severity.BREAKS,
-    "Browsers often find the missing certificate by themselves; other servers do not, and refuse the connection.",
-)
-OUTDATED = Trap("certificate-expired", Severity.BREAKS, "Clients and other servers refuse it.")
-ODD_KEY = Trap("certificate-key", Severity.BREAKS, "nginx does not start with a key of another certificate.")
-UNUSABLE = Trap("certificate-unusable", Severity.BREAKS, "nginx does not start without it.")
 
 
 @dataclass(frozen=True)
@@ -163,39 +143,9 @@ def certificates(site: MatrixSite, known: Known) -> Iterator[Finding]:
     for directive, path in zip(directives, site.server.said.certificates, strict=False):
         leaf = known.leaves.get(path)
         if leaf is not None:
-            for trap, what, cure, lines in faults(site.server.said.names, path, leaf, known.now):
+            for trap, what, cure in faults(site.server.said.names, path, leaf, known.now):
+                lines = (f"ssl_certificate {whole(path)};",) if trap is UNCHAINED else ()
                 yield trap.at(directive.file, directive.line, site.name, what, cure, *lines)
-
-
-def faults(
-    names: Iterable[str], path: str, leaf: Leaf, now: datetime
-) -> Iterator[tuple[Trap, str, str, tuple[str, ...]]]:
-    """Yield what is wrong with a certificate that is shown for names: trap, sentence, cure, lines of nginx."""
-    found = leaf.certificate
-    if found is None:
-        yield UNUSABLE, f"{path}: {leaf.problem}", "Name a certificate that is there.", ()
-        return
-    if not found.not_before <= now <= found.not_after:
-        yield (
-            OUTDATED,
-            f"{path} is valid from {found.not_before:%Y-%m-%d} to {found.not_after:%Y-%m-%d}",
-            "Renew it.",
-            (),
-        )
-    if found.matches_key is False:
-        yield ODD_KEY, f"the key {found.key} is not that of {path}", "Name the key that was made with it.", ()
-    if leaf.length == 1 and (leaf.intermediate or leaf.fuller):
-        fuller = Path(path).with_name("fullchain.pem")
-        yield (
-            UNCHAINED,
-            f"{path} holds the certificate without its chain",
-            "Name the file with the chain:",
-            (f"ssl_certificate {fuller};",),
-        )
-    exact = [name for name in names if "." in name.strip(".") and not name.startswith(("~", "*", "."))]
-    missing = [name for name in exact if not found.covers(name) and not name.endswith(".*")]
-    if missing:
-        yield NOT_COVERED, f"{path} is not for {', '.join(missing)}", "Order a certificate for it.", ()
 
 
 def _leaves(site: MatrixSite, known: Known) -> tuple[Leaf, ...]:

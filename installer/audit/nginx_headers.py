@@ -4,29 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from palpo_installer.audit.finding import Finding, Severity, Trap
+from palpo_installer.audit.finding import Finding
 from palpo_installer.audit.known import Known
 from palpo_installer.audit.nginx_reading import MatrixSite, Passage
+from palpo_installer.audit.traps import DOUBLED, HOST, PASSED, SPOOFED
 from palpo_installer.proxies.nginx.tree import Directive
-
-FORGED = (
-    "A homeserver or media repository that believes it takes the client's word for its address. Palpo reads none of "
-    "these headers up to now; its logs, and what stands beside or comes after it, may."
-)
-SPOOFED = Trap("forwarded-for", Severity.WEAKENS, FORGED)
-PASSED = Trap("client-headers", Severity.WEAKENS, FORGED)
-HOST = Trap(
-    "host-header",
-    Severity.KNOW,
-    "Palpo uses Host for nothing; a media repository chooses the server by it, and answers 502 to a name it does not "
-    "have (measured).",
-)
-DOUBLED = Trap(
-    "doubled-cors",
-    Severity.BREAKS,
-    "The homeserver sends this header itself. An answer that has it twice is refused by browsers, so no web client "
-    "can log in (measured).",
-)
 
 CLEARED = ("X-Forwarded-Proto", "X-Forwarded-Host", "X-Real-IP", "Forwarded")
 """What a client may send and a proxy must set or clear. Measured: nginx passes all of them on as they come."""

@@ -5,24 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from palpo_installer.audit.figures import BODY, IDLE, JOIN
 from palpo_installer.audit.finding import Finding, Severity, Trap
 from palpo_installer.audit.known import Known
 from palpo_installer.audit.nginx_reading import MatrixSite, listen_line
+from palpo_installer.audit.traps import HTTP2, LOGINS
 
 UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 SECONDS = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
-BODY = 16 * 1024 * 1024
-"""Bytes that Palpo itself takes (``hoops.rs``)."""
-
 HEADER = 8 * 1024
 """nginx's default for one header line and the request line (ngx_http_core_module)."""
-
-JOIN = 120.0
-"""Seconds that joining a room may wait for other servers (Palpo, ``sending.rs``)."""
-
-IDLE = 30.0
-"""Seconds after which Palpo closes idle connections (Salvo's header_read_timeout)."""
 
 HTTP2_DIRECTIVE = (1, 25, 1)
 """From here on ``http2 on;``; ``listen … http2`` warns (nginx CHANGES, 1.25.1)."""
@@ -43,7 +36,6 @@ HEADERS = Trap(
     Severity.WEAKENS,
     "A target or a header line over 8 KiB, as long filters and many signatures make them, gets 414 or 400 (measured).",
 )
-HTTP2 = Trap("http2-missing", Severity.KNOW, "Clients open several connections where one would do.")
 OLD_HTTP2 = Trap("http2-deprecated", Severity.KNOW, "Since 1.25.1 nginx warns of it at each test and start.")
 NEW_HTTP2 = Trap(
     "http2-unknown", Severity.BREAKS, "nginx before 1.25.1 does not know the directive and does not start."
@@ -52,11 +44,6 @@ KEPT = Trap(
     "kept-connections",
     Severity.KNOW,
     "Palpo closes idle connections after 30 seconds. A request on one that it is just closing fails with 502.",
-)
-LOGINS = Trap(
-    "unlimited-logins",
-    Severity.WEAKENS,
-    "Palpo's own limits are off in palpo.toml, and nginx has none for logins: passwords can be tried at any rate.",
 )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from palpo_installer.audit.finding import Finding, Severity, Trap
 from palpo_installer.audit.known import Known
 from palpo_installer.audit.nginx_reading import MatrixSite, Passage
+from palpo_installer.audit.traps import BOUNDARY
 from palpo_installer.proxies.nginx.blocks import Block, Location, compiled
 from palpo_installer.proxies.nginx.tree import Directive
 
@@ -35,12 +36,6 @@ LOCALHOST = Trap(
     "answers every request with 502 for ten seconds (measured).",
 )
 SOCKET = Trap("unix-socket", Severity.BREAKS, "Palpo listens on TCP only; nothing answers at a unix socket.")
-BOUNDARY = Trap(
-    "segment-boundary",
-    Severity.WEAKENS,
-    "A prefix or pattern without an end takes every path that begins alike: requests that are none of Matrix's reach "
-    "the homeserver, and a path that is closed by name may be open under a longer one.",
-)
 
 
 def decoded_target(site: MatrixSite, known: Known) -> Iterator[Finding]:

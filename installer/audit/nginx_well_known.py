@@ -8,42 +8,21 @@ from palpo_installer.audit.documents import PATHS, Document, document
 from palpo_installer.audit.finding import Finding, Severity, Trap
 from palpo_installer.audit.known import Known
 from palpo_installer.audit.nginx_reading import MatrixSite
+from palpo_installer.audit.traps import BOGUS, INVALID, NO_CORS, REDIRECTED, WRONG_TYPE
 
 ORIGIN = "Access-Control-Allow-Origin"
 
-INVALID = Trap(
-    "well-known-invalid",
-    Severity.BREAKS,
-    "Clients that find a document they cannot use refuse to log in (FAIL_PROMPT), and other servers go on to SRV "
-    "records and port 8448 as if there were none.",
-)
-NO_CORS = Trap(
-    "well-known-cors",
-    Severity.BREAKS,
-    "Browsers keep the answer from web clients, which then do not find the server.",
-)
-WRONG_TYPE = Trap(
-    "well-known-type",
-    Severity.WEAKENS,
-    "Element X does not read what comes as text/plain or application/octet-stream, and says that calls are not set up.",
-)
 TWO_TYPES = Trap(
     "well-known-two-types",
     Severity.WEAKENS,
     "nginx adds it beside its own: the answer has two Content-Type headers (measured), and a client may believe the "
     "other.",
 )
-REDIRECTED = Trap(
-    "well-known-redirect",
-    Severity.WEAKENS,
-    "Not every client follows it, and browsers do only where the redirect itself has the CORS header.",
-)
 MISPLACED = Trap(
     "well-known-misplaced",
     Severity.BREAKS,
     "Clients and other servers ask the server name itself, at https on port 443, and nobody else.",
 )
-BOGUS = Trap("well-known-bogus", Severity.KNOW, "Clients do not read it; other servers ask for another document.")
 PORTLESS = Trap(
     "well-known-portless",
     Severity.BREAKS,

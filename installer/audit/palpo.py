@@ -94,7 +94,7 @@ def _of_unit(host: Host, facts: Facts, looked: list[str]) -> Iterator[Finding]:
 
 
 def judged(homeserver: Read, answered: frozenset[str]) -> Iterator[Finding]:
-    """Yield what the rules say; ``answered`` are the well-known documents that nginx passes on to Palpo."""
+    """Yield what the rules say; ``answered`` are the well-known documents that the proxy passes on to Palpo."""
     yield from homeserver.findings
     if homeserver.file is not None:
         file = replace(homeserver.file, answered=answered)

@@ -21,7 +21,7 @@ class PalpoFile:
         lines: where it says it.
         mode: its permission bits.
         contained: whether Palpo runs in a container: its addresses are not the host's.
-        answered: which well-known documents nginx passes on to Palpo, ``client`` and ``server``.
+        answered: which well-known documents the proxy passes on to Palpo, ``client`` and ``server``.
     """
 
     path: Path

@@ -36,7 +36,7 @@ NO_CLIENT = Trap(
 UNSAID = Trap(
     "palpo-well-known-unset",
     Severity.KNOW,
-    "Palpo's own answers then name http://<server_name> and <server_name>:443. nginx does not pass them on now.",
+    "Palpo's own answers then name http://<server_name> and <server_name>:443. The proxy does not pass them on now.",
 )
 NO_SERVER = Trap(
     "palpo-well-known-server",

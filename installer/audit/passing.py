@@ -46,6 +46,26 @@ class Cure:
     lines: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class MediaPassage:
+    """How media are passed on to another address than the homeserver's.
+
+    Attributes:
+        place: the line that does it.
+        host: the name that arrives as Host, without its port; None where that cannot be told.
+        forwarded: what arrives as X-Forwarded-Host; empty for nothing, None where that cannot be told.
+    """
+
+    place: Place
+    host: str | None
+    forwarded: str | None = ""
+
+
+def no_media(_path: str) -> MediaPassage | None:
+    """Return that media go where everything else goes."""
+    return None
+
+
 @dataclass(frozen=True, eq=False)
 class PassingSite:
     """Something that answers for names and passes Matrix requests on.
@@ -60,6 +80,7 @@ class PassingSite:
         http2: whether its TLS sockets offer HTTP/2.
         limits_logins: whether it limits logins itself.
         cures: what to do, by rule, in this proxy's words.
+        media: returns how a path goes to a media repository, None where it does not.
         managed: the names for which the proxy shows a certificate on 8448 without one of these files.
     """
 
@@ -73,6 +94,7 @@ class PassingSite:
     limits_logins: bool
     cures: Mapping[str, Cure] = field(default_factory=dict)
     managed: tuple[str, ...] = ()
+    media: Callable[[str], MediaPassage | None] = no_media
 
     @property
     def name(self) -> str:
@@ -83,6 +105,12 @@ class PassingSite:
     def place(self) -> Place:
         """Where it begins."""
         return Place(self.block.file, self.block.line)
+
+
+def believes_forwarded(facts: Facts) -> bool:
+    """Return whether a media repository looks at X-Forwarded-Host: its default, and what its configuration says."""
+    configuration = facts.media.configuration if facts.media else None
+    return configuration.use_forwarded_host if configuration else True
 
 
 def homeserver_ports(facts: Facts) -> frozenset[int]:

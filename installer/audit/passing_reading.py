@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 
+from palpo_installer.audit.figures import USUAL
 from palpo_installer.audit.finding import Proxied, Unread
 from palpo_installer.audit.leaves import Leaf
 from palpo_installer.audit.leaves import read as read_leaf
-from palpo_installer.audit.nginx_federation import USUAL
 from palpo_installer.audit.palpo import Read as Homeserver
-from palpo_installer.audit.passing import PassingSite
+from palpo_installer.audit.passing import PassingSite, believes_forwarded
 from palpo_installer.audit.passing_rules import Surroundings, judged
+from palpo_installer.facts import Facts
 from palpo_installer.homeserver.reading import look_up
 from palpo_installer.host import Host
 from palpo_installer.proxies.found import Problem
@@ -23,6 +24,7 @@ def proxied(
     host: Host,
     sites: Iterable[PassingSite],
     problems: Iterable[Problem],
+    facts: Facts,
     homeserver: Homeserver,
     note: Note,
     now: datetime,
@@ -38,6 +40,7 @@ def proxied(
         server_name=name,
         delegates=isinstance(said, str) and not said.endswith(f":{USUAL}") and said.partition(":")[0] != name,
         unlimited=rate is not None and rate == 0,
+        believes_forwarded=believes_forwarded(facts),
         leaves=dict(_leaves(host, made, note)),
         now=now,
     )

@@ -6,11 +6,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from palpo_installer.audit import nginx_exposure, nginx_federation, nginx_headers, nginx_limits, nginx_targets
+from palpo_installer.audit import media_passing, traps
+from palpo_installer.audit.certificates import faults
+from palpo_installer.audit.figures import JOIN, USUAL
 from palpo_installer.audit.finding import Finding, Severity, Trap
 from palpo_installer.audit.leaves import Leaf
 from palpo_installer.audit.passing import Cure, Fault, PassingSite, Place
-from palpo_installer.site import ADMIN_PATHS
+from palpo_installer.matrix_site import ADMIN_PATHS
 
 HEADER = 8 * 1024 + 1024
 """Bytes of a header line or target below which long filters and many signatures are refused."""
@@ -69,12 +71,6 @@ MAPPED = Trap(
     Severity.KNOW,
     "Clients over IPv4 then appear as ::ffff:192.0.2.1 in X-Forwarded-For and in limits (measured).",
 )
-MEDIA_HOST = Trap(
-    "media-forwarded-host",
-    Severity.BREAKS,
-    "A media repository believes X-Forwarded-Host more than Host, and answers 502 to a name that it does not serve "
-    "(measured).",
-)
 MISSING = Trap(
     "path-missing",
     Severity.BREAKS,
@@ -114,9 +110,9 @@ GIVEN = {
     each.rule: each
     for each in (
         DECODED, REWRITTEN, SLASHES, PEERS, UPSTREAM, FIREWALL, TCP, HOST_PORT, TWICE, MAPPED,
-        MEDIA_HOST, MISSING, EMPTY, INTERNAL, PASSWORD, COMPRESSED, UPLOADS,
-        nginx_headers.SPOOFED, nginx_headers.PASSED, nginx_headers.HOST, nginx_headers.DOUBLED,
-        nginx_federation.NO_PORT, nginx_federation.UNUSABLE,
+        MISSING, EMPTY, INTERNAL, PASSWORD, COMPRESSED, UPLOADS, traps.FORWARDING,
+        traps.SPOOFED, traps.PASSED, traps.HOST, traps.DOUBLED,
+        traps.NO_PORT, traps.UNUSABLE,
     )
 }  # fmt: skip
 """The traps that readers see themselves, by rule."""
@@ -149,6 +145,7 @@ class Surroundings:
         server_name: Palpo's without its port, empty when not known.
         delegates: whether palpo.toml, or a document, leads other servers to another port than 8448.
         unlimited: whether Palpo's own limits on logins are off.
+        believes_forwarded: whether the media repository looks at X-Forwarded-Host.
         leaves: by file, what stands in the certificates.
         now: when.
     """
@@ -156,6 +153,7 @@ class Surroundings:
     server_name: str
     delegates: bool
     unlimited: bool
+    believes_forwarded: bool
     leaves: Mapping[str, Leaf]
     now: datetime
 
@@ -167,12 +165,15 @@ def judged(site: PassingSite, known: Surroundings) -> Iterator[Finding]:
     yield from exposed(site)
     yield from limited(site, known)
     yield from certified(site, known)
+    yield from media_passing.judged(
+        site.name, site.media, known.server_name, site.cures, believes_forwarded=known.believes_forwarded
+    )
 
 
 def exposed(site: PassingSite) -> Iterator[Finding]:
     """Paths that reach the homeserver and should not.
 
-    Source: as for nginx; measured for each proxy with its documented configuration.
+    Source: measured for each proxy with its documented configuration.
     """
     open_paths: dict[Place, list[str]] = {}
     for path in ADMIN_PATHS:
@@ -180,7 +181,7 @@ def exposed(site: PassingSite) -> Iterator[Finding]:
         if place is not None:
             open_paths.setdefault(place, []).append(path)
     for place, paths in open_paths.items():
-        yield _finding(nginx_exposure.ADMIN, site, Fault(place, f"{', '.join(paths)} can be reached from outside"))
+        yield _finding(traps.ADMIN, site, Fault(place, f"{', '.join(paths)} can be reached from outside"))
     # One for a proxy that resolves dots where the homeserver does not, and one for the other way round.
     up = f"{ADMIN_PATHS[0]}/v1/users/../../../../_matrix"
     spellings = (up, f"{up}/client/versions", f"/_matrix/..{ADMIN_PATHS[0]}/v1/users")
@@ -190,12 +191,12 @@ def exposed(site: PassingSite) -> Iterator[Finding]:
     others = [(path, place) for path in OWN if (place := site.passed(path)) is not None]
     if others:
         what = f"{', '.join(path for path, _ in others)} reach the homeserver too"
-        yield _finding(nginx_exposure.EVERYTHING, site, Fault(others[0][1], what))
+        yield _finding(traps.EVERYTHING, site, Fault(others[0][1], what))
         return
     for path in ("/_matrixfoo", "/_palpo/clientfoo"):
         place = site.passed(path)
         if place is not None:
-            yield _finding(nginx_targets.BOUNDARY, site, Fault(place, f"{path} is passed on too"))
+            yield _finding(traps.BOUNDARY, site, Fault(place, f"{path} is passed on too"))
             return
 
 
@@ -205,15 +206,15 @@ def limited(site: PassingSite, known: Surroundings) -> Iterator[Finding]:
     Source: Palpo, ``sending.rs`` and ``hoops.rs``; measured for each proxy.
     """
     reading, heading = site.reading, site.heading
-    if reading is not None and reading.number <= nginx_limits.JOIN:
+    if reading is not None and reading.number <= JOIN:
         yield _finding(TIMEOUT, site, Fault(reading.place, f"an answer is waited for {reading.words}"))
     if heading is not None and heading.number < HEADER:
         yield _finding(HEADERS, site, Fault(heading.place, f"header lines and targets end at {heading.words}"))
     if any("ssl" in each.options for each in site.block.listens) and not site.http2:
-        yield _finding(nginx_limits.HTTP2, site, Fault(site.place, "HTTP/2 is not offered"))
+        yield _finding(traps.HTTP2, site, Fault(site.place, "HTTP/2 is not offered"))
     login = site.passed("/_matrix/client/v3/login")
     if known.unlimited and login is not None and not site.limits_logins:
-        yield _finding(nginx_limits.LOGINS, site, Fault(login, "nothing limits logins"))
+        yield _finding(traps.LOGINS, site, Fault(login, "nothing limits logins"))
 
 
 def certified(site: PassingSite, known: Surroundings) -> Iterator[Finding]:
@@ -227,9 +228,9 @@ def certified(site: PassingSite, known: Surroundings) -> Iterator[Finding]:
     for path, leaf in found.items():
         # A proxy with a list of certificates chooses by name: then each is for some of the names only.
         names = site.block.names if len(site.block.certificates) == 1 else ()
-        for trap, what, cure, _ in nginx_federation.faults(names, path, leaf, known.now):
+        for trap, what, cure in faults(names, path, leaf, known.now):
             yield trap.at(site.place.file, site.place.line, site.name, what, cure)
-    federation = [each for each in site.block.listens if each.port == nginx_federation.USUAL]
+    federation = [each for each in site.block.listens if each.port == USUAL]
     certificates = [leaf.certificate for leaf in found.values() if leaf.certificate is not None]
     covered = any(each.covers(known.server_name) for each in certificates) or known.server_name in site.managed
     shows = bool(certificates or site.managed)
@@ -237,7 +238,7 @@ def certified(site: PassingSite, known: Surroundings) -> Iterator[Finding]:
         shown = ", ".join(name for each in certificates for name in each.names) or ", ".join(site.managed)
         place = Place(federation[0].file, federation[0].line)
         what = f"port 8448 shows a certificate for {shown}; other servers ask for {known.server_name}"
-        yield _finding(nginx_federation.WRONG_NAME, site, Fault(place, what))
+        yield _finding(traps.WRONG_NAME, site, Fault(place, what))
 
 
 def _finding(trap: Trap, site: PassingSite, fault: Fault) -> Finding:

@@ -6,6 +6,7 @@ The keys stay when a certificate is made anew: each file is replaced in one step
 from __future__ import annotations
 
 import os
+import stat
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -152,13 +153,17 @@ def _pem(certificate: x509.Certificate) -> bytes:
 
 
 def _write(path: Path, data: bytes) -> None:
-    """Write a file for root alone, in one step."""
+    """Write a file for root alone, or for the group that may read the one before it, in one step."""
+    former = path.stat() if path.exists() else None
     temporary = path.with_name(f".{path.name}.new")
     temporary.unlink(missing_ok=True)
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)
         file.flush()
+        if former is not None:
+            os.fchown(descriptor, -1, former.st_gid)
+            os.fchmod(descriptor, stat.S_IMODE(former.st_mode) & 0o640)
         os.fsync(descriptor)
     temporary.rename(path)
     fsync_directory(path.parent)

@@ -91,6 +91,27 @@ def explain(name: str, directory: str, result: Result, logs: Path) -> InstallerE
     return OrderRefused(f"{what}. It says: {'; '.join(said)}", where=directory, next=_next(main, known) or log)
 
 
+def refused_by(directory: str, problem: Problem, orderer: str) -> InstallerError:
+    """Return the error for an order that a proxy made itself and that failed; ``orderer`` is what people call it."""
+    name = problem.identifier
+    if not problem.type:
+        return OrderRefused(
+            f"{orderer} could not order for {name}: {_line(problem.detail)}",
+            where=directory,
+            next=f"See that {orderer} can reach the CA, then try again",
+        )
+    if problem.type in ANSWERS:
+        key, meaning = ANSWERS[problem.type]
+        return AnswersError(f"{meaning.what}. It says: {problem.detail}", where=key, next=meaning.next)
+    known = MEANINGS.get(SAME.get(problem.type, problem.type))
+    what = known.what.format(name) if known else f"the CA refuses the order for {name} ({problem.type})"
+    return OrderRefused(
+        f"{what}. {orderer} says: {_line(problem.detail)}",
+        where=directory,
+        next=_next(problem, known) or f"{orderer}'s log says more",
+    )
+
+
 def _own(result: Result) -> Problem | None:
     """Return what certbot found by itself as the problem that the CA would have named."""
     kind = next((kind for words, kind in WORDS if words in result.text), "")

@@ -48,9 +48,9 @@ class Ended:
 class Patience:
     """How long an order is waited for: the limit, or a minute more once the run was asked to stop."""
 
-    def __init__(self, check: Callable[[], None]) -> None:
+    def __init__(self, check: Callable[[], None], limit: float | None = None) -> None:
         self._check = check
-        self._deadline = time.monotonic() + LIMIT
+        self._deadline = time.monotonic() + (LIMIT if limit is None else limit)
         self.asked: Interrupted | None = None
 
     def is_over(self) -> bool:

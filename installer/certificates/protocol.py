@@ -102,16 +102,16 @@ def problems(status: int, headers: Mapping[str, str], document: Mapping[str, obj
     return [problem for error in errors if isinstance(error, dict) for problem in _problem(error, name, None)]
 
 
-def _problem(document: Mapping[str, object], name: str, later: datetime | None) -> Iterator[Problem]:
+def _problem(document: Mapping[str, object], name: str, not_before: datetime | None) -> Iterator[Problem]:
     """Give each subproblem, or the problem itself where it has none."""
     name = _name(document.get("identifier")) or name
     parts = [part for part in _list(document.get("subproblems")) if isinstance(part, dict)]
     for part in parts:
-        yield from _problem(part, name, later)
+        yield from _problem(part, name, not_before)
     kind = str(document.get("type", "")).removeprefix(ERROR_PREFIX)
     if not parts and kind != "badNonce":
         detail = str(document.get("detail", ""))
-        yield Problem(kind, detail, name, later or _in_words(detail))
+        yield Problem(kind, detail, name, not_before or later(detail))
 
 
 def _retry_after(value: str, now: datetime) -> datetime | None:
@@ -124,8 +124,8 @@ def _retry_after(value: str, now: datetime) -> datetime | None:
         return None
 
 
-def _in_words(detail: str) -> datetime | None:
-    """Read the time that Let's Encrypt has in its sentence."""
+def later(detail: str) -> datetime | None:
+    """Return the time that Let's Encrypt has in its sentence about a rate limit, None where there is none."""
     found = RETRY_AFTER_IN_WORDS.search(detail)
     return datetime.fromisoformat(found[1]).replace(tzinfo=UTC) if found else None
 

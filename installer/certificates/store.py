@@ -41,7 +41,7 @@ def paths(certificates: Certificates, layout: Layout, name: str) -> CertificateF
             return ordered(layout, name)
         case Method.SELF_SIGNED:
             return self_signed(layout, name)
-        case Method.FILES if name in certificates.files:
+        case Method.FILES | Method.PROXY if name in certificates.files:
             return certificates.files[name]
         case Method.FILES:
             key = f'certificates.files."{name}"'

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from palpo_installer import review, saved_plan, site
+from palpo_installer import matrix_site, review, saved_plan
 from palpo_installer.choices import Choices
 from palpo_installer.commands.noticing import tell_open_run
 from palpo_installer.commands.options import (
@@ -64,7 +64,7 @@ def render(host: Host, file: Path | None, settings: tuple[str, ...], output: Pat
     if output.resolve() == host.layout.root:
         raise AnswersError("is the host itself", where="--output", next="Name an empty directory")
     inputs = inputs_of(begin(host, given(host, file, settings)))
-    serving = Serving(inputs, site.build(inputs.answers, host.layout))
+    serving = Serving(inputs, matrix_site.build(inputs.answers, host.layout))
     try:
         for each in rendered(inputs, serving):
             click.echo(_write(each, output))

@@ -21,12 +21,16 @@ from palpo_installer.engine import launch
 from palpo_installer.engine.history import past_run, standing
 from palpo_installer.facts import gather
 from palpo_installer.gates.markers import leaf_of
+from palpo_installer.matrix_site import origin
 from palpo_installer.outside import look
 from palpo_installer.plan import make
 from palpo_installer.probe import Answer, Question, ask
-from palpo_installer.proxies.nginx.placement import SECURE
+from palpo_installer.proxies.placement import SECURE
 from palpo_installer.session import Session, begin, given, inputs_of
-from palpo_installer.site import MARKER_HEADER, MARKER_PATH, origin
+from palpo_installer.site import (
+    MARKER_HEADER,
+    MARKER_PATH,
+)
 from palpo_installer.verify.report import WORDS, Result
 
 KEYS = "/_matrix/key/v2/server"

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from palpo_installer import site
+from palpo_installer import matrix_site
 from palpo_installer.answers import Method
-from palpo_installer.certificates import authority, ordering
+from palpo_installer.certificates import authority, ordering, store
 from palpo_installer.certificates.process import Watch
 from palpo_installer.certificates.responder import needed
 from palpo_installer.engine.lock import hold
@@ -25,6 +25,9 @@ from palpo_installer.proxies.activation import ActivateProxy
 from palpo_installer.proxies.controls import Swapping
 from palpo_installer.secret import Secret, SecretReference
 from palpo_installer.session import begin, given, inputs_of
+
+LATE = 1 / 10
+"""The share of its lifetime at which a proxy that renews by itself has failed to for long."""
 
 SWAPPED = 5.0
 """Seconds for a certificate to be shown that was taken up without a reload."""
@@ -50,8 +53,12 @@ def renew(host: Host, say: Callable[[str], None]) -> int:
 def _renewed(inputs: Inputs, say: Callable[[str], None]) -> Iterator[str]:
     """Renew each name by itself, so that none keeps another back; yield why one failed."""
     certificates, host = inputs.answers.certificates, inputs.host
-    for name in site.build(inputs.answers, inputs.layout).certificates:
+    built = matrix_site.build(inputs.answers, inputs.layout)
+    for name in built.certificates:
         try:
+            if name in built.managed:
+                say(f"done  {_of_proxy(name, Serving(inputs, built))}")
+                continue
             match certificates.method:
                 case Method.HTTP_01:
                     order = OrderCertificate.for_name(
@@ -68,9 +75,22 @@ def _renewed(inputs: Inputs, say: Callable[[str], None]) -> Iterator[str]:
             yield f"{name}: {error}"
 
 
+def _of_proxy(name: str, serving: Serving) -> str:
+    """Return what is known of a certificate that the proxy itself renews.
+
+    Raises:
+        GateFailed: it is not there, or the proxy has long failed to renew it.
+    """
+    title, certificate = serving.proxy.title, store.read(serving.inputs.host, serving.certificates[name])
+    why = store.usable(certificate, name, serving.inputs.now, remaining=LATE)
+    if why or certificate is None:
+        raise GateFailed(f"{title} renews it itself, and has not: {why}", next=f"See the log of {title}")
+    return f"{name}: {title} renews it itself; it ends at {certificate.not_after:%Y-%m-%d %H:%M} UTC"
+
+
 def _taken_up(inputs: Inputs, say: Callable[[str], None]) -> Iterator[str]:
     """Let the proxy take up what it does not show yet; yield why it did not."""
-    serving = Serving(inputs, site.build(inputs.answers, inputs.layout))
+    serving = Serving(inputs, matrix_site.build(inputs.answers, inputs.layout))
     steps = Steps(serving)
     try:
         if steps.shows_the_certificates():

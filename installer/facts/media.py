@@ -17,7 +17,9 @@ from palpo_installer.facts.listeners import Listener
 from palpo_installer.facts.palpo_files import mounted
 from palpo_installer.facts.units import Unit, starting
 from palpo_installer.host import Host
-from palpo_installer.media.configuration import MediaConfiguration, ServedName, parse
+from palpo_installer.media import keys
+from palpo_installer.media.configuration import MediaConfiguration, ServedName, parse, unusable
+from palpo_installer.media.keys import SigningKey
 from palpo_installer.processes import Process, consult
 
 PROGRAM = "media_repo"
@@ -48,6 +50,7 @@ class MediaRepository:
         container: its container, empty for none.
         address: where the proxy reaches it, ``127.0.0.1:8000``; empty where that is not known.
         open_to: the addresses beside loopback that it can be reached at, without the proxy.
+        account: whom it runs as, empty where that is not known.
     """
 
     configuration: MediaConfiguration | None
@@ -56,6 +59,7 @@ class MediaRepository:
     container: str
     address: str
     open_to: tuple[str, ...] = ()
+    account: str = ""
 
 
 def read(
@@ -80,7 +84,17 @@ def read(
         container=container.name if container else "",
         address=str(told) if told else "",
         open_to=tuple(sorted({each.address for each in listeners if each.port == port and _is_open(each.address)})),
+        account="" if container else _account(host, process, units),
     )
+
+
+def _account(host: Host, process: Process | None, units: Sequence[Unit]) -> str:
+    """Return whom it runs as, by its process, else by its unit."""
+    found = host.process(process.pid) if process else None
+    try:
+        return found.username() if found else next((unit.user for unit in units), "")
+    except (psutil.Error, OSError, KeyError):
+        return ""
 
 
 def _container(process: Process | None, containers: Sequence[Container]) -> Container | None:
@@ -136,26 +150,44 @@ def _of_container(host: Host, container: Container, inside: Sequence[Path]) -> t
 def _configuration(host: Host, places: Iterator[Path], container: Container | None) -> MediaConfiguration | None:
     for path in dict.fromkeys(places):
         try:
-            data = host.read(path)
+            files = _files(host, path)
         except HostError as error:
-            return MediaConfiguration(path, problem=error.what)
-        if data is not None:
-            found = parse(path, data)
+            return unusable(path, error.what)
+        if files:
+            found = parse(path, files)
             return replace(found, served=tuple(_with_key(host, path, each, container) for each in found.served))
     return None
 
 
+def _files(host: Host, path: Path) -> dict[Path, bytes]:
+    """Return a file with its bytes, or those of a directory in the order of their names.
+
+    Raises:
+        HostError: one of them cannot be read.
+    """
+    # Only of a directory there is a "..", also behind a link.
+    is_directory = host.status(path / "..") is not None
+    files = [path / name for name in host.names(path)] if is_directory else [path]
+    read = ((each, host.read(each)) for each in files if host.status(each / "..") is None)
+    return {each: data for each, data in read if data is not None}
+
+
 def _with_key(host: Host, path: Path, entry: ServedName, container: Container | None) -> ServedName:
-    """Return an entry with whether its signing key is there."""
+    """Return an entry with which signing key it has; a key itself is not kept."""
     if not entry.signing_key:
         return entry
     key = Path(entry.signing_key)
     places = _of_container(host, container, (key,)) if container else (path.parent / key,)
     if not places or (not key.is_absolute() and container is None and host.status(places[0]) is None):
         return entry  # A relative one is looked for where the media repository was started, which is not known.
-    there = host.status(places[0]) is not None
+    try:
+        data = host.read(places[0])
+    except HostError as error:
+        return replace(entry, key=SigningKey(problem=error.what)) if host.is_root else entry
+    if data is not None:
+        return replace(entry, key=keys.parse(data))
     # Without root a directory that we may not enter looks like one that is not there.
-    return replace(entry, key_there=True if there else (False if host.is_root else None))
+    return replace(entry, key=SigningKey(problem="is missing")) if host.is_root else entry
 
 
 def _address(configuration: MediaConfiguration | None, container: Container | None) -> Address | None:

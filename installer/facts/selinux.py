@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from palpo_installer.errors import HostError
@@ -18,6 +18,9 @@ BOOLEANS = Path("/sys/fs/selinux/booleans")
 ENFORCE = Path("/sys/fs/selinux/enforce")
 DOMAIN = "httpd_t"
 """What nginx, Apache and Caddy run in under the policies of Fedora, its descendants and Debian."""
+
+DOMAINS: Mapping[str, str] = {"haproxy": "haproxy_t"}
+"""What a proxy would run in where that is another domain (rhcs.te): the ``httpd`` booleans say nothing about it."""
 
 CONNECT = "httpd_can_network_connect"
 RELAY = "httpd_can_network_relay"
@@ -78,11 +81,12 @@ class SELinux:
     """What the policy says, as far as the proxy needs it.
 
     Attributes:
-        domain: what the proxy runs in, or would.
+        domain: what the proxy runs in, or would; of the facts, what one that does not run would.
         booleans: those that decide where it may connect to.
         labels: of TCP ports; none where they cannot be read.
         webroot: the type that the directory for proofs has, or gets from the one above it; empty if unknown.
         managed: whether ``semanage`` is there, which labels ports.
+        running: what each proxy that runs does run in, by its kind.
     """
 
     domain: str
@@ -90,6 +94,11 @@ class SELinux:
     labels: tuple[PortLabel, ...]
     webroot: str
     managed: bool
+    running: Mapping[str, str] = field(default_factory=dict)
+
+    def of(self, kind: str) -> SELinux:
+        """Return what the policy says about one proxy, by its kind."""
+        return replace(self, domain=self.running.get(kind) or DOMAINS.get(kind, self.domain))
 
     def type_of(self, port: int) -> str:
         """Return a TCP port's type: the administrator's before the policy's, the narrowest range; empty if unknown."""
@@ -124,23 +133,24 @@ class SELinux:
         return self.domain == DOMAIN
 
 
-def read(host: Host, proxy: int | None) -> SELinux | None:
+def read(host: Host, proxies: Mapping[str, int]) -> SELinux | None:
     """Return what the policy says, None where SELinux is off or the host is a private copy.
 
     Args:
         host: the machine.
-        proxy: the main process of a proxy that runs, None where none does.
+        proxies: the main processes of the proxies that run, by their kinds.
     """
     if host.layout.private or host.status(ENFORCE) is None:
         return None
-    said = None if proxy is None else parse_context(host.text(Path("/proc") / str(proxy) / "attr/current") or "")
+    said = {kind: host.text(Path("/proc") / str(pid) / "attr/current") or "" for kind, pid in proxies.items()}
     values = lasting(host)
     return SELinux(
-        domain=said or DOMAIN,
+        domain=DOMAIN,
         booleans=tuple(_boolean(host, name, values) for name in WATCHED),
         labels=labels(host),
         webroot=_type_at(host, host.layout.webroot),
         managed=host.which("semanage") is not None,
+        running={kind: parse_context(context) for kind, context in said.items()},
     )
 
 

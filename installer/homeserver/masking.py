@@ -20,18 +20,12 @@ _WORTH_HIDING = 6
 _PASSWORD_IN_URL = re.compile(r"://[^\s:/@]*:([^\s]*)@")
 
 
-def masked(text: str) -> str:
-    """Return the text with every secret in it shown as ``<secret>``.
+def masked_pair(old: str, new: str) -> tuple[str, str]:
+    """Return two versions of a file with every secret hidden, so that a diff shows where one changed.
 
     Secret are the values of keys that are secrets by their name or nature, in every form that TOML has and
     also when commented out, URLs with a password, comments that speak of a secret or look like one, whatever
     holds a copy of one of these, and in a text that is no TOML every string and all that cannot be read.
-    """
-    return masked_pair("", text)[1]
-
-
-def masked_pair(old: str, new: str) -> tuple[str, str]:
-    """Return two versions of a file with every secret hidden, so that a diff shows where one changed.
 
     A secret in ``new`` that ``old`` has with another value at the same place is ``<secret: changed>``, every
     other one ``<secret>``.

@@ -10,8 +10,8 @@ from palpo_installer.answers import Answers, Delegation, Registration
 from palpo_installer.errors import AnswersError
 from palpo_installer.homeserver.reading import look_up, values
 from palpo_installer.layout import Layout
+from palpo_installer.matrix_site import delegated, origin
 from palpo_installer.secret import SecretReference
-from palpo_installer.site import delegated, origin
 
 LIMITING_PROXIES = frozenset({"nginx", "haproxy"})
 """Proxies that limit logins, registrations and password checks for each client address themselves."""

@@ -1,64 +1,88 @@
-"""media-repo.yaml: what it says about who it serves, where it listens and whom it asks, with the lines."""
+"""media-repo.yaml: what it says about who it serves, where it listens and whom it asks, with files and lines.
+
+It is one file, or a directory whose files are laid over each other in the order of their names, each section as a
+whole. A file that begins with ``homeserver: NAME`` counts for that server alone (matrix-media-repo,
+``common/config/access.go``).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
 from palpo_installer.answers import MEDIA_UPLOAD_SIZE
-
-TRUE = frozenset({"true", "yes", "on", "y"})
-"""What YAML 1.1 takes for true where a boolean is wanted, as the Go library does that matrix-media-repo uses."""
+from palpo_installer.errors import HostError
+from palpo_installer.media.documents import (
+    TEXT,
+    Place,
+    at,
+    boolean,
+    has,
+    laid_over,
+    number,
+    place,
+    read,
+    section,
+    tables,
+    text,
+)
+from palpo_installer.media.keys import SigningKey
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104
+UNDEFINED = "https://UNDEFINED"
+"""What it asks for a server that only a file of its own names, and without ``csApi``."""
 
 
 @dataclass(frozen=True)
 class ServedName:
-    """An entry of ``homeservers``.
+    """A server that it serves.
 
     Attributes:
         name: the server name that it must be asked by.
         cs_api: the URL at which it asks the homeserver who somebody is.
         signing_key: the file that it signs requests to other servers with, as written; empty for none.
-        key_there: whether that file is there; None where that cannot be seen.
-        line: of the entry, from 1.
+        place: where it is named.
+        uploads_at: where its ``uploads`` are, the beginning of the file where they are not.
+        tokens_at: where its ``accessTokens`` are, likewise.
+        upload_size: ``uploads.maxBytes``, 0 for any size.
+        token_seconds: ``accessTokens.maxCacheTimeSeconds``, how long it believes in a token without asking.
+        key: which key that file holds; None where that cannot be seen.
     """
 
     name: str
     cs_api: str
     signing_key: str
-    line: int
-    key_there: bool | None = None
+    place: Place
+    uploads_at: Place
+    tokens_at: Place
+    upload_size: int = MEDIA_UPLOAD_SIZE
+    token_seconds: int = 0
+    key: SigningKey | None = None
 
 
 @dataclass(frozen=True)
 class MediaConfiguration:
-    """A media-repo.yaml that is there. It holds a database's password too, which is not kept.
+    """A configuration that is there. It holds a database's password too, which is not kept.
 
     Attributes:
-        path: where.
+        path: the file, or the directory.
+        repo_at: where ``repo`` begins, the beginning of the file where it is not.
         address: ``repo.bindAddress``, what it listens on.
         port: ``repo.port``.
         use_forwarded_host: whether it prefers X-Forwarded-Host to Host.
-        served: its homeservers.
-        upload_size: ``uploads.maxBytes``, 0 for any size.
-        token_seconds: ``accessTokens.maxCacheTimeSeconds``, how long it believes in a token without asking.
-        repo_line: where ``repo`` begins, 1 where it does not.
+        served: whom it serves.
         problem: why it cannot be used; empty when it can.
     """
 
     path: Path
+    repo_at: Place
     address: str = "127.0.0.1"
     port: int = 8000
     use_forwarded_host: bool = True
     served: tuple[ServedName, ...] = ()
-    upload_size: int = MEDIA_UPLOAD_SIZE
-    token_seconds: int = 0
-    repo_line: int = 1
     problem: str = ""
 
     def of(self, server_name: str) -> ServedName | None:
@@ -66,63 +90,62 @@ class MediaConfiguration:
         return next((each for each in self.served if each.name == server_name), None)
 
 
-def parse(path: Path, data: bytes) -> MediaConfiguration:
-    """Return what a media-repo.yaml says; what it leaves out has the default of matrix-media-repo."""
+def unusable(path: Path, problem: str) -> MediaConfiguration:
+    """Return a configuration of which nothing can be known, and why."""
+    return MediaConfiguration(path, Place(path), problem=problem)
+
+
+def parse(path: Path, files: Mapping[Path, bytes]) -> MediaConfiguration:
+    """Return what a configuration says; what it leaves out has the default of matrix-media-repo.
+
+    Args:
+        path: the file or directory that it is started with.
+        files: the bytes of the file, or of the directory's files in the order of their names.
+    """
+    main, own = laid_over(), dict[str, yaml.MappingNode]()
     try:
-        root = yaml.compose(data.decode(), Loader=yaml.SafeLoader)
-    except UnicodeDecodeError:
-        return MediaConfiguration(path, problem="is not UTF-8")
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        reason = getattr(error, "problem", None) or "is no YAML"
-        return MediaConfiguration(path, problem=f"line {mark.line + 1}: {reason}" if mark else str(reason))
-    except RecursionError:
-        return MediaConfiguration(path, problem="is nested too deeply")
-    if not isinstance(root, yaml.MappingNode):
-        return MediaConfiguration(path, problem="says nothing")
-    repo = _at(root, "repo")
-    usual = MediaConfiguration(path)
-    forwarded = _text(root, "repo", "useForwardedHost")
+        for file, data in files.items():
+            table = read(file, data)
+            name = at(table, "homeserver")
+            if isinstance(name, yaml.ScalarNode) and name.tag == TEXT:
+                own[name.value] = laid_over(own.get(name.value), table)
+            else:
+                main = laid_over(main, table)
+        return _configuration(path, main, own) if main.value or own else unusable(path, "says nothing")
+    except HostError as error:
+        within = f"{Path(error.where).name}: " if error.where != str(path) else ""
+        return unusable(path, f"{within}{error.what}")
+
+
+def _configuration(path: Path, main: yaml.Node, own: Mapping[str, yaml.Node]) -> MediaConfiguration:
+    repo, usual = section(main, "repo"), MediaConfiguration(path, Place(path))
     return MediaConfiguration(
         path,
-        # A value that is there and empty is Go's way to say "everywhere".
-        address=_text(root, "repo", "bindAddress")
-        or (EVERYWHERE if _at(root, "repo", "bindAddress") else usual.address),
-        port=_number(usual.port, root, "repo", "port"),
-        use_forwarded_host=forwarded.lower() in TRUE if forwarded else usual.use_forwarded_host,
-        served=tuple(_served(_at(root, "homeservers"))),
-        upload_size=_number(usual.upload_size, root, "uploads", "maxBytes"),
-        token_seconds=_number(0, root, "accessTokens", "maxCacheTimeSeconds"),
-        repo_line=_line(repo) if repo else 1,
+        place(repo) if repo else usual.repo_at,
+        # A text that is there and empty is Go's way to say "everywhere".
+        address=text(repo, "bindAddress", usual.address) or EVERYWHERE,
+        port=number(repo, "port", usual.port),
+        use_forwarded_host=boolean(repo, "useForwardedHost", otherwise=usual.use_forwarded_host),
+        served=tuple(_served(main, own)),
     )
 
 
-def _served(node: yaml.Node | None) -> Iterator[ServedName]:
-    for entry in node.value if isinstance(node, yaml.SequenceNode) else ():
-        if isinstance(entry, yaml.MappingNode):
-            name, api, key = (_text(entry, key) for key in ("name", "csApi", "signingKeyPath"))
-            yield ServedName(name, api, key, _line(entry))
-
-
-def _at(node: yaml.Node | None, *keys: str) -> yaml.Node | None:
-    """Return what stands at a key; the last one of several, as with most readers of YAML."""
-    for key in keys:
-        pairs = node.value if isinstance(node, yaml.MappingNode) else ()
-        found = [value for name, value in pairs if isinstance(name, yaml.ScalarNode) and name.value == key]
-        node = found[-1] if found else None
-    return node
-
-
-def _text(node: yaml.Node, *keys: str) -> str:
-    found = _at(node, *keys)
-    empty = not isinstance(found, yaml.ScalarNode) or found.tag == "tag:yaml.org,2002:null"
-    return "" if empty or found is None else str(found.value)
-
-
-def _number(otherwise: int, node: yaml.Node, *keys: str) -> int:
-    text = _text(node, *keys).replace("_", "")
-    return int(text) if text.isdecimal() else otherwise
-
-
-def _line(node: yaml.Node) -> int:
-    return int(node.start_mark.line) + 1
+def _served(main: yaml.Node, own: Mapping[str, yaml.Node]) -> Iterator[ServedName]:
+    """Yield those of the list with what a file of their own says instead, then those that only have such a file."""
+    entries = {text(each, "name"): each for each in tables(main, "homeservers")}
+    for name in dict.fromkeys((*entries, *own)):
+        entry, alone = entries.get(name), own.get(name)
+        told, around = laid_over(entry, alone), laid_over(main, alone)
+        uploads, tokens = section(around, "uploads"), section(around, "accessTokens")
+        begins = place(entry) if entry else place(at(alone, "homeserver") or laid_over())
+        yield ServedName(
+            name,
+            text(told, "csApi", "" if entry else UNDEFINED),
+            text(told, "signingKeyPath"),
+            begins,
+            place(uploads) if uploads else Place(begins.file),
+            place(tokens) if tokens else Place(begins.file),
+            # In a file of its own a section that does not say it means 0, not the default.
+            upload_size=max(0, number(uploads, "maxBytes", 0 if has(alone, "uploads") else MEDIA_UPLOAD_SIZE)),
+            token_seconds=number(tokens, "maxCacheTimeSeconds", 0),
+        )

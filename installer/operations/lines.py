@@ -17,10 +17,11 @@ from palpo_installer.operations.paths import PathState, Replacement, fsync_direc
 
 @dataclass(frozen=True)
 class AddedLine:
-    """A line of ours in a file of somebody else's.
+    """A line of ours in a file of somebody else's, or several that stand together.
 
     Attributes:
-        text: the line with its indentation, without its end; what follows ``#`` tells whose it is.
+        text: the line with its indentation, without its end; what follows ``#`` tells whose it is. Several have a line
+            feed between them.
         before: the number of the line, from 1, in front of which it comes to stand.
     """
 
@@ -65,7 +66,7 @@ class EditLines(PathOperation):
         return Description(self._title(), diff, details)
 
     def _title(self) -> str:
-        count = f"{max(len(self.add), len(self.drop))} lines" if len(self.add or self.drop) > 1 else "one line"
+        count = f"{max(len(self.added), len(self.drop))} lines" if len(self.added or self.drop) > 1 else "one line"
         match bool(self.add), bool(self.drop):
             case True, True:
                 return f"move {count} in {self.path}"
@@ -143,7 +144,7 @@ class EditLines(PathOperation):
     @property
     def added(self) -> tuple[str, ...]:
         """The directives of the lines that are added."""
-        return tuple(directive(line.text) for line in self.add)
+        return tuple(directive(text) for line in self.add for text in line.text.split("\n"))
 
     @staticmethod
     def _is_as_left(replacement: Replacement) -> bool:
@@ -195,14 +196,14 @@ def holds(data: bytes, directives: Collection[str]) -> bool:
 def edited(data: bytes, add: dict[int, str], drop: Collection[str]) -> bytes:
     """Return a file with lines added in front of others, by their numbers, and all lines of some directives left out.
 
-    Several for one place have a line feed between them. A new line ends as the one before it does. One may also come
-    behind the last line, where that has an end.
+    Several for one place have a line feed between them. A new line ends as the one before it does, the first of a file
+    as the one behind it. One may also come behind the last line, where that has an end.
     """
     result: list[bytes] = []
     behind = [b""] if data.endswith(b"\n") else []
     for number, line in enumerate([*_lines(data), *behind], 1):
         if number in add:
-            windows = bool(result) and result[-1].endswith(b"\r\n")
+            windows = (result[-1] if result else line).endswith(b"\r\n")
             end = b"\r\n" if windows else b"\n"
             result += [line.encode() + end for line in add[number].split("\n")]
         if directive(line.decode(errors="replace")) not in drop:
@@ -217,8 +218,13 @@ def _put_back(data: bytes, before: Sequence[bytes], place: int, path: Path) -> b
         NotPutBack: these two do not stand together any more, or do so in several places.
     """
     line, now = before[place], _lines(data)
-    around = [each.strip() for each in (before[place - 1], before[place + 1])]
-    found = [n for n in range(1, len(now)) if [each.strip() for each in now[n - 1 : n + 1]] == around]
+    above, below = ([each.strip() for each in part] for part in (before[:place][-1:], before[place + 1 :][:1]))
+    found = [
+        number
+        for number in range(len(now) + 1)
+        if above == [each.strip() for each in now[:number][-1:]]
+        and below == [each.strip() for each in now[number:][:1]]
+    ]
     if len(found) != 1:
         raise NotPutBack(
             f"was edited so that it is not clear where this line belongs: {line.decode(errors='replace').strip()}",

@@ -1,4 +1,4 @@
-"""What a run may set in SELinux and in firewalls, and how a later run takes it back when it is needed no more."""
+"""What a run may set in SELinux, in firewalls and in who reads our keys, and how a later run takes it back."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from palpo_installer.errors import HostError, NotPutBack
 from palpo_installer.host import Host
+from palpo_installer.operations.access import LetGroupIn
 from palpo_installer.operations.base import Description, Json, Operation, State, Workbench
 from palpo_installer.operations.firewalld import OpenFirewalldPort
 from palpo_installer.operations.selinux import REBUILD, LabelPort, SetBoolean
@@ -14,7 +15,7 @@ from palpo_installer.operations.settings import wait_for_end
 from palpo_installer.operations.ufw import AllowUfwPort
 from palpo_installer.serialization import tag
 
-Setting = SetBoolean | LabelPort | OpenFirewalldPort | AllowUfwPort
+Setting = SetBoolean | LabelPort | OpenFirewalldPort | AllowUfwPort | LetGroupIn
 tag(Setting)
 
 

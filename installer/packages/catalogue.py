@@ -48,8 +48,7 @@ OFFERS = (
     Offer(
         "caddy",
         "Caddy",
-        # Packages run it as an account of its own, which cannot read the keys of ordered certificates.
-        "",
+        "little to configure; can get and renew its certificates itself; does not limit logins for each address",
         _everywhere("caddy"),
         (80,),
         "/etc/caddy",

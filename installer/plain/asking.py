@@ -14,7 +14,7 @@ from palpo_installer.host import Host
 from palpo_installer.plain.console import Console
 from palpo_installer.plain.prompts import KEYS, Key, Prompt, read_files
 from palpo_installer.questions import Kind, Situation
-from palpo_installer.questions.certificates import certificate_names
+from palpo_installer.questions.certificates import brought_names
 
 TERMS_LIMIT = 5
 """Seconds to wait for the authority to say where its terms of service are."""
@@ -134,7 +134,7 @@ class Asking:
     def _read_table(self, field: Field) -> dict[str, object] | None:
         """Read the certificates that the person brings, one name after another."""
         answers = self.talk().answers
-        names = certificate_names(Situation(self.facts, self.host.layout, answers))
+        names = brought_names(Situation(self.facts, self.host.layout, answers))
         known = answers.get(field.question.key)
         rows = read_files(self.console, names, known if isinstance(known, dict) else {})
         return None if rows is None else {**self.given, field.question.key: rows}

@@ -39,7 +39,7 @@ class Prompt:
         """Print the question and its choices; and what is wrong with an answer that somebody gave already."""
         self.console.say()
         self.console.say(self.question.text)
-        for number, choice in enumerate(self.question.available, 1):
+        for number, choice in enumerate(self.field.choices, 1):
             self.console.say(f"  {number}. {described(choice)}")
         if self.field.now:
             self.console.say(self.field.now)
@@ -63,7 +63,7 @@ class Prompt:
                     # A Secret does not print itself, wherever it gets to.
                     return {**given, self.question.key: Secret(typed)}
                 case _ if self._is_no_choice(typed):
-                    self.console.say(f"Type a number from 1 to {len(self.question.available)}.")
+                    self.console.say(f"Type a number from 1 to {len(self.field.choices)}.")
                 case _:
                     return changed(given, self.question.key, self._chosen(typed))
 
@@ -78,7 +78,7 @@ class Prompt:
         if self.question.secret:
             # Without a default the brackets say what Enter does.
             return f"Answer, not shown [{'kept as it is' if self.field.chosen else 'none'}]:"
-        numbers = {choice.value: str(number) for number, choice in enumerate(self.question.available, 1)}
+        numbers = {choice.value: str(number) for number, choice in enumerate(self.field.choices, 1)}
         preset = f"{numbers[shown]} {shown}" if shown in numbers and self.question.kind is Kind.CHOICE else shown
         if not preset and not self.question.required:
             preset = "none"
@@ -90,7 +90,7 @@ class Prompt:
 
     def _chosen(self, typed: str) -> str:
         """Return the value of a number that stands before a choice, else what was typed."""
-        choices = self.question.available
+        choices = self.field.choices
         if typed.isascii() and typed.isdigit() and 1 <= int(typed) <= len(choices):
             return choices[int(typed) - 1].value
         return typed

@@ -176,7 +176,9 @@ class Visit:
         if standings(facts) or not self.host.is_root:
             return facts
         self.console.heading("No reverse proxy is installed here")
-        self.console.say("Palpo answers behind one. It can be installed now, before any question.")
+        self.console.say(
+            "Palpo answers behind one. It can be installed now, before any question; you are asked again before."
+        )
         offers = recommended()
         options = [f"Install {each.title}: {each.reason}" for each in offers]
         chosen = self.console.choose("What do you want?", (*options, "Go on without one; a plan needs it"), len(offers))
@@ -189,10 +191,12 @@ class Visit:
         for line in one.lines():
             self.console.say(line)
         if not self.console.confirm(f"Install {one.offer.title} now?", default=False):
+            self.console.say("Nothing was installed. The questions can be answered; a plan needs a proxy.")
             return facts
         self.changed = "What came of the packages is recorded: palpo-installer uninstall --purge-packages"
         try:
             install(self.host, one.offer, self.console.say)
+            self.console.say(f"{one.offer.title} is installed, and not started.")
         except InstallerError as error:
             self.console.say(f"! {error}")
         return gather(self.host)

@@ -33,7 +33,7 @@ def _of_place(hosting: Hosting, place: Place) -> Iterator[str]:
     word, title = hosting.virtual_hosts.word, hosting.virtual_hosts.proxy.title
     if place.reason:
         yield (
-            f"Add this line by hand to the {word} at {where}, then reload {title}: {hosting.leaflet.line} "
+            f"Add this line by hand to the {word} at {where}, then reload {title}: {hosting.leaflet.words} "
             f"(palpo-installer leaves that file alone: {place.reason}). palpo-installer verify shows whether it works"
         )
     if place.reason and place.answering.by is not By.NAME:

@@ -74,7 +74,8 @@ class Lines:
                 # It goes with its namesake in another block of the same file, and comes again.
                 file = files.get(each.file.resolve())
                 if file is not None and each.directive in file.drop:
-                    file.add.append(AddedLine(f"    {hosting.leaflet.line}", each.line))
+                    ours = (line for line in hosting.leaflet.line.split("\n") if directive(line) == each.directive)
+                    file.add += (AddedLine(f"    {line}", each.line) for line in ours)
         return files
 
     def removals(self) -> tuple[tuple[RemoveFile, ...], tuple[Unchanged, ...]]:

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from palpo_installer.audit.finding import Finding
 from palpo_installer.homeserver.reading import look_up, values
 from palpo_installer.homeserver.settings import key_version
-from palpo_installer.media.checking import KEY, Expected, judged, key_commands, wanted
+from palpo_installer.media.checking import KEY, UNSIGNED, Expected, judged, key_commands, wanted
+from palpo_installer.media.keys import of_document
 from palpo_installer.planning.inputs import Inputs
 
 
@@ -16,12 +17,14 @@ def findings(inputs: Inputs) -> Iterator[str]:
     media, found = inputs.answers.media, inputs.facts.media
     if media is None:
         return
-    expected = expectation(inputs)
+    expected, directory = expectation(inputs), inputs.answers.homeserver.storage
+    if inputs.host.names(directory):
+        yield f"{directory} holds media that Palpo has kept: behind a media repository they are not found any more"
     configuration = found.configuration if found else None
     if found is None or configuration is None or configuration.problem:
         where = f" ({configuration.path}: {configuration.problem})" if configuration else ""
         said = wanted(expected, contained=found is not None and bool(found.container))
-        key = "; ".join(key_commands(expected, KEY))
+        key = "; ".join(key_commands(expected, KEY, found.account if found else ""))
         yield f"media-repo.yaml of the media repository at {media} could not be read here{where}. It must say: {said}"
         yield f"The media repository signs requests to other servers with Palpo's key; make its file with: {key}"
         return
@@ -33,7 +36,8 @@ def expectation(inputs: Inputs) -> Expected:
     """Return what its configuration has to fit."""
     answers = inputs.answers
     existing = inputs.host.read(answers.homeserver.config)
-    version = look_up(values(existing), ("keypair", "version"))
+    said = values(existing)
+    version, document = (look_up(said, ("keypair", key)) for key in ("version", "document"))
     return Expected(
         server_name=answers.names.server_name,
         client_host=answers.names.client_host,
@@ -42,10 +46,16 @@ def expectation(inputs: Inputs) -> Expected:
         upload_size=answers.media_upload_size,
         palpo_file=answers.homeserver.config,
         key_version=str(version or key_version(answers.names.server_name)),
+        public_key=of_document(document),
     )
 
 
 def in_words(finding: Finding) -> str:
-    """Return a finding as one text, with what to write."""
-    lines = f" {'; '.join(finding.lines)}" if finding.lines else ""
-    return f"The media repository ({finding.file}:{finding.line}): {finding.what}. {finding.why} {finding.cure}{lines}"
+    """Return a finding as one text, with what to write.
+
+    Commands are left to the audit, which prints them line by line, and when palpo.toml has the key that they read.
+    """
+    cure = f"{finding.cure} {'; '.join(finding.lines)}".rstrip()
+    if finding.rule == UNSIGNED.rule:
+        cure = f"{finding.cure.removesuffix(':')}; `palpo-installer audit` prints the commands once this is done."
+    return f"The media repository ({finding.file}:{finding.line}): {finding.what}. {finding.why} {cure}"

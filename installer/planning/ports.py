@@ -12,7 +12,7 @@ from palpo_installer.facts.listeners import Listener
 from palpo_installer.layout import Layout
 from palpo_installer.proxies.base import Expectation, Rendering
 from palpo_installer.proxies.found import Proxy
-from palpo_installer.proxies.standing import PROGRAMS
+from palpo_installer.proxies.standing import PROGRAMS, Standing
 from palpo_installer.questions.support import is_supported
 
 OWN_PORT = (Delegation.SRV, Delegation.DIRECT)
@@ -64,8 +64,18 @@ def refuse_taken_ports(
     answers: Answers,
     layout: Layout,
     others: Collection[int] = (),
+    standing: Sequence[Standing] = (),
 ) -> None:
-    """Check that no other program holds a port that the proxy will need; ``others`` are those of its other sites.
+    """Check that no other program holds a port that the proxy will need.
+
+    Args:
+        rendering: what it will listen on.
+        listeners: who listens now.
+        proxy: as found.
+        answers: for what else could be chosen.
+        layout: for the ports of the web.
+        others: the ports of its other sites.
+        standing: all proxies of this host.
 
     Raises:
         RefusedPlan: one does; all of them are named, and what can be done. Nothing is stopped for us.
@@ -76,7 +86,7 @@ def refuse_taken_ports(
         raise RefusedPlan(
             f"{'; '.join(map(str, found))}. {proxy.title} needs {'it' if one else 'them'}",
             where="ports" if not one else f"port {found[0].holder.port}",
-            next=" ".join(offers(found, answers, layout, others)),
+            next=" ".join((*offers(found, answers, layout, others), *_left(found, standing, proxy), _free(found))),
         )
 
 
@@ -84,18 +94,33 @@ def offers(found: Sequence[Taken], answers: Answers, layout: Layout, others: Col
     """Yield what can be done about taken ports, one sentence each; every setting is an answer that there is."""
     web = [each.holder for each in found if each.holder.port in {layout.http_port, layout.https_port}]
     federation = [each.holder for each in found if each.holder.port == answers.federation.port]
-    others_of_them = (each for each in web if PROGRAMS.get(each.process, answers.proxy) != answers.proxy)
-    yield from dict.fromkeys(map(_beside, others_of_them))
+    proxies = [each for each in web if PROGRAMS.get(each.process, answers.proxy) != answers.proxy]
+    # Where two share the ports, only that of HTTPS helps: whoever has port 80 alone would meet the other one there.
+    tls = [each for each in proxies if each.port == layout.https_port]
+    yield from dict.fromkeys(map(_beside, tls or proxies))
     if answers.federation.delegation in OWN_PORT and federation and not web:
         yield "With --set federation.delegation=well-known other servers come on the port of HTTPS, and need no other."
         if answers.federation.delegation is Delegation.SRV:
             yield "Or keep the SRV records and choose another port: --set federation.port=…"
-    proof = answers.certificates.method is Method.HTTP_01 and layout.http_port not in others
+    proof = answers.certificates.method in {Method.HTTP_01, Method.PROXY} and layout.http_port not in others
     if proof and web and all(holder.port == layout.http_port for holder in web):
         yield "Certificates that are there need no plain HTTP: --set certificates.method=files does without this port."
-    units = dict.fromkeys(each.holder.unit for each in found if each.holder.unit)
-    how = "".join(f" (systemctl disable --now {unit})" for unit in units if len(units) == 1)
-    yield f"Or free the port yourself{how}: palpo-installer stops nothing for it."
+
+
+def _left(found: Sequence[Taken], standing: Sequence[Standing], proxy: Proxy) -> Iterator[str]:
+    """Yield whose sites would be without a proxy if the ports were freed."""
+    kinds = dict.fromkeys(PROGRAMS.get(each.holder.process, "") for each in found if not each.holder.container)
+    for each in (each for each in standing if each.kind in kinds and each.kind != proxy.kind and each.sites):
+        many = "one other site" if each.sites == 1 else f"{each.sites} other sites"
+        them = "it" if each.sites == 1 else "them"
+        yield f"{each.title} serves {many}, which nobody would answer for then: move {them} to {proxy.title} first."
+
+
+def _free(found: Sequence[Taken]) -> str:
+    units = " ".join(dict.fromkeys(each.holder.unit for each in found if each.holder.unit))
+    how = f" (systemctl disable --now {units})" if units else ""
+    it = "port" if len({each.holder.port for each in found}) == 1 else "ports"
+    return f"Or free the {it} yourself{how}: palpo-installer stops nothing for it."
 
 
 def _inside(listener: Listener, expectation: Expectation, needed: Collection[Expectation]) -> bool:

@@ -16,12 +16,15 @@ from palpo_installer.changes import AnyOperation, Change, Plan, Unchanged
 from palpo_installer.errors import RefusedPlan
 from palpo_installer.homeserver.activation import RestartPalpo
 from palpo_installer.layout import Layout
+from palpo_installer.operations.access import LetGroupIn
 from palpo_installer.operations.certificates import IssueSelfSigned, OrderCertificate, ProbeChallenge
 from palpo_installer.operations.files import MakeDirectory, MakeLink, RemoveFile, WriteFile
 from palpo_installer.operations.firewalld import OpenFirewalldPort
 from palpo_installer.operations.lines import EditLines
 from palpo_installer.operations.palpo import ConfigurePalpo
+from palpo_installer.operations.proxy_orders import OrderByProxy
 from palpo_installer.operations.removing import KeepCopy, PutBack, RemoveDirectory
+from palpo_installer.operations.rests import RemoveRest, WriteRest
 from palpo_installer.operations.security import Withdraw
 from palpo_installer.operations.selinux import LabelPort, SetBoolean
 from palpo_installer.operations.ufw import AllowUfwPort
@@ -36,6 +39,7 @@ from palpo_installer.planning.traces import Trace
 from palpo_installer.proxies.activation import ActivateProxy
 from palpo_installer.proxies.found import ReadFile
 from palpo_installer.proxies.handover import HandOver
+from palpo_installer.proxies.kinds import title as called
 from palpo_installer.proxies.withdrawal import WithdrawProxy
 
 Planner = Callable[[tuple[Trace, ...], Scene], Way]
@@ -77,14 +81,18 @@ WAYS: Mapping[type, Planner] = {
     ProbeChallenge: directories,
     OrderCertificate: lasting,
     IssueSelfSigned: lasting,
+    OrderByProxy: lasting,
     SetBoolean: host_settings,
     LabelPort: host_settings,
     OpenFirewalldPort: host_settings,
     AllowUfwPort: host_settings,
+    LetGroupIn: host_settings,
     Withdraw: host_settings,
     PutBack: of_removals,
     KeepCopy: of_removals,
     RemoveDirectory: of_removals,
+    WriteRest: files,
+    RemoveRest: files,
 }
 """How what an operation of each kind left is taken back. One function gets the traces of all its kinds, in order."""
 
@@ -196,6 +204,14 @@ def what_stays(scene: Scene) -> Iterator[Unchanged]:
     for path, reason in reasons.items():
         if host.status(path) is not None or (path == layout.edits and scene.kept_edits):
             yield Unchanged(str(path), reason)
+    orders = [each.operation for each in scene.traces.operations if isinstance(each.operation, OrderByProxy)]
+    for order in {each.files.chain: each for each in orders}.values():
+        if host.status(order.files.chain) is not None:
+            yield Unchanged(
+                str(order.files.chain.parent),
+                f"{called(order.proxy)}'s own certificate for {order.name}: a later installation uses it; it is not "
+                "renewed while no site has this name",
+            )
 
 
 def _forgotten(scene: Scene) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from palpo_installer.answers import FirewallAnswer, SELinuxAnswer
 from palpo_installer.changes import AnyOperation, Change, Unchanged
@@ -12,6 +13,7 @@ from palpo_installer.facts.firewalld import Zone
 from palpo_installer.facts.ports import covers
 from palpo_installer.facts.selinux import LISTENING, READABLE, SELinux
 from palpo_installer.facts.ufw import Verdict
+from palpo_installer.operations.access import LetGroupIn
 from palpo_installer.operations.base import State
 from palpo_installer.operations.firewalld import OpenFirewalldPort
 from palpo_installer.operations.security import Setting, Withdraw
@@ -35,11 +37,16 @@ class Share:
 
 @dataclass(frozen=True)
 class Needs:
-    """The ports of the proxy: those for plain HTTP, those for TLS, and those that it connects to."""
+    """The ports of the proxy: those for plain HTTP, those for TLS, and those that it connects to.
+
+    Attributes:
+        readable: the files and directories of ours that its account must get through.
+    """
 
     plain: tuple[int, ...]
     secure: tuple[int, ...]
     upstream: tuple[int, ...]
+    readable: tuple[Path, ...] = ()
 
     @property
     def listening(self) -> tuple[int, ...]:
@@ -107,7 +114,7 @@ def guarding(inputs: Inputs, needs: Needs) -> Guarding:
 
 def selinux(inputs: Inputs, needs: Needs) -> Share:
     """Return the change that lets the proxy listen and connect."""
-    policy = inputs.facts.selinux
+    policy = _policy(inputs)
     if policy is None:
         return Share()
     wanted: tuple[LabelPort | SetBoolean, ...]
@@ -122,6 +129,12 @@ def selinux(inputs: Inputs, needs: Needs) -> Share:
     if not policy.managed and any(isinstance(each, LabelPort) for each in wanted):
         return Share(obstacles=(NO_SEMANAGE,), findings=findings)
     return Share((Change("SELinux lets the proxy do its work", wanted),), findings=findings)
+
+
+def _policy(inputs: Inputs) -> SELinux | None:
+    """Return what SELinux lets the chosen proxy do, whichever other one runs."""
+    found = inputs.facts.selinux
+    return None if found is None else found.of(inputs.answers.proxy)
 
 
 NO_SEMANAGE = (
@@ -251,9 +264,11 @@ def withdrawals(inputs: Inputs, needs: Needs) -> tuple[Share, Share]:
 
 
 def _is_needed(inputs: Inputs, setting: Setting, needs: Needs) -> bool:
+    if isinstance(setting, LetGroupIn):
+        return setting.place in needs.readable
     if not isinstance(setting, SetBoolean):
         return setting.port in needs.listening
-    policy = inputs.facts.selinux
+    policy = _policy(inputs)
     if policy is None:
         return bool(needs.upstream)
     off = tuple(replace(each, now=False) if each.name == setting.name else each for each in policy.booleans)

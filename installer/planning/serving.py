@@ -7,14 +7,18 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from palpo_installer.answers import CertificateFiles, Method
+from palpo_installer.answers import BaseDomain, CertificateFiles, Method
 from palpo_installer.certificates import authority, store
+from palpo_installer.certificates.directory import STAGING
 from palpo_installer.certificates.responder import needed
 from palpo_installer.changes import Unchanged
 from palpo_installer.errors import RefusedPlan
 from palpo_installer.facts.listeners import Listener
 from palpo_installer.operations.certificates import IssueSelfSigned, OrderCertificate
+from palpo_installer.operations.proxy_orders import OrderByProxy
 from palpo_installer.packages.managers import how_to_install
+from palpo_installer.planning import access
+from palpo_installer.planning.halving import halved
 from palpo_installer.planning.inputs import AS_IT_SHOULD_BE, Inputs
 from palpo_installer.planning.ports import taken
 from palpo_installer.planning.security import Needs
@@ -25,8 +29,9 @@ from palpo_installer.proxies.adapter import Adapter
 from palpo_installer.proxies.adapters import adapter
 from palpo_installer.proxies.base import Part, Rendering
 from palpo_installer.proxies.found import Proxy
+from palpo_installer.proxies.ordering import Keeps
 from palpo_installer.proxies.standing import TITLES
-from palpo_installer.site import Site
+from palpo_installer.site import Issuer, Site
 
 NONE = Part("", (), (), ())
 """A half that is done without."""
@@ -85,8 +90,33 @@ class Serving:
     def certificates(self) -> Mapping[str, CertificateFiles]:
         """Where the certificate of each name is, or will be."""
         certificates = self.inputs.answers.certificates
-        ours = {name: store.paths(certificates, self.inputs.layout, name) for name in self.site.certificates}
+        own = {name: self._kept(name, self.site.issuer) for name in self.site.managed if self.site.issuer}
+        rest = (name for name in self.site.certificates if name not in own)
+        ours = own | {name: store.paths(certificates, self.inputs.layout, name) for name in rest}
         return ours | {name: self.sites.borrowed(name) for name in self.site.borrowed}
+
+    def _kept(self, name: str, issuer: Issuer) -> CertificateFiles:
+        """Return where the proxy keeps the certificate of a name that it orders itself.
+
+        Raises:
+            RefusedPlan: it cannot order, or not for this name.
+        """
+        if not isinstance(self.adapter, Keeps):
+            raise RefusedPlan(
+                f"{self.proxy.title} orders no certificates itself",
+                where="certificates.method",
+                next="Choose http-01, or files",
+            )
+        names = self.inputs.answers.names
+        if name == names.base and name != names.client_host and names.base_domain is not BaseDomain.OURS:
+            raise RefusedPlan(
+                f"{self.proxy.title} cannot order a certificate for {name}: somebody else answers for it where the "
+                "authority asks",
+                where=f'certificates.files."{name}"',
+                next="Give the files of its certificate, which this host then shows for other servers, or choose "
+                "federation.delegation = well-known, which needs none here",
+            )
+        return self.adapter.kept(name, issuer)
 
     @cached_property
     def rendering(self) -> Rendering:
@@ -98,7 +128,7 @@ class Serving:
         inputs, given_up = self.inputs, [block for each in self.former for block in each.blocks]
         whole = self.adapter.render(self.site, inputs.facts.system, inputs.layout, self.certificates, given_up)
         held = taken(replace(whole, secure=NONE), self.listeners, self.proxy.pids)
-        asked = inputs.answers.certificates.method is Method.HTTP_01
+        asked = inputs.answers.certificates.method is Method.HTTP_01 or bool(self.site.managed)
         if not held or asked or inputs.layout.http_port in self.others_ports:
             return _each_once(whole)
         finding = f"{'; '.join(map(str, held))}: plain HTTP is left to it, and not redirected to HTTPS"
@@ -130,13 +160,18 @@ class Serving:
             return
         parts = (self.rendering.plain, self.rendering.secure)
         self.leaving.refuse([each for part in parts for each in part.expectations], self.inputs, self.proxy.title)
-        ordered = [order.name for order in self.due if isinstance(order, OrderCertificate)]
+        ordered = [order.name for order in self.due if isinstance(order, OrderCertificate | OrderByProxy)]
         if ordered:
+            cure = (
+                f"Change to {self.proxy.title} with certificates.method = http-01 first, and to proxy after that"
+                if self.site.managed
+                else f"Keep {self.leaving.proxy.title} for these answers first, or renew what is due "
+                "(palpo-installer renew); change the proxy after that"
+            )
             raise RefusedPlan(
                 f"a certificate for {', '.join(ordered)} is due, and nobody would answer while it is ordered",
                 where="proxy.kind",
-                next=f"Keep {self.leaving.proxy.title} for these answers first, or renew what is due "
-                "(palpo-installer renew); change the proxy after that",
+                next=cure,
             )
 
     @cached_property
@@ -144,13 +179,13 @@ class Serving:
         """The sites of others that are switched off, where that was answered.
 
         Raises:
-            RefusedPlan: one of them cannot be, or would leave its name without a site until there is a certificate.
+            RefusedPlan: one of them cannot be, or would leave its name without TLS until there is a certificate.
         """
         if not self.inputs.answers.take_over:
             return ()
         former = former_sites(self.inputs.host, self.site, self.adapter)
         both = next((each for each in former if each.plain and each.secure), None)
-        if both is not None and any(isinstance(order, OrderCertificate) for order in self.due):
+        if both is not None and any(isinstance(order, OrderByProxy) for order in self.due):
             raise RefusedPlan(
                 "this file serves plain HTTP and TLS: without it there is no TLS until a certificate is ordered",
                 where=str(both.removal.path),
@@ -158,6 +193,8 @@ class Serving:
                 "Then plan again",
             )
         self.sites.refuse_switched_off([each.removal.path for each in former])
+        if any(isinstance(order, OrderCertificate) for order in self.due):
+            return halved(former, self.inputs, self.adapter, self._certificates_now)
         return former
 
     @property
@@ -170,22 +207,32 @@ class Serving:
 
     @cached_property
     def together(self) -> Part | None:
-        """Both halves as one: where one file of somebody else serves both and is switched off; from proxy to proxy."""
-        plain, secure = self.rendering.plain, self.rendering.secure
-        if self.leaving is None and not any(each.plain and each.secure for each in self.former):
+        """Both halves as one: where one file of somebody else serves both and is switched off; from proxy to proxy.
+
+        From proxy to proxy, what goes into sites of the new one comes with them: it may not run before.
+        """
+        parts = [self.rendering.plain, self.rendering.secure]
+        if self.leaving is None and not any(each.plain and each.secure and each.rest is None for each in self.former):
             return None
+        if self.leaving is not None and self.sites.hostings:
+            parts.append(self.sites.whole)
         return Part(
-            f"{plain.title}, and {secure.title}",
-            (*plain.files, *secure.files),
-            (*plain.links, *secure.links),
-            (*plain.expectations, *secure.expectations),
-            (*plain.lines, *secure.lines),
+            ", and ".join(each.title for each in parts),
+            tuple(file for each in parts for file in each.files),
+            tuple(link for each in parts for link in each.links),
+            tuple(expectation for each in parts for expectation in each.expectations),
+            tuple(line for each in parts for line in each.lines),
         )
 
     @cached_property
     def sites(self) -> Sites:
         """What of it is in sites of somebody else's."""
         return Sites(self.inputs, self.site, self.proxy)
+
+    @cached_property
+    def readable(self) -> tuple[Path, ...]:
+        """What of ours the account that reads the keys must get through, none where that is root."""
+        return access.places(self.proxy, list(self.certificates.values()), self.inputs.layout)
 
     @property
     def needs(self) -> Needs:
@@ -196,19 +243,24 @@ class Serving:
             plain=tuple(dict.fromkeys(each.port for each in plain)),
             secure=tuple(dict.fromkeys(each.port for each in secure)),
             upstream=tuple(dict.fromkeys(each.port for each in upstreams if each)),
+            readable=self.readable,
         )
 
     @cached_property
-    def due(self) -> tuple[OrderCertificate | IssueSelfSigned, ...]:
+    def due(self) -> tuple[OrderCertificate | IssueSelfSigned | OrderByProxy, ...]:
         """The certificates that must be made.
 
         Raises:
             RefusedPlan: the person brings them, and one cannot be used.
         """
         method, host = self.inputs.answers.certificates.method, self.inputs.host
-        due: list[OrderCertificate | IssueSelfSigned] = []
+        due: list[OrderCertificate | IssueSelfSigned | OrderByProxy] = []
         for name in self.site.certificates:
             files = self.certificates[name]
+            if name in self.site.managed and self.site.issuer:
+                own = self._own_order(name, files, self.site.issuer)
+                due += [own] if own.problem(host) else []
+                continue
             order = OrderCertificate.for_name(
                 name, self.inputs.answers.certificates, self.inputs.layout, self.responder
             )
@@ -216,9 +268,23 @@ class Serving:
                 due.append(order)
             if method is Method.SELF_SIGNED and authority.problem(host, name, self.inputs.now):
                 due.append(IssueSelfSigned(name, files))
-            if method is Method.FILES and (why := self._unusable(name, files)):
+            if method in {Method.FILES, Method.PROXY} and (why := self._unusable(name, files)):
                 raise RefusedPlan(why, where=str(files.chain), next="Bring another certificate, then plan again")
         return tuple(due)
+
+    def _own_order(self, name: str, files: CertificateFiles, issuer: Issuer) -> OrderByProxy:
+        staging = STAGING.get(issuer.directory, "")
+        return OrderByProxy(
+            name=name,
+            proxy=self.proxy.kind,
+            service=self.adapter.service,
+            directory=issuer.directory,
+            email=issuer.email,
+            ca_file=issuer.ca_file,
+            files=files,
+            staging_directory=staging,
+            staging_files=self._kept(name, replace(issuer, directory=staging)) if staging else None,
+        )
 
     def _unusable(self, name: str, files: CertificateFiles) -> str:
         certificate = store.read(self.inputs.host, files)

@@ -74,7 +74,8 @@ class Sites:
     def whole(self) -> Part:
         """All of it: two lines may go into one file, so it is one change."""
         files = tuple(file for part in self.parts for file in part.files)
-        return Part("; ".join(part.title for part in self.parts), files, (), ())
+        proofs = tuple(proof for part in self.parts for proof in part.expectations)
+        return Part("; ".join(part.title for part in self.parts), files, (), proofs)
 
     def refuse(self) -> None:
         """Check that every site takes its guest, and that certificates of sites can be used.

@@ -9,8 +9,10 @@ from dataclasses import dataclass, replace
 from palpo_installer.changes import AnyOperation, Change, Unchanged
 from palpo_installer.gates import markers
 from palpo_installer.operations.certificates import OrderCertificate, ProbeChallenge
-from palpo_installer.operations.files import RemoveFile
 from palpo_installer.operations.lines import EditLines
+from palpo_installer.operations.rests import RemoveRest, WriteRest
+from palpo_installer.planning import access
+from palpo_installer.planning.halving import going_on
 from palpo_installer.planning.inputs import MARKER, link, missing_directories, write
 from palpo_installer.planning.serving import Serving
 from palpo_installer.probe import ask
@@ -33,20 +35,24 @@ class Steps:
         """Return the change of port 80, and what of it needs nothing."""
         if self.serving.together is not None:
             return (), ()
-        removals = tuple(each.removal for each in self.serving.former if each.plain)
+        former = [each for each in self.serving.former if each.plain]
+        rests = (WriteRest(each.rest) for each in former if each.rest is not None)
+        # What goes on is there before the whole goes: at no moment is there a configuration without it.
+        removals: tuple[AnyOperation, ...] = (*rests, *(each.removal for each in former))
         operations, unchanged = self._files(self.serving.rendering.plain, removals)
         if not operations and self.serving.proxy.pid is not None and self._is_live(self.serving.rendering.plain):
             return (), unchanged
         activation = self._activation(self.serving.rendering.plain, enable=self.serving.proxy.unit_enabled is False)
+        kept = going_on(former, self.serving.proxy, self.serving.inputs.facts.system)
+        activation = replace(activation, neighbours=(*activation.neighbours, *kept))
         return (Change(self.serving.rendering.plain.title, operations, activation),), unchanged
 
     def guests(self) -> tuple[tuple[Change, ...], tuple[Unchanged, ...]]:
         """Return the change of sites that are somebody else's, and what of it needs nothing."""
         sites = self.serving.sites
-        if not sites.hostings:
+        if not sites.hostings or self.serving.leaving is not None:
             return (), ()
-        proofs = tuple(proof for part in sites.parts for proof in part.expectations)
-        whole = replace(sites.whole, expectations=proofs)
+        whole = sites.whole
         written, unchanged = self._files(whole)
         changed, kept = sites.operations()
         left = (*unchanged, *kept, *sites.in_place())
@@ -65,6 +71,11 @@ class Steps:
             changes.insert(0, Change("the way of the proof, asked as the certificate authority will", probes))
         return tuple(changes)
 
+    def access(self) -> tuple[Change, ...]:
+        """Return the change that lets the proxy's account read the certificates that are ours; after their orders."""
+        lettings = access.lettings(self.serving.proxy, self.serving.readable)
+        return (Change(f"certificates that {self.serving.proxy.reader} may read", lettings),) if lettings else ()
+
     def _probes(self, names: Collection[str]) -> Iterator[ProbeChallenge]:
         """Yield a probe for each configuration that answers challenges: ours, and the sites that include ours."""
         for part in (self.serving.rendering.plain, *self.serving.sites.parts):
@@ -79,12 +90,18 @@ class Steps:
     def secure(self, *, started: bool) -> tuple[tuple[Change, ...], tuple[Unchanged, ...]]:
         """Return the change of the TLS ports; ``started`` says whether an earlier change starts the proxy."""
         part = self.serving.together or self.serving.rendering.secure
-        removals = tuple(each.removal for each in self.serving.former if self.serving.together or not each.plain)
+        former = self.serving.former
+        gone = (each.removal for each in former if self.serving.together or not each.plain)
+        removals: tuple[AnyOperation, ...] = (
+            *gone,
+            *(RemoveRest(each.rest) for each in former if each.rest is not None),
+        )
         operations, unchanged = self._files(part, removals)
-        if not self.serving.sites.hostings:
+        sites = self.serving.sites
+        if not sites.hostings or self.serving.leaving is not None:
             # Who answers from now on and the lines that led elsewhere change places in one reload.
-            changed, kept = self.serving.sites.operations()
-            operations, unchanged = (*operations, *changed), (*unchanged, *kept)
+            changed, kept = sites.operations()
+            operations, unchanged = (*operations, *changed), (*unchanged, *kept, *sites.in_place())
         nothing = not operations and not self.serving.due and self.serving.leaving is None
         if nothing and self.serving.proxy.pid is not None and self._is_live(part):
             return (), unchanged
@@ -114,7 +131,7 @@ class Steps:
         return self._is_live(self.serving.rendering.secure)
 
     def _files(
-        self, part: Part, removals: tuple[RemoveFile, ...] = ()
+        self, part: Part, removals: Sequence[AnyOperation] = ()
     ) -> tuple[tuple[AnyOperation, ...], tuple[Unchanged, ...]]:
         wanted = [
             *(write(self.serving.inputs, file.path, Text(file.text), file.mode) for file in part.files),
@@ -159,6 +176,7 @@ class Steps:
         files += [hosting.leaflet.file.path for hosting in self.serving.sites.hostings]
         own = [*files, *(link.path for each in parts for link in each.links), *self.serving.earlier]
         own += [each.removal.path for each in self.serving.former]
+        own += [each.rest.path for each in self.serving.former if each.rest is not None]
         hosts = {guest.name for guest in self.serving.site.guests}
         made = activate(
             self.serving.proxy,

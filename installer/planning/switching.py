@@ -42,8 +42,16 @@ class Leaving:
 
     @property
     def others(self) -> tuple[ServerBlock, ...]:
-        """Its sites that are not ours."""
-        return tuple(block for block in self.proxy.servers if block.file not in self.withdrawal.own)
+        """Its sites that are not ours, and the sockets that it opens without any site."""
+        own = self.withdrawal.own
+        sites = tuple(block for block in self.proxy.servers if block.file not in own)
+        answered = {(each.address, each.port) for block in sites for each in block.listens}
+        bare = (
+            ServerBlock((), (each,), (), each.file, each.line)
+            for each in self.proxy.opened
+            if each.file not in own and (each.address, each.port) not in answered
+        )
+        return (*sites, *bare)
 
     def releases(self, listener: Listener) -> bool:
         """Return whether it holds a socket only for our sites, and so lets go of it."""

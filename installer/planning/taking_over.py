@@ -13,6 +13,7 @@ from pathlib import Path
 from palpo_installer.errors import RefusedPlan
 from palpo_installer.host import Host
 from palpo_installer.operations.files import RemoveFile
+from palpo_installer.operations.rests import Rest
 from palpo_installer.planning.inputs import look
 from palpo_installer.proxies.adapter import Adapter
 from palpo_installer.proxies.editability import written_by
@@ -37,12 +38,14 @@ class FormerSite:
         blocks: the server blocks of the file.
         plain: whether it answers on a port where we speak plain HTTP.
         secure: whether it answers on a port where we speak TLS.
+        rest: what of it goes on until there is a certificate, None where it goes as a whole.
     """
 
     removal: RemoveFile
     blocks: tuple[ServerBlock, ...]
     plain: bool
     secure: bool
+    rest: Rest | None = None
 
 
 def colliding(site: Site, adapter: Adapter) -> tuple[ServerBlock, ...]:
@@ -52,6 +55,7 @@ def colliding(site: Site, adapter: Adapter) -> tuple[ServerBlock, ...]:
         block
         for block in adapter.proxy.servers
         if not adapter.owns(block.file)
+        and not block.implied
         and any((name.lower(), listen.port) in wanted for name in block.names for listen in block.listens)
     )
 
@@ -76,7 +80,7 @@ def _former(host: Host, site: Site, adapter: Adapter, file: Path, blocks: tuple[
     _refuse_included_by_name(adapter, file)
     _refuse_returning(host, file)
     now = look(file)
-    ports = {listen.port for block in blocks for listen in block.listens}
+    ports = {listen.port for block in blocks if not block.implied for listen in block.listens}
     return FormerSite(
         RemoveFile(file, f"link {now.target}" if now.kind == "link" else now.sha256),
         blocks,
@@ -92,7 +96,7 @@ def _refuse_other_names(block: ServerBlock, names: set[str]) -> None:
             f"this file serves {', '.join(others) or 'requests without a known name'} as well, so it cannot be "
             "switched off as a whole",
             where=f"{block.file}:{block.line}",
-            next="Move that into a file of its own, then plan again",
+            next="Move that, or the site for our name, into a file of its own, then plan again",
         )
 
 
@@ -140,6 +144,8 @@ def findings(former: Sequence[FormerSite], site: Site, proxy: Proxy) -> Iterator
     for each in former:
         names = ", ".join(dict.fromkeys(name for block in each.blocks for name in block.names))
         yield f"{each.removal.path} is switched off: this installation answers for {names} instead"
+        if each.rest is not None:
+            yield f"Until there is a certificate, what it has for TLS goes on in {each.rest.path}"
         ports = dict.fromkeys(listen.port for block in each.blocks for listen in block.listens if listen.port)
         closing = [str(port) for port in ports if port not in ours and not _others(proxy, gone, port)]
         if closing:

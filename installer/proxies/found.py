@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import ClassVar
 
@@ -26,6 +27,27 @@ class Listen:
     options: tuple[str, ...]
     file: Path
     line: int
+
+
+@dataclass(frozen=True)
+class IncludeDirectory:
+    """A directory whose files are read by a pattern, where servers may stand.
+
+    Attributes:
+        directory: e.g. ``/etc/nginx/sites-enabled``.
+        pattern: the last part of the include, e.g. ``*`` or ``*.conf``.
+        file: the file with the directive.
+        line: its line.
+    """
+
+    directory: Path
+    pattern: str
+    file: Path
+    line: int
+
+    def takes(self, file: Path) -> bool:
+        """Return whether a file is read by the pattern: unlike one with a name, it may be missing."""
+        return file.parent == self.directory and fnmatchcase(file.name, self.pattern)
 
 
 @dataclass(frozen=True)
@@ -85,6 +107,7 @@ class ServerBlock:
         keys: the files of the ``ssl_certificate_key`` directives, in the order of ``certificates``.
         locations: those directly in it, in reading order.
         rules: what decides over its requests beside them, in reading order; what it inherits from ``http`` first.
+        implied: whether the proxy makes it by itself, and does without where another one has its names there.
     """
 
     names: tuple[str, ...]
@@ -95,6 +118,7 @@ class ServerBlock:
     keys: tuple[str, ...] = ()
     locations: tuple[Location, ...] = ()
     rules: tuple[Rule, ...] = ()
+    implied: bool = False
 
 
 @dataclass(frozen=True)
@@ -134,10 +158,12 @@ class Proxy:
         pid: of the running main process, None when it is stopped.
         unit: the systemd unit it runs under, or would be started by; empty for none.
         unit_enabled: whether that unit starts at boot; None where there is no unit.
+        orders_certificates: whether a program of its kind orders and renews certificates itself.
     """
 
     kind: ClassVar[str]
     title: ClassVar[str]
+    orders_certificates: ClassVar[bool] = False
 
     binary: Path
     version: tuple[int, int, int]
@@ -154,9 +180,19 @@ class Proxy:
     unit_enabled: bool | None
 
     @property
+    def reader(self) -> str:
+        """The account that reads its certificates' keys, empty for root: most do that before they become another."""
+        return ""
+
+    @property
     def pids(self) -> frozenset[int]:
         """The processes that may hold its sockets, none where it is stopped."""
         return frozenset() if self.pid is None else frozenset((self.pid,))
+
+    @property
+    def opened(self) -> tuple[Listen, ...]:
+        """The sockets that it opens whatever its sites are; none where only sites open sockets."""
+        return ()
 
     @property
     def version_in_words(self) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterable, Mapping
 
-from palpo_installer.answers import CertificateFiles
+from palpo_installer.answers import Address, CertificateFiles
 from palpo_installer.errors import RefusedPlan
 from palpo_installer.site import VirtualHost
 
@@ -27,3 +28,16 @@ def certificate(host: VirtualHost, certificates: Mapping[str, CertificateFiles])
     if host.certificate not in certificates:
         raise RefusedPlan(f"there is no certificate for {host.certificate}")
     return certificates[host.certificate]
+
+
+def literal(upstream: Address) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """Return the IP address of an upstream.
+
+    Raises:
+        RefusedPlan: it has a name: that can stand for several addresses, of which only one answers.
+    """
+    try:
+        return ipaddress.ip_address(upstream.host.strip("[]"))
+    except ValueError as error:
+        where = str(upstream)
+        raise RefusedPlan("not an IP address", where=where, next="Give an address such as 127.0.0.1") from error

@@ -3,19 +3,35 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
+from palpo_installer.site import AWAY, CHALLENGE_PATH, MARKER_HEADER, MARKER_PATH, NOTHING, TOO_LARGE, TOO_MANY
+
 MARKER_PLACEHOLDER = "<marker>"
 """Stands in a rendered text where ``with_marker`` puts the digest; no name or path can contain it."""
 
+SAID_ALIKE: Mapping[str, object] = {
+    "marker": MARKER_PLACEHOLDER,
+    "marker_header": MARKER_HEADER,
+    "marker_path": MARKER_PATH,
+    "challenge_path": CHALLENGE_PATH,
+    "nothing": NOTHING,
+    "too_large": TOO_LARGE,
+    "too_many": TOO_MANY,
+    "away": AWAY,
+}
+
 
 def render(template: str, **values: object) -> str:
-    """Return a template of ``palpo_installer.templates`` with its values; a missing value is an error."""
-    return environment().get_template(template).render(values)
+    """Return a template of ``palpo_installer.templates`` with its values; a missing value is an error.
+
+    What every site of ours says in the same words need not be given: marker, challenges, refusals.
+    """
+    return environment().get_template(template).render({**SAID_ALIKE, **values})
 
 
 @cache

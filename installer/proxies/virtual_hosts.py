@@ -24,7 +24,8 @@ class Leaflet:
         guest: what it answers, and for whom.
         file: where it goes, where nothing of the proxy's configuration but that line leads to it.
         marker: what its own marker shows.
-        line: the line for the site, without indentation; a comment in it tells whoever finds it.
+        line: the line for the site, without indentation; a comment in it tells whoever finds it. A proxy that needs
+            several has a line feed between them.
     """
 
     guest: Guest
@@ -36,6 +37,11 @@ class Leaflet:
     def title(self) -> str:
         """What it is for, in a few words."""
         return title(self.guest)
+
+    @property
+    def words(self) -> str:
+        """The line as a part of a sentence."""
+        return self.line.replace("\n", " and below it ")
 
 
 def title(guest: Guest) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from palpo_installer import naming, validation
@@ -10,13 +11,14 @@ from palpo_installer.certificates.site import of_site
 from palpo_installer.errors import AnswersError
 from palpo_installer.facts.certificates import Certificate
 from palpo_installer.questions import readers
-from palpo_installer.questions.names import has_existing_site, has_own_port, serves_base
+from palpo_installer.questions.federation import has_own_port
+from palpo_installer.questions.names import has_existing_site, serves_base
 from palpo_installer.questions.question import Choice, Kind, Question, Situation
 
 LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
 LETS_ENCRYPT_STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory"
 
-ACME = (Method.HTTP_01, Method.DNS_01)
+ACME = (Method.HTTP_01, Method.DNS_01, Method.PROXY)
 
 
 def certificate_names(situation: Situation) -> tuple[str, ...]:
@@ -25,6 +27,15 @@ def certificate_names(situation: Situation) -> tuple[str, ...]:
     borrowed = situation.get("certificates.base_domain", BaseCertificate) is BaseCertificate.SITE
     base = [situation.base] if ours or (has_own_port(situation) and not borrowed) else []
     return tuple(dict.fromkeys([situation.answer("names.client_host", str), *base]))
+
+
+def brought_names(situation: Situation) -> tuple[str, ...]:
+    """Return the names whose certificate the person brings: all, or those that a proxy itself cannot order for."""
+    names = certificate_names(situation)
+    if situation.get("certificates.method", Method) is not Method.PROXY:
+        return names
+    ours = situation.get("names.base_domain", BaseDomain) in {None, BaseDomain.OURS}
+    return () if ours else tuple(name for name in names if name != situation.get("names.client_host", str))
 
 
 def _of_site(situation: Situation) -> tuple[Certificate | None, str]:
@@ -59,11 +70,40 @@ def _method_default(situation: Situation) -> object:
 
 def _method_settled(value: object, situation: Situation) -> object:
     literals = _literals(situation)
+    if value is Method.PROXY and not _orders_itself(situation):
+        kind = situation.answer("proxy.kind", str)
+        raise AnswersError(f"{kind} orders no certificates itself", next="Choose http-01, files or self-signed")
     if value in ACME and situation.layout.private:
         raise AnswersError("no authority can ask a host that lives on loopback", next="Choose self-signed or files")
     if value in ACME and literals:
         raise AnswersError(f"{value} gives no certificate for the address {literals[0]}", next="Choose files")
     return value
+
+
+def _orders_itself(situation: Situation) -> bool:
+    """Return whether the chosen proxy, as found, is one that orders certificates itself."""
+    proxy = situation.facts.proxy(situation.get("proxy.kind", str) or "")
+    return proxy is not None and proxy.orders_certificates
+
+
+def _orders_here(situation: Situation) -> bool:
+    """Return whether palpo-installer orders, so that it can show an account and go through an HTTP proxy."""
+    return situation.get("certificates.method", Method) in {Method.HTTP_01, Method.DNS_01}
+
+
+def _not_by_proxy(key: str) -> Callable[[object, Situation], object]:
+    """Return what refuses an answer of which a proxy that orders itself would not be told."""
+
+    def moot(value: object, situation: Situation) -> object:
+        if value is not None and _has(Method.PROXY, situation):
+            raise AnswersError(
+                "a proxy that orders certificates itself is not told of this",
+                where=key,
+                next="Leave it out, or choose certificates.method = http-01",
+            )
+        return value
+
+    return moot
 
 
 def _asks_authority(situation: Situation) -> bool:
@@ -95,17 +135,25 @@ def _found(name: str, situation: Situation) -> CertificateFiles | None:
     return CertificateFiles(best.chain, best.key) if best else None
 
 
+def _brings_files(situation: Situation) -> bool:
+    """Return whether files are asked for, or were given, for instance for a name that the proxy cannot order for."""
+    if not _has(Method.PROXY, situation):
+        return _has(Method.FILES, situation)
+    return bool(brought_names(situation)) or any(key.startswith("certificates.files") for key in situation.given)
+
+
 def _files_default(situation: Situation) -> object:
-    found = {name: _found(name, situation) for name in certificate_names(situation)}
+    found = {name: _found(name, situation) for name in brought_names(situation)}
     return found if None not in found.values() else None
 
 
 def _files_settled(value: object, situation: Situation) -> object:
     given = value if isinstance(value, dict) else {}
-    for name in certificate_names(situation):
+    whose = "a certificate of yours" if _has(Method.PROXY, situation) else "a certificate"
+    for name in brought_names(situation):
         if name not in given:
             raise AnswersError(
-                "a certificate is needed for this name",
+                f"{whose} is needed for this name",
                 where=f'certificates.files."{name}"',
                 next="Give the paths of its PEM files, chain and key",
             )
@@ -136,6 +184,7 @@ CERTIFICATES = (
         read=readers.choice(Method),
         default=_method_default,
         settle=_method_settled,
+        hidden=lambda situation: frozenset() if _orders_itself(situation) else frozenset({Method.PROXY.value}),
         choices=(
             Choice(Method.HTTP_01, "an authority, proven on port 80", "Ordered and renewed by itself."),
             Choice(Method.DNS_01, "an authority, proven in DNS", "For hosts that port 80 does not reach."),
@@ -194,7 +243,8 @@ CERTIFICATES = (
         help="Only for authorities that ask for one. Empty: none.",
         kind=Kind.SECRET_FILE,
         read=readers.path,
-        applies=_asks_authority,
+        applies=_orders_here,
+        moot=_not_by_proxy("certificates.eab_file"),
         required=False,
         example="/root/external-account",
     ),
@@ -204,7 +254,8 @@ CERTIFICATES = (
         help="Empty: the directory is reached without one.",
         kind=Kind.URL,
         read=readers.text(validation.http_url),
-        applies=_asks_authority,
+        applies=_orders_here,
+        moot=_not_by_proxy("certificates.proxy"),
         required=False,
         example="http://proxy.example.com:3128",
     ),
@@ -234,7 +285,7 @@ CERTIFICATES = (
         read=readers.files,
         default=_files_default,
         settle=_files_settled,
-        applies=lambda situation: _has(Method.FILES, situation),
+        applies=_brings_files,
         required=False,
         example='[certificates.files."example.com"]',
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from palpo_installer.answers import Address, FirewallAnswer, SELinuxAnswer
 from palpo_installer.questions import readers
-from palpo_installer.questions.names import has_own_port
+from palpo_installer.questions.federation import has_own_port
 from palpo_installer.questions.question import Choice, Kind, Question, Situation
 
 
@@ -20,7 +20,8 @@ def _selinux_lacks(situation: Situation) -> bool:
         return policy is not None
     upstreams = (situation.get(key, Address) for key in ("homeserver.upstream", "media.upstream"))
     ports = tuple(each.port for each in upstreams if each)
-    return bool(policy.unlistenable(_listening(situation)) or policy.lacking(ports))
+    ours = policy.of(situation.get("proxy.kind", str) or "")
+    return bool(ours.unlistenable(_listening(situation)) or ours.lacking(ports))
 
 
 def _firewall_lacks(situation: Situation) -> bool:

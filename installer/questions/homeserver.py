@@ -10,7 +10,8 @@ from palpo_installer.answers import Address, Registration
 from palpo_installer.errors import AnswersError
 from palpo_installer.layout import Layout
 from palpo_installer.questions import readers
-from palpo_installer.questions.names import configuration, has_own_port
+from palpo_installer.questions.federation import has_own_port
+from palpo_installer.questions.names import configuration
 from palpo_installer.questions.question import Choice, Kind, Question, Situation
 
 CONFIGURATION = "/etc/palpo/palpo.toml"

@@ -7,24 +7,23 @@ import re
 from palpo_installer import validation
 from palpo_installer.answers import MEDIA_UPLOAD_SIZE, Address
 from palpo_installer.errors import AnswersError
-from palpo_installer.media.configuration import MediaConfiguration
+from palpo_installer.media.configuration import ServedName
 from palpo_installer.questions import readers
 from palpo_installer.questions.homeserver import settled_upstream
 from palpo_installer.questions.question import Kind, Question, Situation
 
 
-def _configuration(situation: Situation) -> MediaConfiguration | None:
-    """Return the configuration of a media repository that serves this server name, None where there is none."""
+def _served(situation: Situation) -> ServedName | None:
+    """Return what the configuration of a media repository says of this server name, None where there is none."""
     found = situation.facts.media
     configuration = found.configuration if found else None
-    name = situation.get("names.server_name", str) or ""
-    return configuration if configuration and configuration.of(name) else None
+    return configuration.of(situation.get("names.server_name", str) or "") if configuration else None
 
 
 def _media_default(situation: Situation) -> object:
     """Return where a media repository of this very server name is."""
     found = situation.facts.media
-    if found is None or not found.address or _configuration(situation) is None:
+    if found is None or not found.address or _served(situation) is None:
         return None
     return validation.address(found.address)
 
@@ -39,7 +38,7 @@ def _media_now(situation: Situation) -> str:
 
 
 def _upload_default(situation: Situation) -> object:
-    found = _configuration(situation)
+    found = _served(situation)
     return (found.upload_size if found else 0) or MEDIA_UPLOAD_SIZE
 
 

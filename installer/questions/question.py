@@ -101,6 +101,10 @@ def _nothing(_: Situation) -> str:
     return ""
 
 
+def _none(_: Situation) -> frozenset[str]:
+    return frozenset()
+
+
 def _as_it_is(value: object, _: Situation) -> object:
     return value
 
@@ -127,6 +131,7 @@ class Question:
         choices: for ``choice`` all there are; for ``url`` those that are offered.
         required: whether there must be an answer.
         example: an answer, for a placeholder.
+        hidden: the choices that earlier answers make impossible, and that are not shown.
         found: what a configuration that is already there says, None for nothing; the default may follow it.
     """
 
@@ -144,6 +149,7 @@ class Question:
     choices: tuple[Choice, ...] = ()
     required: bool = True
     example: str = ""
+    hidden: Callable[[Situation], frozenset[str]] = _none
     found: Callable[[Situation], Told | None] = _not_found
 
     @property

@@ -31,14 +31,16 @@ from palpo_installer.errors import AnswersError
 from palpo_installer.facts import Facts
 from palpo_installer.layout import Layout
 from palpo_installer.questions.certificates import CERTIFICATES, LETS_ENCRYPT
+from palpo_installer.questions.federation import FEDERATION, FEDERATION_PORT
 from palpo_installer.questions.guards import GUARDS
 from palpo_installer.questions.homeserver import HOMESERVER
-from palpo_installer.questions.names import FEDERATION_PORT, NAMES
+from palpo_installer.questions.names import NAMES
 from palpo_installer.questions.optional import OPTIONAL
+from palpo_installer.questions.proxies import PROXIES
 from palpo_installer.questions.question import Question, Situation
 from palpo_installer.secret import Secret, SecretReference
 
-QUESTIONS: tuple[Question, ...] = (*NAMES, *HOMESERVER, *OPTIONAL, *CERTIFICATES, *GUARDS)
+QUESTIONS: tuple[Question, ...] = (*NAMES, *FEDERATION, *PROXIES, *HOMESERVER, *OPTIONAL, *CERTIFICATES, *GUARDS)
 """Every question once, in the order in which a person is asked."""
 
 BY_KEY: Mapping[str, Question] = {question.key: question for question in QUESTIONS}

@@ -9,7 +9,7 @@ from palpo_installer.answers import BaseDomain, Method
 SUPPORTED: Mapping[str, frozenset[str]] = {
     "names.base_domain": frozenset(BaseDomain),
     "proxy.kind": frozenset({"nginx", "apache", "caddy", "haproxy"}),
-    "certificates.method": frozenset({Method.HTTP_01, Method.FILES, Method.SELF_SIGNED}),
+    "certificates.method": frozenset({Method.HTTP_01, Method.FILES, Method.PROXY, Method.SELF_SIGNED}),
 }
 """By key; a key that is not here is supported in all its choices."""
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from palpo_installer.answers import Answers, Delegation
 from palpo_installer.facts.names import Name, ServiceRecord
 from palpo_installer.probe import Answer, Question, ask
-from palpo_installer.verify.trust import Trust
+from palpo_installer.verify.trust import Line, Trust, no_line
 
 
 @dataclass(frozen=True)
@@ -50,11 +50,11 @@ class PrivateTrust(Trust):
 
     doors: Doors
 
-    def objection(self, address: str, port: int, name: str, timeout: float) -> str:
+    def objection(self, address: str, port: int, name: str, timeout: float, line: Line = no_line) -> str:
         """Return why a client would not trust what is shown for a name, empty where it would."""
         if port not in self.doors.ports:
             return "no TLS connection comes about (refused)"
-        return super().objection(self.doors.here(address), self.doors.ports[port], name, timeout)
+        return super().objection(self.doors.here(address), self.doors.ports[port], name, timeout, line)
 
 
 @dataclass(frozen=True)

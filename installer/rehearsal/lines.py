@@ -15,6 +15,9 @@ from palpo_installer.probe import Answer, Question
 
 Key = tuple[str, int, str, bool]
 
+PIECE = 64 * 1024
+"""Bytes that are sent at once: of a connection that ends within one call, TLS gives no answer out any more."""
+
 
 @dataclass(frozen=True)
 class Lines:
@@ -36,7 +39,8 @@ class Lines:
             if size:
                 # The answer may come, and the connection end, before all of a body is sent.
                 with suppress(OSError):
-                    line.send(bytes(size))
+                    for sent in range(0, size, PIECE):
+                        line.send(bytes(min(PIECE, size - sent)))
             response = line.getresponse()
             headers = tuple((name.lower(), value) for name, value in response.getheaders())
             return Answer(response.status, headers, response.read())

@@ -14,11 +14,12 @@ from pathlib import Path
 
 from palpo_installer.errors import HostError
 from palpo_installer.proxies.apache import guests
-from palpo_installer.proxies.apache.configuration import Apache, Awake, IncludeDirectory
+from palpo_installer.proxies.apache.configuration import Apache, Awake
 from palpo_installer.proxies.apache.diagnosis import verdict
 from palpo_installer.proxies.apache.modules import NEEDED, has_http2
 from palpo_installer.proxies.base import Rendering
 from palpo_installer.proxies.control import Verdict
+from palpo_installer.proxies.found import IncludeDirectory
 from palpo_installer.proxies.virtual_hosts import Leaflet
 from palpo_installer.rehearsal import installing, program
 from palpo_installer.rehearsal.private_proxy import Surroundings, Visited

@@ -11,9 +11,10 @@ from pathlib import Path
 
 from palpo_installer.proxies.base import Rendering
 from palpo_installer.proxies.caddy import guests
-from palpo_installer.proxies.caddy.configuration import Caddy, ImportDirectory, Options
+from palpo_installer.proxies.caddy.configuration import Caddy, Options
 from palpo_installer.proxies.caddy.control import verdict
 from palpo_installer.proxies.control import Verdict
+from palpo_installer.proxies.found import IncludeDirectory
 from palpo_installer.proxies.virtual_hosts import Leaflet
 from palpo_installer.rehearsal import installing, program
 from palpo_installer.rehearsal.private_proxy import Surroundings, Visited
@@ -103,8 +104,8 @@ class PrivateCaddy:
             unit="",
             # An administration endpoint that nobody asks here: there is none in a private directory.
             options=Options(auto_https="off"),
-            imports=(ImportDirectory(self.sites, "*.caddy", self.configuration, 1),),
-            braceless=0,
+            imports=(IncludeDirectory(self.sites, "*.caddy", self.configuration, 1),),
+            braceless=False,
             elsewhere="",
             variables=False,
         )

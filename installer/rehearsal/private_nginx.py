@@ -15,8 +15,9 @@ from pathlib import Path
 from palpo_installer.answers import Address
 from palpo_installer.proxies.base import Rendering
 from palpo_installer.proxies.control import Verdict
+from palpo_installer.proxies.found import IncludeDirectory
 from palpo_installer.proxies.nginx import guests
-from palpo_installer.proxies.nginx.configuration import IncludeDirectory, Nginx
+from palpo_installer.proxies.nginx.configuration import Nginx
 from palpo_installer.proxies.nginx.diagnosis import verdict
 from palpo_installer.proxies.nginx.locations import bare, quoted
 from palpo_installer.proxies.virtual_hosts import Leaflet

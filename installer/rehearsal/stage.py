@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
-from palpo_installer import site
+from palpo_installer import matrix_site
 from palpo_installer.answers import Answers, CertificateFiles
 from palpo_installer.certificates import authority, responder
 from palpo_installer.errors import GateFailed
@@ -142,7 +142,8 @@ def staged(
         recorders = tuple(stack.enter_context(recording(answers.names.server_name)) for _ in range(2))
         acted, addresses = _behind(answers, *recorders), usable_addresses()
         private_layout = Layout(root, layout.http_port, layout.https_port, addresses)
-        wanted = site.build(acted, private_layout)
+        # A proxy that orders certificates itself has the local authority's here: nobody is asked for one.
+        wanted = replace(matrix_site.build(acted, private_layout), managed=(), issuer=None)
         prepared = private(proxy, root / proxy.kind)
         ports = dict.fromkeys((*(port for port, _ in wanted.ports), *(guest.port for guest in wanted.guests)))
         sockets = {port: prepared.opened(addresses) for port in ports}

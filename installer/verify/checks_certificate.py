@@ -17,18 +17,18 @@ from palpo_installer.host import Host
 from palpo_installer.layout import Layout
 from palpo_installer.site import Site
 from palpo_installer.verify.report import Check, failed, passed
-from palpo_installer.verify.view import TIMEOUT, Contact, Endpoint, View
+from palpo_installer.verify.view import Contact, Endpoint, View
 
 NAME = "certificate"
 
 
 def installed_chains(answers: Answers, site: Site, layout: Layout) -> Mapping[str, Path]:
-    """Return the PEM file of each name's certificate; none where the proxy keeps its certificates itself."""
+    """Return the PEM file of each name's certificate; none for those that the proxy itself orders and keeps."""
     certificates = answers.certificates
-    if certificates.method is Method.PROXY:
-        return {}
     known = (
-        name for name in site.certificates if certificates.method is not Method.FILES or name in certificates.files
+        name
+        for name in site.certificates
+        if name not in site.managed and (certificates.method is not Method.FILES or name in certificates.files)
     )
     return {name: paths(certificates, layout, name).chain for name in known}
 
@@ -45,7 +45,7 @@ def check_certificates(view: View, contacts: Mapping[Endpoint, Contact]) -> tupl
 
 def _check(view: View, contact: Contact, address: str) -> Check:
     endpoint = contact.endpoint
-    objection = view.trust.objection(address, endpoint.port, endpoint.name, TIMEOUT)
+    objection = view.objection(endpoint, address)
     there = view.chains.get(endpoint.name) if endpoint.ours and view.is_own(address) else None
     disk = leaf_on_disk(view.host, there) if there else None
     local = endpoint.name in view.site.certificates and view.answers.certificates.method is Method.SELF_SIGNED

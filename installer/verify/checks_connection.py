@@ -24,6 +24,9 @@ def _checks(view: View, endpoint: Endpoint, contact: Contact | None) -> Iterator
         yield cannot_tell(NAME, str(endpoint), "Its addresses did not answer in time.", "Run verify again.")
         return
     for address, answer in contact.answers.items():
+        if (address, endpoint.port) in view.balanced:
+            yield _balanced(endpoint, address)
+            continue
         yield judge(endpoint, address, answer, own=view.is_own(address), digest=contact.digest)
     if endpoint.ours and not contact.answers and not contact.doors:
         yield failed(
@@ -55,6 +58,15 @@ def judge(endpoint: Endpoint, address: str, answer: Answer, *, own: bool, digest
             f"Correct the address of {endpoint.name} in DNS, or run `palpo-installer apply` on that machine.",
         )
     return passed(NAME, subject, "It is reached and shows this installation." if marker else "It is reached.")
+
+
+def _balanced(endpoint: Endpoint, address: str) -> Check:
+    return cannot_tell(
+        NAME,
+        f"port {endpoint.port} at {address}",
+        "This machine answers there behind a load balancer only: the port expects its PROXY line before a request.",
+        "Let names lead to the load balancer in DNS, and try it from another network.",
+    )
 
 
 def _unreachable(endpoint: Endpoint, address: str, problem: str, *, own: bool) -> Check:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from palpo_installer.answers import Delegation
-from palpo_installer.site import compact, delegated, service_record
+from palpo_installer.matrix_site import delegated, service_record
+from palpo_installer.site import (
+    compact,
+)
 from palpo_installer.verify.checks_well_known import Document, unreachable
 from palpo_installer.verify.fetching import Fetcher
 from palpo_installer.verify.report import Check, Result, cannot_tell, failed, passed

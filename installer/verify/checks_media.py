@@ -1,8 +1,8 @@
 """Does the media repository answer what is its own, and as the right server?
 
 Without an account only its refusals can be seen. What shows whose answer it is: the text, compared with that of the
-repository and of Palpo, both asked directly, and a header that it sends with every answer (matrix-media-repo,
-``api/_routers/02-install-headers.go``).
+repository and of Palpo, both asked directly, and a header that it sends with every answer to a path that it has
+(matrix-media-repo, ``api/_routers/02-install-headers.go``; 404 for other paths, 405 and 429 come without it).
 """
 
 from __future__ import annotations
@@ -10,8 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from palpo_installer.answers import Address
+from palpo_installer.matrix_site import FEDERATION_PATHS, MEDIA_ADMIN_PATHS
 from palpo_installer.probe import Answer, Question
-from palpo_installer.site import FEDERATION_PATHS, MEDIA_ADMIN_PATHS, NOTHING, Forward
+from palpo_installer.site import (
+    NOTHING,
+    Forward,
+)
 from palpo_installer.verify.checks_homeserver import upstream_question
 from palpo_installer.verify.checks_paths import content
 from palpo_installer.verify.report import Check, cannot_tell, failed, passed
@@ -28,10 +32,13 @@ TARGETS = (
 """In each family of its paths one that it has an answer of its own for."""
 
 SIGN = "x-content-security-policy"
-"""A header that it sends with every answer, and Palpo with none."""
+"""A header that it sends with every answer to one of these, and Palpo with none."""
 
 UNKNOWN = 502
 """What it answers to a server name that it does not serve."""
+
+BUSY = 429
+"""What it answers to whom it has heard too often on one path: after ten requests at once, five in a second."""
 
 
 def check_media(view: View, contacts: Mapping[Endpoint, Contact], media: Address) -> tuple[Check, ...]:
@@ -56,6 +63,8 @@ def _itself(view: View, media: Address) -> Check:
     name, subject = view.answers.names.server_name, str(media)
     answer = view.ask(direct(view, media, VERSION))
     document = read_object(answer.body) or {}
+    if answer.status == BUSY:
+        return cannot_tell(NAME, subject, "It answers 429: it has been asked too often just now. Look again.")
     if not answer.status:
         cure = "Start it and read its log; media.upstream in the answers must be its address."
         return failed(NAME, subject, f"Nothing answers at {subject} ({answer.problem}).", cure)
@@ -91,7 +100,7 @@ def _through(view: View, there: Endpoint, address: str, media: Address) -> Check
         )
         return failed(NAME, subject, f"{'; '.join(wrong)}.", cure)
     if unknown:
-        what = f"It cannot be told whose answer comes for {', '.join(unknown)}: Palpo's is the same."
+        what = f"It cannot be told whose answer comes for {', '.join(unknown)}: Palpo's is the same, or there was none."
         return cannot_tell(NAME, subject, what)
     return passed(NAME, subject, f"Media go to {media}, in all {len(asked)} families of paths.")
 
@@ -104,6 +113,8 @@ def judge(answer: Answer, own: Answer, palpo: Answer) -> str | None:
         own: what the media repository itself answers.
         palpo: what Palpo itself answers.
     """
+    if BUSY in {answer.status, own.status}:
+        return None
     if answer.status == UNKNOWN and own.status not in {0, UNKNOWN}:
         return "the media repository is asked under another name (502)"
     if content(answer) == content(own) and (content(own) != content(palpo) or answer.header(SIGN)):

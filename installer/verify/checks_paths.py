@@ -10,8 +10,12 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 
 from palpo_installer.answers import Delegation
+from palpo_installer.matrix_site import ADMIN_PATHS, FEDERATION_PATHS
 from palpo_installer.probe import Answer
-from palpo_installer.site import ADMIN_PATHS, FEDERATION_PATHS, Closed, Refusal
+from palpo_installer.site import (
+    Closed,
+    Refusal,
+)
 from palpo_installer.verify.checks_homeserver import upstream_question
 from palpo_installer.verify.report import Check, cannot_tell, failed, passed
 from palpo_installer.verify.resolution import read_object

@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from palpo_installer.answers import BaseDomain
+from palpo_installer.matrix_site import origin
 from palpo_installer.probe import Answer
-from palpo_installer.site import FixedJson, origin
+from palpo_installer.site import (
+    FixedJson,
+)
 from palpo_installer.verify.fetching import ORIGIN, Fetcher
 from palpo_installer.verify.report import Check, cannot_tell, failed, passed
 from palpo_installer.verify.resolution import Hop, follow, read_object

@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, quote, urlsplit
 
 from palpo_installer.probe import Answer
 from palpo_installer.verify.resolution import is_literal
-from palpo_installer.verify.view import TIMEOUT, Contact, Endpoint, View
+from palpo_installer.verify.view import Contact, Endpoint, View
 
 _HOST_NAME = re.compile(r"[0-9a-z_-]{1,63}(\.[0-9a-z_-]{1,63})*\.?")
 
@@ -67,7 +67,7 @@ class Fetcher:
         answer = self.view.ask(endpoint.question(address, target, headers={"Origin": ORIGIN}))
         if not answer.status or not endpoint.tls or self.only == (endpoint, address):
             return answer
-        objection = self.view.trust.objection(address, endpoint.port, endpoint.name, TIMEOUT)
+        objection = self.view.objection(endpoint, address)
         return Answer(problem=f"its certificate: {objection}") if objection else answer
 
 

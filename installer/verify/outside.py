@@ -13,8 +13,8 @@ import psutil
 
 from palpo_installer.answers import Answers, Delegation
 from palpo_installer.host import Host
-from palpo_installer.probe import ask
 from palpo_installer.site import Site
+from palpo_installer.verify.balanced import Balanced
 from palpo_installer.verify.checks_certificate import check_certificates, installed_chains
 from palpo_installer.verify.checks_connection import check_connections
 from palpo_installer.verify.checks_discovery import check_discovery, find
@@ -63,7 +63,8 @@ def verify(
         HostError: the file of trusted authorities cannot be used.
     """
     files = installed_chains(answers, site, host.layout) if chains is None else chains
-    view = View(answers, site, host, cache(lookup), ask, trust, own_addresses(), files)
+    asking = Balanced(own_addresses())
+    view = View(answers, site, host, cache(lookup), asking, trust, asking.own, files, asking.found)
     deadline = time.monotonic() + limit
     tasks = _tasks(view, deadline)
     found = concurrently(tasks, deadline)

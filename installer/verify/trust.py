@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import socket
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from palpo_installer.errors import HostError
 from palpo_installer.verify.resolution import bare
+
+Line = Callable[[socket.socket], bytes]
+"""Makes the bytes that come before everything else on a connection."""
+
+
+def no_line(_: socket.socket) -> bytes:
+    """Return nothing."""
+    return b""
 
 
 @dataclass(frozen=True)
@@ -17,17 +26,17 @@ class Trust:
 
     context: ssl.SSLContext
 
-    def objection(self, address: str, port: int, name: str, timeout: float) -> str:
+    def objection(self, address: str, port: int, name: str, timeout: float, line: Line = no_line) -> str:
         """Return why a client would not trust what an address shows for a name, empty where it would.
 
-        An IP literal is not sent as SNI and must be in the certificate as an IP address (RFC 6125, RFC 6066).
+        ``line`` makes what comes before the handshake, such as a PROXY line. An IP literal is not sent as SNI and must
+        be in the certificate as an IP address (RFC 6125, RFC 6066).
         """
         try:
-            with (
-                socket.create_connection((address, port), timeout) as plain,
-                self.context.wrap_socket(plain, server_hostname=bare(name)),
-            ):
-                return ""
+            with socket.create_connection((address, port), timeout) as plain:
+                plain.sendall(line(plain))
+                with self.context.wrap_socket(plain, server_hostname=bare(name)):
+                    return ""
         except ssl.SSLCertVerificationError as error:
             return _sentence(error, name)
         except (OSError, ValueError) as error:

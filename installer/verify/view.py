@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,10 +11,11 @@ from pathlib import Path
 from palpo_installer.answers import Answers
 from palpo_installer.host import Host
 from palpo_installer.layout import Layout
-from palpo_installer.probe import Answer, Question
+from palpo_installer.probe import Answer, Question, proxy_line
+from palpo_installer.proxies.sockets import Socket
 from palpo_installer.site import MARKER_HEADER, MARKER_PATH, Forward, Site, VirtualHost
 from palpo_installer.verify.resolution import Lookup, addresses, is_literal
-from palpo_installer.verify.trust import Trust
+from palpo_installer.verify.trust import Trust, no_line
 
 TIMEOUT = 5.0
 """Seconds for each connection and each read."""
@@ -71,6 +72,7 @@ class View:
         ask: asks one socket.
         own: the IP addresses of this machine's interfaces.
         chains: the PEM file that each name's certificate is served from.
+        balanced: the sockets of this machine that were found to expect a PROXY line.
     """
 
     answers: Answers
@@ -81,6 +83,7 @@ class View:
     trust: Trust
     own: frozenset[str]
     chains: Mapping[str, Path]
+    balanced: Set[Socket] = frozenset()
 
     @property
     def layout(self) -> Layout:
@@ -119,6 +122,11 @@ class View:
     def addresses(self, name: str) -> tuple[str, ...]:
         """Return what a name resolves to, this machine's own addresses first."""
         return tuple(sorted(addresses(name, self.lookup), key=lambda address: not self.is_own(address)))
+
+    def objection(self, endpoint: Endpoint, address: str) -> str:
+        """Return why a client would not trust the certificate that an address shows, empty where it would."""
+        line = proxy_line if (address, endpoint.port) in self.balanced else no_line
+        return self.trust.objection(address, endpoint.port, endpoint.name, TIMEOUT, line)
 
     def is_own(self, address: str) -> bool:
         """Return whether an address is this machine's."""

@@ -95,6 +95,13 @@ def test_times(text: str, seconds: float | None) -> None:
     assert seconds_of(text) == seconds
 
 
+@pytest.mark.parametrize(("body", "named"), [("hello", False), ('`{"hello": true}`', True)])
+def test_a_page_for_whatever_is_asked_is_no_document(tmp_path: Path, body: str, named: bool) -> None:
+    """A website that answers everything with a text says nothing of Matrix; with JSON it seems to."""
+    site = f"{CADDY}\nhttps://other.example {{\n\ttls /c /k\n\trespond {body}\n}}\n"
+    assert ("well-known-invalid" in [rule for rule, _ in findings(tmp_path, "caddy", site)]) is named
+
+
 def test_what_is_refused_by_a_matcher_is_meant(tmp_path: Path) -> None:
     """A server that is closed to others misses nothing."""
     closed = CADDY.replace(

@@ -10,8 +10,8 @@ import pytest
 from palpo_installer.answers import CertificateFiles
 from palpo_installer.audit.auditing import audit
 from palpo_installer.layout import Layout
+from palpo_installer.matrix_site import build
 from palpo_installer.proxies.caddy.adapter import CaddyAdapter
-from palpo_installer.site import build
 from tests.audit.made import NOW, host_with, known
 from tests.audit.made_proxies import caddy
 from tests.planning.made import inputs_on

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from palpo_installer import site
+from palpo_installer import matrix_site
 from palpo_installer.audit.auditing import audit
 from palpo_installer.audit.finding import Finding
 from palpo_installer.facts.names import Name, ServiceRecord
@@ -40,7 +40,7 @@ def of_version(inputs: Inputs, version: tuple[int, int, int]) -> Inputs:
 
 def installed(inputs: Inputs) -> None:
     """Write every file of a plan to its place, and certificates for the names."""
-    wanted = site.build(inputs.answers, inputs.layout)
+    wanted = matrix_site.build(inputs.answers, inputs.layout)
     serving = Serving(inputs, wanted)
     for file in rendered(inputs, serving):
         file.path.parent.mkdir(parents=True, exist_ok=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from palpo_installer.audit import passing_rules
+from palpo_installer.audit import media_passing, passing_rules
 from palpo_installer.audit.finding import Trap
 from tests.audit.made import SOUND, trapped
 from tests.audit.made_proxies import APACHE, CADDY, HAPROXY, judged
@@ -15,6 +15,10 @@ TEXTS = {"apache": APACHE, "haproxy": HAPROXY, "caddy": CADDY}
 
 PASS = "    ProxyPass /_matrix http://127.0.0.1:8008/_matrix nocanon\n"
 FRONT = "    use_backend palpo if client matrix\n"
+MEDIA = "    ProxyPass /_matrix/media http://127.0.0.1:8000/_matrix/media nocanon\n"
+TO_MEDIA = "    use_backend media if { path_beg /_matrix/media/ }\n"
+FAMILIES = "    use_backend media if client { path_reg ^/_matrix/((client|federation)/v1/)?media(/|$) }\n"
+REPOSITORY = "backend media\n    server media 127.0.0.1:8000\n"
 NOT_MATRIX = "    http-request return status 404 unless matrix\n"
 OFF = trapped(("[rc_login]\nper_second = 1.0", "[rc_login]\nper_second = 0.0"), text=SOUND)
 
@@ -43,6 +47,7 @@ APACHE_CASES: dict[str, tuple[str, tuple[str, str], str]] = {
         (PASS, f'{PASS}    Header always set Access-Control-Allow-Origin "*"\n'),
         "Header always",
     ),
+    "ProxyRequests": ("open-proxy", ("Timeout 300\n", "Timeout 300\nProxyRequests On\n"), ""),
     "mod_security": ("mod-security", ("SecRuleEngine Off", "SecRuleEngine On"), ""),
     "a virtual host without Listen": (
         "federation-port-missing",
@@ -70,9 +75,28 @@ APACHE_CASES: dict[str, tuple[str, tuple[str, str], str]] = {
         (PASS, '    ProxyPassMatch "^(/_matrix.*)" http://127.0.0.1:8008$1 nocanon\n'),
         "ProxyPassMatch",
     ),
-    "mod_proxy's own X-Forwarded-Host at the media repository": (
+    "the public name for the media repository": (
         "media-forwarded-host",
-        (PASS, f"    ProxyPass /_matrix/media http://127.0.0.1:8000/_matrix/media nocanon\n{PASS}"),
+        (PASS, f"{MEDIA}{PASS}"),
+        "_matrix/media http",
+    ),
+    "X-Forwarded-Host that mod_proxy appends to": (
+        "media-forwarded-host",
+        (
+            PASS,
+            "    RequestHeader set Host example.com\n"
+            f"    RequestHeader set X-Forwarded-Host example.com\n{MEDIA}{PASS}",
+        ),
+        "_matrix/media http",
+    ),
+    "the public name as Host alone": (
+        "media-host",
+        (PASS, f"    ProxyAddHeaders Off\n{MEDIA}{PASS}"),
+        "_matrix/media http",
+    ),
+    "old media at the repository only": (
+        "media-path-missing",
+        (PASS, f"{MEDIA}{PASS}"),
         "_matrix/media http",
     ),
     "another certificate's name": (
@@ -132,6 +156,25 @@ HAPROXY_CASES: dict[str, tuple[str, tuple[str, str], str]] = {
         "doubled-cors",
         (FRONT, f'{FRONT}    http-response add-header Access-Control-Allow-Origin "*"\n'),
         "add-header",
+    ),
+    "the public name for the media repository": (
+        "media-host",
+        (f"{FRONT}backend palpo", f"{FAMILIES}{FRONT}{REPOSITORY}backend palpo"),
+        "use_backend media",
+    ),
+    "the public name as X-Forwarded-Host": (
+        "media-forwarded-host",
+        (
+            f"{FRONT}backend palpo",
+            f"{FAMILIES}{FRONT}{REPOSITORY}"
+            "    http-request set-header X-Forwarded-Host matrix.example.com\nbackend palpo",
+        ),
+        "use_backend media",
+    ),
+    "old media at the repository only": (
+        "media-path-missing",
+        (f"{FRONT}backend palpo", f"{TO_MEDIA}{FRONT}{REPOSITORY}backend palpo"),
+        "use_backend media",
     ),
     "a buffer of 16 KiB": ("header-limit", ("    tune.bufsize 65536\n", ""), "frontend"),
     "no HTTP/2": ("http2-missing", (" alpn h2,http/1.1", ""), "frontend"),
@@ -234,6 +277,19 @@ CADDY_CASES: dict[str, tuple[str, tuple[str, str], str]] = {
     "a timeout of the server": ("read-timeout", server("timeouts {", "write 30s", "}"), "write 30s"),
     "small heads": ("header-limit", server("max_header_size 8KB"), "max_header"),
     "no HTTP/2": ("http2-missing", server("protocols h1"), SITE),
+    "the media repository is told the host as Host": (
+        "media-host",
+        before(
+            "handle /_matrix/media/* {\n\t\treverse_proxy 127.0.0.1:8000 {\n"
+            "\t\t\theader_up -X-Forwarded-Host\n\t\t}\n\t}"
+        ),
+        "8000",
+    ),
+    "authenticated media at the homeserver": (
+        "media-path-missing",
+        before("handle /_matrix/media/* {\n\t\treverse_proxy 127.0.0.1:8000\n\t}"),
+        "8000",
+    ),
     "the media repository is told the host": (
         "media-forwarded-host",
         before("handle /_matrix/media/* {\n\t\treverse_proxy 127.0.0.1:8000\n\t}"),
@@ -289,7 +345,7 @@ def test_a_sound_configuration_has_no_finding(tmp_path: Path, kind: str) -> None
 
 @pytest.mark.parametrize(("trap", "kind"), CASES)
 def test_each_trap_is_found_on_its_line(tmp_path: Path, trap: str, kind: str) -> None:
-    """With a cure in the words of the proxy."""
+    """With a cure in the words of the proxy, and no word of another."""
     rule, edit, words = CASES[trap, kind]
     text = trapped(edit, text=TEXTS[kind])
     found = findings(tmp_path, kind, text)
@@ -297,14 +353,17 @@ def test_each_trap_is_found_on_its_line(tmp_path: Path, trap: str, kind: str) ->
     mark = (edit[1].strip().splitlines() or [""])[0] if words == PASS and words not in text else words.strip()
     wanted = next((n for n, line in enumerate(text.splitlines(), 1) if (mark or "<VirtualHost") in line), 0)
     assert (rule, wanted) in found
-    (finding, *_) = [each for each in judged(tmp_path, kind, text).findings if each.rule == rule]
+    audited = judged(tmp_path, kind, text)
+    (finding, *_) = [each for each in audited.findings if each.rule == rule]
     assert finding.cure != "Correct it there."
+    assert "nginx" not in str(audited.findings).lower()
 
 
 @pytest.mark.parametrize("kind", TEXTS)
 def test_logins_without_a_limit(tmp_path: Path, kind: str) -> None:
-    """Where Palpo's own is off."""
+    """Where Palpo's own is off; said of this proxy."""
     assert "unlimited-logins" in [rule for rule, _ in findings(tmp_path, kind, TEXTS[kind], OFF)]
+    assert "nginx" not in str(judged(tmp_path, kind, TEXTS[kind], OFF).findings).lower()
 
 
 def test_the_port_for_other_servers_shows_the_server_names_certificate(tmp_path: Path) -> None:
@@ -317,5 +376,48 @@ def test_the_port_for_other_servers_shows_the_server_names_certificate(tmp_path:
 
 def test_every_trap_of_the_neutral_rules_is_tried() -> None:
     """By a case here, or by those of another proxy."""
-    defined = {value.rule for value in vars(passing_rules).values() if isinstance(value, Trap)}
+    modules = (passing_rules, media_passing)
+    defined = {value.rule for module in modules for value in vars(module).values() if isinstance(value, Trap)}
     assert defined <= {rule for rule, *_ in CASES.values()}
+
+
+TOLD = {
+    "apache": (
+        PASS,
+        '    <LocationMatch "^/_matrix/((client|federation)/v1/)?media(/|$)">\n'
+        "        RequestHeader set Host example.com\n"
+        "        RequestHeader unset X-Forwarded-Host\n    </LocationMatch>\n"
+        + "".join(
+            f"    ProxyPass {path} http://127.0.0.1:8000{path} nocanon\n"
+            for path in ("/_matrix/media", "/_matrix/client/v1/media", "/_matrix/federation/v1/media")
+        )
+        + PASS,
+    ),
+    "haproxy": (
+        f"{FRONT}backend palpo",
+        f"{FAMILIES}{FRONT}{REPOSITORY}    http-request set-header Host example.com\nbackend palpo",
+    ),
+    "caddy": before(
+        "@media path /_matrix/media/* /_matrix/client/v1/media/* /_matrix/federation/v1/media/*\n\thandle @media {\n"
+        "\t\treverse_proxy 127.0.0.1:8000 {\n\t\t\theader_up Host example.com\n"
+        "\t\t\theader_up X-Forwarded-Host example.com\n\t\t}\n\t}"
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", TOLD)
+def test_a_media_repository_that_is_told_the_server_name_has_no_finding(tmp_path: Path, kind: str) -> None:
+    """In the words of each proxy's cure, for all three families of paths."""
+    assert findings(tmp_path, kind, trapped(TOLD[kind], text=TEXTS[kind])) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "edit"),
+    [
+        ("caddy", (SITE, 'neighbour.example.org {\n\trespond "the neighbour"\n}\nmatrix.example.com {')),
+        ("haproxy", (FRONT, f"    http-request set-var(txn.x) str(y) if {{ path,url_dec -m beg /_matrix }}\n{FRONT}")),
+    ],
+)
+def test_what_is_no_trap(tmp_path: Path, kind: str, edit: tuple[str, str]) -> None:
+    """A website of somebody else's that answers everything alike; a condition that decodes a path to look at it."""
+    assert findings(tmp_path, kind, trapped(edit, text=TEXTS[kind])) == []

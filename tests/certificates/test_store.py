@@ -61,7 +61,7 @@ def test_what_has_no_files_is_said() -> None:
         store.paths(answers(Method.FILES), LAYOUT, "other.example.com")
     assert refused.value.where == 'certificates.files."other.example.com"'
     with pytest.raises(AnswersError, match=r"certificates\.method"):
-        store.paths(answers(Method.PROXY), LAYOUT, "example.com")
+        store.paths(answers(Method.PROXY), LAYOUT, "other.example.com")
 
 
 @pytest.mark.parametrize(

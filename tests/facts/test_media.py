@@ -7,6 +7,7 @@ from palpo_installer import processes
 from palpo_installer.facts.containers import Container
 from palpo_installer.facts.listeners import Listener
 from palpo_installer.facts.media import MediaRepository, named, read
+from palpo_installer.media.keys import SigningKey
 from tests.media.made import SOUND, edited
 from tests.recorded import RecordedHost, Recording, Running
 
@@ -42,25 +43,26 @@ def test_none_is_no_media_repository(tmp_path: Path) -> None:
 
 
 def test_a_configuration_at_a_usual_place(tmp_path: Path) -> None:
-    """It does not run; its key is there, or is not."""
+    """It does not run; its key is there, in a form that it reads, or is not."""
     files = {"/etc/matrix-media-repo/media-repo.yaml": lines(SOUND.replace(KEY, f"{tmp_path}/with{KEY}"))}
     found = look(Recording(files), tmp_path / "without")
     assert found is not None
     assert found.configuration is not None
     assert (found.running, found.address, found.open_to) == (False, "127.0.0.1:8000", ())
     missing = found.configuration.of("example.com")
-    found = look(Recording({**files, KEY: ("key",)}), tmp_path / "with")
+    found = look(Recording({**files, KEY: ("ed25519 a_1 AAAA",)}), tmp_path / "with")
     assert found is not None
     assert found.configuration is not None
     present = found.configuration.of("example.com")
-    assert (missing and missing.key_there, present and present.key_there) == (False, True)
+    assert (missing and missing.key) == SigningKey(problem="is missing")
+    assert (present and present.key) == SigningKey(problem="holds no key in the form of matrix-media-repo")
 
 
 def test_a_running_one_tells_its_file_and_who_reaches_it(tmp_path: Path) -> None:
     """By option or environment, relative to its directory; sockets beside loopback are named."""
     running = Running(
         7, "media_repo", ("./media_repo", "-config", "conf/mmr.yaml"), cgroup=("0::/system.slice/mmr.service",),
-        directory=f"{tmp_path}/srv",
+        directory=f"{tmp_path}/srv", account="mmr",
     )  # fmt: skip
     listening = (Listener("0.0.0.0", 8001, False, "media_repo", 7, "", ""),)
     open_wide = edited(("'127.0.0.1'", "''"), ("8000", "8001"))
@@ -69,15 +71,15 @@ def test_a_running_one_tells_its_file_and_who_reaches_it(tmp_path: Path) -> None
     assert found is not None
     assert found.configuration is not None
     assert found.configuration.path == tmp_path / "srv/conf/mmr.yaml"
-    assert (found.running, found.unit, found.address, found.open_to) == (
-        True, "mmr.service", "127.0.0.1:8001", ("0.0.0.0",),
+    assert (found.running, found.unit, found.account, found.address, found.open_to) == (
+        True, "mmr.service", "mmr", "127.0.0.1:8001", ("0.0.0.0",),
     )  # fmt: skip
 
 
 def test_a_unit_is_a_sign_also_where_its_file_is_missing(tmp_path: Path) -> None:
     """Of a host that is only a copy, units are not followed to places of this machine."""
     found = look(Recording(UNIT), tmp_path)
-    assert found == MediaRepository(None, False, "mmr.service", "", "")
+    assert found == MediaRepository(None, False, "mmr.service", "", "", account="root")
 
 
 def test_a_container_tells_its_published_port(tmp_path: Path) -> None:
@@ -96,3 +98,15 @@ def test_where_it_looks() -> None:
     assert list(named(words, {}, "/srv")) == [Path("/srv/a.yaml")]
     assert list(named(("media_repo",), {}, "/srv")) == [Path("/srv/media-repo.yaml")]
     assert list(named(("media_repo",), {}, "")) == []
+
+
+def test_a_directory_is_read_file_by_file(tmp_path: Path) -> None:
+    """Directories in it are passed over, hidden files are not."""
+    running = Running(7, "media_repo", ("media_repo", "-config", f"{tmp_path}/srv/mmr"))
+    listed = ("homeservers: [{name: example.com}]",)
+    files = {"/srv/mmr/..old/a.yaml": ("[",), "/srv/mmr/.a": ("repo: {port: 8009}",), "/srv/mmr/b.yaml": listed}
+    found = look(Recording(files, processes=(running,)), tmp_path)
+    assert found is not None
+    assert found.configuration is not None
+    assert (found.configuration.path, found.configuration.problem) == (tmp_path / "srv/mmr", "")
+    assert (found.address, found.configuration.of("example.com") is not None) == ("127.0.0.1:8009", True)

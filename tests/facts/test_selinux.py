@@ -26,7 +26,7 @@ LOCAL = PortLabel("http_port_t", PortRange(8448, 8448), local=True)
 @pytest.fixture
 def policy(tmp_path: Path) -> SELinux:
     """The policy of the recorded AlmaLinux 9."""
-    found = read(recorded("alma_conf_d", tmp_path), 900)
+    found = read(recorded("alma_conf_d", tmp_path), {"nginx": 900})
     assert found is not None
     return found
 
@@ -96,7 +96,7 @@ def test_without_root_ports_of_the_web_are_known_and_others_not(tmp_path: Path) 
     """The store is root's; the mode and the booleans are not."""
     host = recorded("alma_conf_d", tmp_path)
     host.recording = replace(host.recording, root=False)
-    found = read(host, 900)
+    found = read(host, {"nginx": 900})
     assert found is not None
     assert (found.labels, found.type_of(8008), found.type_of(8448)) == ((), "http_port_t", "")
     assert [each.now for each in found.booleans] == [False, False, False]
@@ -106,7 +106,7 @@ def test_without_root_ports_of_the_web_are_known_and_others_not(tmp_path: Path) 
 def test_a_host_without_selinux_has_no_policy(tmp_path: Path) -> None:
     """The kernel's file is not there, and nothing is asked."""
     host = recorded("debian_sites", tmp_path)
-    assert read(host, None) is None
+    assert read(host, {}) is None
     assert host.asked == []
 
 
@@ -136,3 +136,13 @@ def test_ranges_are_read_in_every_notation() -> None:
         PortRange(8000, 8010),
         PortRange(9000, 9001),
     )
+
+
+def test_each_proxy_has_its_own_domain(policy: SELinux) -> None:
+    """That of its process where it runs, else the usual one: another proxy that runs says nothing about it."""
+    found = replace(policy, running={"nginx": "unconfined_t", "apache": "", "haproxy": "haproxy_t"})
+    assert [found.of(kind).domain for kind in ("nginx", "apache", "caddy")] == ["unconfined_t", "httpd_t", "httpd_t"]
+    assert found.of("apache").unlistenable((8448,)) == (8448,)
+    assert found.of("nginx").unlistenable((8448,)) == ()
+    stopped = replace(policy, running={"nginx": "httpd_t"}).of("haproxy")
+    assert (stopped.domain, stopped.lacking((9000,))) == ("haproxy_t", ()), "the booleans of httpd are not about it"

@@ -10,11 +10,13 @@ from palpo_installer.answers import CertificateFiles
 from palpo_installer.certificates.timer import ActivateTimer, StopTimer
 from palpo_installer.certificates.timer import Before as FormerTimer
 from palpo_installer.changes import AnyOperation, Change, Plan
+from palpo_installer.operations.access import LetGroupIn
 from palpo_installer.operations.certificates import IssueSelfSigned, OrderCertificate, ProbeChallenge
 from palpo_installer.operations.files import MakeDirectory, RemoveFile, WriteFile
 from palpo_installer.operations.lines import AddedLine, EditLines
 from palpo_installer.operations.paths import state_of
 from palpo_installer.operations.removing import KeepCopy, PutBack, RemoveDirectory
+from palpo_installer.operations.rests import Cut, RemoveRest, Rest, WriteRest
 from palpo_installer.operations.security import Withdraw
 from palpo_installer.operations.ufw import AllowUfwPort
 from palpo_installer.proxies.activation import ActivateProxy
@@ -192,6 +194,28 @@ def put_back(scene: Scene) -> tuple[Change, ...]:
     unused = scene.proxy.unused[0]
     original = replace(state_of(EARLIER), mode=0o604, uid=1, gid=60)
     return (scene.activated(PutBack(unused, EARLIER, original, state_of(unused).sha256)),)
+
+
+def _rest(scene: Scene) -> Rest:
+    """What a file of somebody's would be without some of its bytes, in a place where nothing reads it."""
+    unused = scene.proxy.unused[0]
+    return Rest(scene.proxy.empty.with_name("rest"), unused, state_of(unused).sha256, (Cut(2, 6),))
+
+
+def write_rest(scene: Scene) -> tuple[Change, ...]:
+    """The rest of a file comes."""
+    return (scene.activated(WriteRest(_rest(scene))),)
+
+
+def remove_rest(scene: Scene) -> tuple[Change, ...]:
+    """The rest of a file comes, and goes."""
+    return Change("the rest of a file", (WriteRest(_rest(scene)),)), scene.activated(RemoveRest(_rest(scene)))
+
+
+def let_group_in(scene: Scene) -> tuple[Change, ...]:
+    """A group may read a file of somebody's."""
+    let_in = LetGroupIn(scene.proxy.unused[0], directory=False, account="www-data", group="www-data")
+    return (scene.activated(let_in),)
 
 
 def keep_copy(scene: Scene) -> tuple[Change, ...]:

@@ -17,12 +17,15 @@ from typing import Any, get_args
 from palpo_installer.certificates.timer import ActivateTimer, StopTimer
 from palpo_installer.changes import AnyActivation, AnyOperation, Change, Plan
 from palpo_installer.homeserver.activation import RestartPalpo
+from palpo_installer.operations.access import LetGroupIn
 from palpo_installer.operations.certificates import IssueSelfSigned, OrderCertificate, ProbeChallenge
 from palpo_installer.operations.files import MakeDirectory, MakeLink, RemoveFile, WriteFile
 from palpo_installer.operations.firewalld import OpenFirewalldPort
 from palpo_installer.operations.lines import EditLines
 from palpo_installer.operations.palpo import ConfigurePalpo
+from palpo_installer.operations.proxy_orders import OrderByProxy
 from palpo_installer.operations.removing import KeepCopy, PutBack, RemoveDirectory
+from palpo_installer.operations.rests import RemoveRest, WriteRest
 from palpo_installer.operations.security import Withdraw
 from palpo_installer.operations.selinux import LabelPort, SetBoolean
 from palpo_installer.operations.ufw import AllowUfwPort
@@ -81,12 +84,16 @@ ROWS: Mapping[str, Row] = {
     "WithdrawProxy": Row(WithdrawProxy, changes.withdraw_proxy),
     "StopTimer": Row(StopTimer, changes.stop_timer),
     "HandOver": Row(HandOver, changes.hand_over),
+    "WriteRest": Row(WriteRest, changes.write_rest),
+    "RemoveRest": Row(RemoveRest, changes.remove_rest),
+    "LetGroupIn": Row(LetGroupIn, changes.let_group_in),
 }
 """By name. Who runs the timers of the attacked host is cron; test_boot and test_uninstall have them with systemd."""
 
 ELSEWHERE: Mapping[Kind, str] = {
     SetBoolean: "test_selinux_store.test_a_kill_anywhere_leaves_the_store_as_it_was",
     LabelPort: "test_selinux_store.test_a_kill_anywhere_leaves_the_store_as_it_was",
+    OrderByProxy: "test_caddy_own_orders.test_killed_while_caddy_orders_it_serves_what_its_caddyfile_says",
     OpenFirewalldPort: "test_firewalld.test_a_kill_anywhere_leaves_the_zone_as_it_was",
 }
 """Kinds whose programs need a booted host of their own, and the test that kills them there, after every record."""

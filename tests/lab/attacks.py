@@ -57,7 +57,7 @@ def writing(run: Run, moment: Moment, call: Call) -> bool:
     return call.name == "write" and len(call.data) > 1 and (staging(run, moment, call) or _is_record(run, moment))
 
 
-def testing(run: Run, moment: Moment, call: Call) -> bool:
+def trying(run: Run, moment: Moment, call: Call) -> bool:
     """When the proxy's test is about to be started, for the step's own activation or the next one."""
     return _starts(run, moment, call, run.proxy.attacked.test)
 
@@ -231,8 +231,8 @@ ATTACKS: Mapping[str, Attack] = {
     "a full disk from here on": Attack(staging, nothing, TAKEN_BACK, is_full),
     "a full disk once it is done": Attack(recording, fail(errno.ENOSPC), TAKEN_BACK, is_full),
     "a read-only disk once it is done": Attack(recording, fail(errno.EROFS), NOT_PUT_BACK, is_read_only),
-    "a port that is taken before the test": Attack(testing, take_the_port, TAKEN_BACK),
-    "a time-out": Attack(testing, stop_the_program, TAKEN_BACK),
+    "a port that is taken before the test": Attack(trying, take_the_port, TAKEN_BACK),
+    "a time-out": Attack(trying, stop_the_program, TAKEN_BACK),
     TAKEN: Attack(telling, take_the_port, TAKEN_BACK),
     "a reload that says 0 and keeps the old": Attack(telling, lose_what_is_told, TAKEN_BACK),
     # What an earlier change of the run made the proxy serve, it serves until its main process goes on.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.lab import names, services
+from tests.lab import from_go, names, services
 from tests.lab.booted import BootedHost, installed
 from tests.lab.hosts import ThrowAwayHost
 from tests.lab.running import require_root, until
@@ -42,6 +43,13 @@ def apache(host: ThrowAwayHost) -> ThrowAwayHost:
     """The host with Debian's Apache running, beside the installer a neighbour's site."""
     services.start_apache(host)
     return host
+
+
+@pytest.fixture(params=from_go.PARAMETERS)
+def caddy_program(request: pytest.FixtureRequest) -> Path:
+    """The program of each version of Caddy; with ``--slow`` it is built where it is not yet."""
+    version: str = request.param
+    return from_go.made(version) if request.config.getoption("--slow") else from_go.found(version)
 
 
 @pytest.fixture

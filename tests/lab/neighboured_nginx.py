@@ -13,8 +13,8 @@ import psutil
 
 from palpo_installer.answers import CertificateFiles
 from palpo_installer.proxies.base import Part
-from palpo_installer.proxies.found import Listen, ServerBlock
-from palpo_installer.proxies.nginx.configuration import IncludeDirectory, Nginx
+from palpo_installer.proxies.found import IncludeDirectory, Listen, ServerBlock
+from palpo_installer.proxies.nginx.configuration import Nginx
 
 # Everything here is inherited by a server block that does not say otherwise.
 HTTP = """

@@ -436,6 +436,12 @@ def needing_token(document: dict[str, Any], sentence: str = "Missing access toke
     return handler
 
 
+def whoami(homeserver: Homeserver, request: Request) -> Response:
+    """Say who somebody is, to whom a media repository believes."""
+    user = f"@somebody:{homeserver.server_name}"
+    return needing_token({"user_id": user, "device_id": "DEVICE", "is_guest": False})(homeserver, request)
+
+
 def sync(_homeserver: Homeserver, request: Request) -> Response:
     """Answer when ``timeout`` milliseconds are over, at most thirty seconds: nothing ever happens here."""
     if not request.has_token:
@@ -474,7 +480,7 @@ def federation(homeserver: Homeserver, request: Request) -> Response:
 admin = needing_token({"reached": "the admin API"}, "Missing access token: this is the admin API.")
 
 CLIENT = (
-    "GET account/whoami|GET capabilities|GET joined_rooms|GET POST DELETE devices|GET PUT DELETE devices/{}"
+    "GET capabilities|GET joined_rooms|GET POST DELETE devices|GET PUT DELETE devices/{}"
     "|POST createRoom|POST join/{}|POST knock/{}|POST search|POST keys/upload|POST keys/query|POST keys/claim"
     "|GET PUT DELETE room_keys/keys/{}/{}|GET pushrules/|GET PUT DELETE pushrules/{}/{}/{}|PUT sendToDevice/{}/{}"
     "|PUT rooms/{}/send/{}/{}|GET PUT rooms/{}/state/{}/{}|GET rooms/{}/state|GET rooms/{}/messages"
@@ -516,6 +522,7 @@ ROUTES = (
     route("GET", "/_matrix/client/@/directory/room/{}", not_there),
     route("GET POST", "/_matrix/client/@/publicRooms", lambda _homeserver, _request: answer({"chunk": []})),
     route("GET", "/_matrix/client/@/media/config", media_config),
+    route("GET", "/_matrix/client/@/account/whoami", whoami),
     *listed("/_matrix/client/@", CLIENT, needing_token({})),
     route("POST", "/_matrix/media/@/upload", upload),
     route("POST", "/_matrix/media/v1/create", upload),

@@ -24,10 +24,13 @@ from palpo_installer.answers import (
 )
 from palpo_installer.facts.system import System
 from palpo_installer.layout import Layout
+from palpo_installer.matrix_site import build
 from palpo_installer.probe import Answer
 from palpo_installer.proxies.base import Rendering
 from palpo_installer.proxies.nginx.rendering import render
-from palpo_installer.site import Site, build
+from palpo_installer.site import (
+    Site,
+)
 from tests.facts.made import certificate
 from tests.lab.neighboured_nginx import NeighbouredNginx, Ports
 from tests.lab.running import require_programs

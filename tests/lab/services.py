@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 
 from tests.lab.hosts import LabHost
-from tests.lab.running import Running, require_programs
+from tests.lab.running import Running, require_programs, until
 
 NEIGHBOUR = "neighbour.example.org"
 NEIGHBOUR_CERTIFICATE = "/etc/ssl/neighbour.pem"
@@ -79,9 +79,13 @@ http://{NEIGHBOUR} {{
 	respond "the neighbour, over TLS"
 }}
 """
+CADDYS_OWN = ("/root/.config/caddy", "/root/.local/share/caddy")
+"""Where a Caddy that runs as root keeps what is its own."""
 RULES = "for family in ip ip6; do ${family}tables-save | sed '/^#/d; s/ *\\[[0-9:]*\\]//'; done"
 """Prints every rule of the packet filter, without times and counters."""
 
+NGINX_WORKER = "nginx: worker process"
+APACHE = "/usr/sbin/apache2 -k start"
 PEBBLE = "/run/pebble"
 DIRECTORY = "https://127.0.0.1:14000/dir"
 MANAGEMENT = "https://127.0.0.1:15000"
@@ -133,6 +137,21 @@ def start_nginx(host: LabHost) -> None:
     host.until_listening(443)
 
 
+def reload_nginx(host: LabHost) -> None:
+    """Let nginx take up its files, and wait until none of the former workers takes a request."""
+    former = {process.pid for process in host.processes(NGINX_WORKER)}
+    host.output(["nginx", "-t", "-q"])
+    host.output(["nginx", "-s", "reload"])
+    until(lambda: former.isdisjoint(process.pid for process in host.processes(NGINX_WORKER)), "nginx's new workers")
+
+
+def reload_apache(host: LabHost) -> None:
+    """Let Apache take up its files, and wait until none of the former children takes a request."""
+    former = {process.pid for process in host.processes(APACHE)[1:]}
+    host.output(["apache2ctl", "graceful"])
+    until(lambda: former.isdisjoint(process.pid for process in host.processes(APACHE)), "Apache's new children")
+
+
 def configure_apache(host: LabHost, *, tls: bool = True) -> None:
     """Leave Debian's default site and the neighbour's site; ``tls`` enables mod_ssl, which Debian does not."""
     make_certificate(host, NEIGHBOUR_CERTIFICATE, NEIGHBOUR_KEY, f"DNS:{NEIGHBOUR}")
@@ -179,8 +198,13 @@ def start_caddy(host: LabHost) -> None:
     require_programs("caddy", "openssl")
     make_certificate(host, NEIGHBOUR_CERTIFICATE, NEIGHBOUR_KEY, f"DNS:{NEIGHBOUR}")
     host.write("/etc/caddy/Caddyfile", CADDY_NEIGHBOUR)
-    host.output(["caddy", "start", "--config", "/etc/caddy/Caddyfile", "--pidfile", "/run/caddy.pid"])
+    run_caddy(host)
     host.until_listening(443)
+
+
+def run_caddy(host: LabHost) -> None:
+    """Start Caddy with the Caddyfile that is there."""
+    host.output(["caddy", "start", "--config", "/etc/caddy/Caddyfile", "--pidfile", "/run/caddy.pid"])
 
 
 def start_ufw(host: LabHost, *ports: int) -> None:

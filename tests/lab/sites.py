@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from tests.lab import ways
 from tests.lab.hosts import LabHost
-from tests.lab.running import until
-from tests.lab.services import make_certificate
+from tests.lab.services import make_certificate, reload_nginx
 
 NAME = "example.com"
 FILE = "/etc/nginx/sites-available/example.com"
@@ -42,8 +41,6 @@ server {{
 SITE = f"# The company's website\n\n{PLAIN}\n{TLS}"
 """Redirect on port 80, files, a header of its own, its own page for what is missing, hidden files closed."""
 
-WORKER = "nginx: worker process"
-
 PAGES = ("/", "/missing", "/.well-known/security.txt", "/.well-known/matrix/other", "/.hidden")
 
 
@@ -56,15 +53,7 @@ def make(host: LabHost, text: str = SITE, *, link: bool = True) -> None:
     host.write(FILE, text)
     if link:
         host.output(["ln", "-s", "../sites-available/example.com", LINK])
-    reload(host)
-
-
-def reload(host: LabHost) -> None:
-    """Let nginx take up its files, and wait until none of the former workers takes a request."""
-    former = {process.pid for process in host.processes(WORKER)}
-    host.output(["nginx", "-t", "-q"])
-    host.output(["nginx", "-s", "reload"])
-    until(lambda: former.isdisjoint(process.pid for process in host.processes(WORKER)), "the reload")
+    reload_nginx(host)
 
 
 def edit(host: LabHost, old: str, new: str) -> None:

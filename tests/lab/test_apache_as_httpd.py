@@ -15,6 +15,7 @@ from palpo_installer.facts.system import System
 from palpo_installer.gates import markers
 from palpo_installer.host import Host
 from palpo_installer.layout import Layout
+from palpo_installer.matrix_site import build
 from palpo_installer.probe import ask
 from palpo_installer.proxies.apache import reading, tree
 from palpo_installer.proxies.apache.configuration import Apache, Awake
@@ -22,7 +23,6 @@ from palpo_installer.proxies.apache.modules import NEEDED
 from palpo_installer.proxies.apache.rendering import render
 from palpo_installer.proxies.apache.tree import Surroundings
 from palpo_installer.proxies.base import Rendering
-from palpo_installer.site import build
 from tests.facts.made import certificate
 from tests.lab.running import require_programs, until
 from tests.lab.upstream import free_ports, upstream

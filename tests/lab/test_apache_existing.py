@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.lab import sites, ways
+from tests.lab import services, sites, ways
 from tests.lab.hosts import ThrowAwayHost
 from tests.lab.running import until
 from tests.lab.services import Authority, make_certificate
@@ -104,7 +104,7 @@ def test_what_its_owner_changed_since_stays_when_all_is_taken_back(apache: Throw
     host.write(moved, host.read(FILE).replace("# The company's website", "# Our website"))
     host.output(["a2ensite", "-q", "website"])
     host.output(["rm", FILE])
-    host.output(["apache2ctl", "graceful"])
+    services.reload_apache(host)
     removed = host.tool("uninstall", "--yes")
     assert removed.returncode == 0, removed.stdout + removed.stderr
     assert host.read(moved) == SITE.replace("# The company's website", "# Our website")

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.lab import ways
+from tests.lab import services, ways
 from tests.lab.hosts import ThrowAwayHost
 from tests.lab.services import NEIGHBOUR_CERTIFICATE, NEIGHBOUR_KEY, Authority
 
@@ -36,7 +36,7 @@ def enable(host: ThrowAwayHost, name: str, text: str) -> None:
     """Add a site as Debian does, and let Apache take it up."""
     host.write(f"/etc/apache2/sites-available/{name}.conf", text)
     host.output(["a2ensite", name, "--quiet"])
-    host.output(["apache2ctl", "graceful"])
+    services.reload_apache(host)
 
 
 def pages(host: ThrowAwayHost) -> list[str]:

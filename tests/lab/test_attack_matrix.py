@@ -14,7 +14,7 @@ from tests import system_calls
 from tests.lab import services, ways
 from tests.lab.attacked_kinds import ELSEWHERE, ROWS, kinds, rows_of
 from tests.lab.attacked_proxies import FORMER_PORT, NGINX, PROXIES, AttackedProxy
-from tests.lab.attacks import ATTACKS, KILLED_AT, named, telling, testing
+from tests.lab.attacks import ATTACKS, KILLED_AT, named, telling, trying
 from tests.lab.conformance import rows
 from tests.lab.conformance.served import neighboured, prepare
 from tests.lab.hosts import CHECKOUT, ThrowAwayHost
@@ -62,7 +62,7 @@ def sample(proxy: AttackedProxy) -> list[Case]:
         count = max(len(names), len(quick))
         return [(names[n % len(names)], quick[n % len(quick)]) for n in range(count)]
     number = OTHERS.index(proxy.kind)
-    own = [name for name in quick if ATTACKS[name].place in {testing, telling}]
+    own = [name for name in quick if ATTACKS[name].place in {trying, telling}]
     engine = [name for name in quick if name not in own][number :: len(OTHERS)]
     thirds = [[name for name in [*ROWS][third::3] if name in names] for third in (number, (number + 1) % 3)]
     return list(zip(chain(*thirds), (*own, *engine), strict=False))

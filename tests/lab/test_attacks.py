@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.lab import ways
+from tests.lab import services, ways
 from tests.lab.hosts import ADDRESS4, CHECKOUT, ThrowAwayHost
 from tests.lab.running import Running, until
 
@@ -163,7 +163,7 @@ def test_a_neighbour_that_changed_since_does_not_spoil_a_rollback(nginx: ThrowAw
     ways.prepare(nginx, None, "well-known")
     apply(nginx)
     nginx.output(["sed", "-i", "s/return 200/return 404/", f"{SITES}/neighbour"])
-    nginx.output(["nginx", "-s", "reload"])
+    services.reload_nginx(nginx)
     until(lambda: " 404 " in ways.neighbour_answers(nginx)[0], "the neighbour's new answer")
     rolled_back = nginx.tool("rollback", "--yes")
     assert rolled_back.returncode == 0, rolled_back.stdout

@@ -76,3 +76,25 @@ def test_units_are_as_if_there_were_only_one(several: BootedHost, other: str, un
     # HAProxy's unit shows it the system's log there, and systemd makes the place for that.
     changed = {path: each for path, each in ways.untouched(before, host).items() if not path.startswith(LOG)}
     assert changed == {}, list(changed)
+
+
+@pytest.mark.slow
+def test_nobody_comes_back_at_boot_to_take_the_ports(several: BootedHost) -> None:
+    """A stopped Apache that starts at boot is foreseen; left for nginx it is refused until it stays off."""
+    host = several
+    host.output(["systemctl", "enable", "apache2"])
+    shown = host.tool("plan", "--answers", ways.ANSWERS)
+    assert "Apache is stopped, but apache2.service starts at boot, and its configuration has port 80" in shown.stdout
+    ways.done(host, "apply", "--answers", ways.ANSWERS, "--set", "proxy.kind=apache", "--yes")
+    assert states(host)["apache2"] == ON
+    back = ("apply", "--set", "proxy.kind=nginx", "--yes")
+    refused = host.tool(*back)
+    assert refused.returncode == 1
+    assert "after the next boot two would want what nginx needs" in refused.stderr
+    host.output(["systemctl", "disable", "apache2"])
+    ways.done(host, *back)
+    none = dict.fromkeys(UNITS, OFF)
+    assert states(host) == none | {"nginx": ON}
+    host.reboot()
+    assert states(host) == none | {"nginx": ON}
+    assert "Nothing to do" in host.tool("plan").stdout

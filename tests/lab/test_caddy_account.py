@@ -50,11 +50,13 @@ def test_keys_that_it_may_read_are_served_and_those_of_root_are_refused(caddy: T
     """Applied, nothing twice, taken back; with keys for root alone the plan is refused before anything changes."""
     host = caddy
     ways.prepare(host, None, "well-known", proxy='kind = "caddy"')
+    answer_with_files(host)
+    host.output(["sh", "-c", f"chmod 600 {CERTIFICATES}/*.key"])
     refused = host.tool("plan", "--answers", ways.ANSWERS)
     assert refused.returncode != 0
     assert "Caddy runs as caddy, which may not read" in " ".join((refused.stdout + refused.stderr).split())
 
-    answer_with_files(host)
+    host.output(["sh", "-c", f"chmod 640 {CERTIFICATES}/*.key"])
     before = host.snapshot()
     ways.done(host, "apply", "--answers", ways.ANSWERS, "--yes")
     assert ways.served(host, ADDRESS4, 443, "example.com") != ""

@@ -12,6 +12,7 @@ from tests.lab.booted import BootedHost, installed
 from tests.lab.hosts import ADDRESS4, ADDRESS6
 from tests.lab.running import require_root
 from tests.lab.test_caddy_account import answer_with_files, make_certificates
+from tests.lab.test_caddy_own_orders import TRUSTED, kept, prepare
 
 pytestmark = [pytest.mark.booted, pytest.mark.slow]
 
@@ -67,3 +68,32 @@ def test_the_whole_way_under_systemd(debian: BootedHost) -> None:
     left = {path for path in ways.untouched(before, host) if not path.startswith("/var/lib/caddy")}
     assert left == set()
     assert main_process(host) == running
+
+
+@pytest.mark.parametrize("method", ["proxy", "http-01"])
+def test_ordered_certificates_under_systemd(debian: BootedHost, method: str) -> None:
+    """Debian's unit runs as caddy: it orders itself, or reads what we ordered by its group; taken back as before."""
+    host = debian
+    authority = services.start_pebble(host)
+    host.write(TRUSTED, host.read(authority.ca_file), 0o644)
+    prepare(host, authority, "srv")
+    host.write(ways.ANSWERS, host.read(ways.ANSWERS).replace('"proxy"', f'"{method}"'), 0o600)
+    before, neighbours, running = host.snapshot(), ways.neighbour_answers(host), main_process(host)
+
+    ways.done(host, "apply", "--answers", ways.ANSWERS, "--yes")
+    assert main_process(host) == running
+    place = kept if method == "proxy" else ways.on_disk
+    for port, name in ((443, "matrix.example.com"), (8448, "example.com")):
+        assert {ways.served(host, address, port, name) for address in (ADDRESS4, ADDRESS6)} == {place(host, name)}
+    assert ways.neighbour_answers(host) == neighbours
+    assert host.tool("plan", "--exit-code").returncode == 0
+    timer = host.run(["systemctl", "is-active", "palpo-installer-renew.timer"]).stdout.strip()
+    assert timer == ("inactive" if method == "proxy" else "active")
+    host.output(["systemctl", "restart", "caddy"])
+    host.until_listening(8448)
+    assert ways.served(host, ADDRESS4, 8448, "example.com") == place(host, "example.com")
+
+    ways.done(host, "rollback", "--yes")
+    left = {path for path in ways.untouched(before, host) if not path.startswith("/var/lib/caddy")}
+    assert left == set()
+    assert host.output(["find", "/etc/palpo-installer", "-group", "caddy"]) == ""

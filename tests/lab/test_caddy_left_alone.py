@@ -42,7 +42,7 @@ def test_what_was_told_through_the_api_is_not_overwritten(caddy: ThrowAwayHost) 
     ("text", "why"),
     [
         ("{\n\tadmin off\n}\n:8098 {\n\trespond hi\n}\n", "admin off"),
-        (":8098\nrespond hi\n", "no braces"),
+        ("\ufeff:8098 {\n\trespond hi\n}\n", "no line can be added"),
     ],
 )
 def test_a_caddyfile_that_cannot_take_a_line_or_a_reload(host: ThrowAwayHost, text: str, why: str) -> None:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.lab import sites, ways
+from tests.lab import services, sites, ways
 from tests.lab.booted import BootedHost
 from tests.lab.hosts import LabHost, ThrowAwayHost
 from tests.lab.running import require_programs
@@ -78,7 +78,7 @@ def take_over(host: LabHost, name: str = "synapse") -> None:
     make_certificate(host, "/etc/ssl/synapse.pem", "/etc/ssl/private/synapse.key", "DNS:matrix.example.com")
     host.write(f"{AVAILABLE}/{name}", SYNAPSE)
     host.output(["ln", "-s", f"../sites-available/{name}", f"/etc/nginx/sites-enabled/{name}"])
-    sites.reload(host)
+    services.reload_nginx(host)
     ways.prepare(host, None, "srv")
 
 
@@ -101,7 +101,7 @@ def test_an_uninstall_takes_our_lines_out_of_a_site(
     settled(host, "--answers", ways.ANSWERS)
     if edited:
         sites.edit(host, *EDITED)
-        sites.reload(host)
+        services.reload_nginx(host)
     with unharmed(host):
         uninstall(host)
     assert host.read(sites.FILE) == (sites.SITE.replace(*EDITED) if edited else sites.SITE)
@@ -150,7 +150,7 @@ def test_existing_and_elsewhere_and_existing_again(nginx: ThrowAwayHost) -> None
     settled(host, "--set", "names.base_domain=existing")
     assert GUESTS in host.read(sites.FILE)
     sites.edit(host, *EDITED)
-    sites.reload(host)
+    services.reload_nginx(host)
     settled(host, "--set", "names.base_domain=elsewhere")
     settled(host, "--set", "names.base_domain=existing")
     with unharmed(host):
@@ -337,7 +337,7 @@ def test_a_line_that_moved_with_the_sites_file(nginx: ThrowAwayHost) -> None:
     settled(host, "--answers", ways.ANSWERS)
     renamed = f"{AVAILABLE}/www"
     host.output(["sh", "-c", f"mv {sites.FILE} {renamed} && ln -sf ../sites-available/www {sites.LINK}"])
-    sites.reload(host)
+    services.reload_nginx(host)
     assert host.tool("plan", "--exit-code").returncode == 0
     with unharmed(host):
         uninstall(host)
@@ -355,7 +355,7 @@ def test_a_line_added_by_hand_where_we_may_not(nginx: ThrowAwayHost, back: str) 
     line = f"include {GUEST[:-1]}[f];"
     assert line in said
     sites.edit(host, f"    root {sites.ROOT};", f"    root {sites.ROOT};\n    {line}")
-    sites.reload(host)
+    services.reload_nginx(host)
     asked = "https://example.com/.well-known/matrix/server"
     assert "m.server" in ways.fetch(host, asked, "--insecure")
     assert host.tool("plan", "--exit-code").returncode == 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.lab import ways
+from tests.lab import services, ways
 from tests.lab.hosts import ThrowAwayHost
 from tests.lab.screen import Terminal
 from tests.lab.test_wizard import go
@@ -18,7 +18,7 @@ BY_HAND = "    add_header X-By-Hand yes always;"
 def edit(host: ThrowAwayHost, line: str) -> None:
     """Put a line below the server name of the first virtual host with TLS, and let nginx take it up."""
     host.output(["sed", "-i", f"0,/server_name/s|.*server_name.*|&\\n{line}|", TLS])
-    host.output(["nginx", "-s", "reload"])
+    services.reload_nginx(host)
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.lab import sites, ways
+from tests.lab import services, sites, ways
 from tests.lab.hosts import ThrowAwayHost
 from tests.lab.services import Authority
 from tests.lab.test_faults import engine, forget_certificates, register, steps
@@ -75,7 +75,7 @@ def test_an_edit_since_stays_and_only_our_line_goes(nginx: ThrowAwayHost) -> Non
     prepare(host, None, "well-known")
     assert host.tool("apply", "--answers", ways.ANSWERS, "--yes").returncode == 0
     sites.edit(host, "max-age=31536000", "max-age=600")
-    sites.reload(host)
+    services.reload_nginx(host)
     planned = host.tool("plan", "--exit-code")
     assert planned.returncode == 0, planned.stdout
     rolled_back = host.tool("rollback", "--yes")
@@ -92,7 +92,7 @@ def test_a_line_taken_out_by_hand_is_shown_again(nginx: ThrowAwayHost) -> None:
     before = host.snapshot()
     assert host.tool("apply", "--answers", ways.ANSWERS, "--yes").returncode == 0
     host.write(sites.FILE, sites.SITE)
-    sites.reload(host)
+    services.reload_nginx(host)
     planned = host.tool("plan", "--exit-code")
     assert planned.returncode == 3
     assert f"add one line to {sites.FILE}" in planned.stdout
@@ -153,7 +153,7 @@ def test_what_a_person_has_to_do_is_said_and_seen(nginx: ThrowAwayHost, text: st
 
     line = finding.partition("reload nginx: ")[2].partition(" #")[0]
     sites.edit(host, f"    root {sites.ROOT};", f"    root {sites.ROOT};\n    {line}")
-    sites.reload(host)
+    services.reload_nginx(host)
     verified = json.loads(host.tool("verify", *trust, "--json").stdout)["checks"]
     about = [check for check in verified if "example.com" in check["subject"] and "well-known" in check["name"]]
     assert {check["result"] for check in about} == {"pass"}, about
@@ -161,7 +161,7 @@ def test_what_a_person_has_to_do_is_said_and_seen(nginx: ThrowAwayHost, text: st
     # The line may stay: what it names is a pattern.
     assert host.tool("rollback", "--yes").returncode == 0
     assert line in host.read(sites.FILE)
-    sites.reload(host)
+    services.reload_nginx(host)
 
 
 OWN_LOCATION = "location = /.well-known/matrix/client { return 404; }"

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from palpo_installer.host import Host
 from palpo_installer.proxies.caddy import reading, tree
-from tests.lab.running import require_programs
 
 CADDYFILE = """\
 {
@@ -49,13 +48,12 @@ import sites/*.caddy
 """
 
 
-def test_sites_are_where_caddy_has_them(tmp_path: Path) -> None:
+def test_sites_are_where_caddy_has_them(tmp_path: Path, caddy_program: Path) -> None:
     """Names and sockets are those of ``caddy adapt``, with imports, snippets, quotes and lists of addresses."""
-    require_programs("caddy")
     (tmp_path / "sites").mkdir()
     (tmp_path / "sites/one.caddy").write_text("imported.example {\n\tredir https://x{uri}\n}\n")
     (tmp_path / "Caddyfile").write_text(CADDYFILE)
-    command = ["caddy", "adapt", "--adapter", "caddyfile", "--config", str(tmp_path / "Caddyfile")]
+    command = [str(caddy_program), "adapt", "--adapter", "caddyfile", "--config", str(tmp_path / "Caddyfile")]
     told: set[tuple[str, str]] = set()
     servers = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)["apps"]["http"]["servers"]
     for server in servers.values():

@@ -51,21 +51,25 @@ def haproxy(host: ThrowAwayHost) -> ThrowAwayHost:
 
 
 @pytest.mark.slow
-def test_the_whole_way_and_back(haproxy: ThrowAwayHost, acme: Authority) -> None:
-    """One line is shown and added for it, discovery works, the site answers as ever; rollback is byte for byte."""
+@pytest.mark.parametrize(("delegation", "lines"), [("well-known", 1), ("srv", 2)])
+def test_the_whole_way_and_back(haproxy: ThrowAwayHost, acme: Authority, delegation: str, lines: int) -> None:
+    """Lines are shown and added for it, discovery works, the site answers as ever; rollback is byte for byte."""
     host = haproxy
-    ways.prepare(host, acme, "well-known", "existing", proxy='kind = "haproxy"')
+    ways.prepare(host, acme, delegation, "existing", proxy='kind = "haproxy"')
     before, pages = host.snapshot(), sites.pages(host)
 
     planned = host.tool("plan", "--answers", ways.ANSWERS)
     assert planned.returncode == 0, planned.stderr
-    assert planned.stdout.count("# Matrix discovery; added by palpo-installer") == 1, planned.stdout
+    assert planned.stdout.count("# Matrix discovery; added by palpo-installer") == lines, planned.stdout
     assert host.snapshot() == before
 
     applied = host.tool("apply", "--answers", ways.ANSWERS, "--yes")
     assert applied.returncode == 0, applied.stdout + applied.stderr
     assert sites.pages(host) == pages
     assert [line for line in host.read(FILE).splitlines() if "palpo-installer" not in line] == SITE.splitlines()
+
+    delegated = ways.fetch(host, "https://example.com/.well-known/matrix/server", "--insecure")
+    assert delegated.split()[1] == ("404" if delegation == "srv" else "200")
 
     ways.start_palpo(host)
     verified = host.tool("verify", "--trust", trusted(host), "--json")

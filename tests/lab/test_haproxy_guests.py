@@ -94,14 +94,14 @@ class Trial:
         seen = {
             "document": (document.status, document.body.decode(), document.all("content-type")),
             "origin": (document.all("access-control-allow-origin"), refusal.all("access-control-allow-origin")),
-            "refusal": b"M_UNRECOGNIZED" in refusal.body,
+            "refusal": (refusal.status, refusal.all("content-type"), b"M_UNRECOGNIZED" in refusal.body),
             "marker": marker.all("palpo-installer"),
             "stranger": self.ask(MARKER_PATH, "www.example.com").all("palpo-installer"),
         }
         wanted = {
             "document": (200, BODY, ("application/json",)),
             "origin": (("*",), ("*",)),
-            "refusal": True,
+            "refusal": (404, ("application/json",), True),
             "marker": (self.leaflet.marker,),
             "stranger": (),
         }
@@ -186,7 +186,7 @@ def test_beside_such_rules_our_paths_answer_and_theirs_as_before(tmp_path: Path)
     with served(tmp_path, port):
         assert {label: each.ours() for label, each in found.items()} == {label: {} for label in found}
         assert {label: each.pages() for label, each in found.items()} == before
-    lines = [directive(each.leaflet.line) for each in found.values()]
+    lines = [directive(line) for each in found.values() for line in each.leaflet.line.split("\n")]
     assert edited((tmp_path / "haproxy.cfg").read_bytes(), {}, lines) == original
 
 
@@ -197,10 +197,24 @@ def test_a_line_that_is_there_is_found_and_one_for_other_answers_gives_way(tmp_p
     put_in(tmp_path, {"a page": trial})
     again = HAProxyVirtualHosts(haproxy(tmp_path), Host())
     (block,) = again.proxy.servers
-    (there,) = again.inclusions(trial.leaflet, block)
-    assert again.leads_to(there.directive, trial.leaflet.file.path)
-    assert not again.leads_to(there.directive, trial.leaflet.file.path.with_name("other-443.map"))
+    closed, there = again.inclusions(trial.leaflet, block)
+    for each in (closed, there):
+        assert again.leads_to(each.directive, trial.leaflet.file.path)
+        assert not again.leads_to(each.directive, trial.leaflet.file.path.with_name("other-443.map"))
     assert again.inclusions(replace(trial.leaflet, line="http-request return status 200"), block) == ()
+
+
+def test_where_one_of_our_lines_is_missing_both_are_put_anew(tmp_path: Path) -> None:
+    """Alone, the one for documents would answer for closed paths too, and with 200; it is known as ours, and goes."""
+    (trial,) = trials(tmp_path, {"a page": PAGE}).values()
+    put_in(tmp_path, {"a page": trial})
+    file = tmp_path / "haproxy.cfg"
+    file.write_text("\n".join(line for line in file.read_text().split("\n") if "status 404" not in line))
+    again = HAProxyVirtualHosts(haproxy(tmp_path), Host())
+    (block,) = again.proxy.servers
+    assert again.inclusions(trial.leaflet, block) == ()
+    alone = [directive(line) for line in file.read_text().split("\n") if "lf-string" in line]
+    assert [again.leads_to(line, trial.leaflet.file.path) for line in alone] == [True]
 
 
 def test_what_ends_connections_is_foreseen(tmp_path: Path) -> None:

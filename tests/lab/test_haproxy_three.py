@@ -1,7 +1,8 @@
-"""What is written for HAProxy 3, on the real one: that of Debian trixie, run from its tree."""
+"""What is written for HAProxy 3, on the real ones of newer Debians, run from their trees."""
 
 from __future__ import annotations
 
+import re
 import subprocess
 import time
 from dataclasses import replace
@@ -12,38 +13,21 @@ import pytest
 from palpo_installer.gates import markers
 from palpo_installer.host import Host
 from palpo_installer.layout import Layout
+from palpo_installer.matrix_site import build
 from palpo_installer.operations.base import Workbench
 from palpo_installer.proxies.haproxy import runtime
 from palpo_installer.proxies.haproxy.configuration import RuntimeSocket
 from palpo_installer.proxies.haproxy.control import verdict
 from palpo_installer.proxies.haproxy.rendering import render
 from palpo_installer.secret import Secret, SecretReference
-from palpo_installer.site import build
 from tests.facts.made import certificate
-from tests.lab import trees
+from tests.lab import newer
 from tests.lab.nginx_with_neighbours import LOOPBACK, free_ports
 from tests.lab.pebble import running
-from tests.lab.running import require_programs, require_root
 from tests.proxies.haproxy.test_haproxy_rendering import certificates, found
 from tests.proxies.nginx.sites import ANSWERS, HOST
 
 pytestmark = pytest.mark.slow
-SUITE = "trixie"
-MACHINE = "x86_64-linux-gnu"
-
-
-def program() -> tuple[str, ...]:
-    """Return how HAProxy of that suite is run here, with the libraries of its own tree."""
-    require_root()
-    require_programs("mmdebstrap")
-
-    def make(directory: Path) -> None:
-        made = ["mmdebstrap", "--quiet", "--variant=minbase", "--include=haproxy", SUITE, str(directory)]
-        subprocess.run(made, check=True, capture_output=True)
-
-    tree = trees.kept("haproxy-3", SUITE, make)
-    libraries = f"{tree}/usr/lib/{MACHINE}"
-    return f"{libraries}/ld-linux-x86-64.so.2", "--library-path", libraries, f"{tree}/usr/sbin/haproxy"
 
 
 def no_secret(reference: SecretReference) -> Secret:
@@ -51,15 +35,17 @@ def no_secret(reference: SecretReference) -> Secret:
     raise LookupError(reference.name)
 
 
-def test_it_loads_without_a_warning_and_serves_and_takes_a_renewed_certificate(tmp_path: Path) -> None:
+@pytest.mark.parametrize("suite", newer.SUITES)
+def test_it_loads_without_a_warning_and_serves_and_takes_a_renewed_certificate(suite: str, tmp_path: Path) -> None:
     """Each name and socket shows its marker and certificate, before and after one is renewed over the socket."""
-    haproxy = program()
+    haproxy = newer.program(suite)
     said = subprocess.run([*haproxy, "-v"], check=True, capture_output=True, text=True).stdout
-    assert "HAProxy version 3." in said
+    ((first, second, third),) = re.findall(r"version (3)\.(\d+)\.(\d+)", said)
+    version = (int(first), int(second), int(third))
     http, https = free_ports(2)
     layout = Layout(tmp_path, http_port=http, https_port=https, addresses=(LOOPBACK,))
     place = tmp_path / "admin.sock"
-    proxy = replace(found(tmp_path, f"global\n    stats socket {place} level admin\n"), version=(3, 0, 11))
+    proxy = replace(found(tmp_path, f"global\n    stats socket {place} level admin\n"), version=version)
     site = build(ANSWERS, layout)
     files = certificates(tmp_path, site)
     rendering = render(site, proxy, replace(HOST, addresses=(LOOPBACK,), ipv6=False), layout, files)

@@ -173,12 +173,12 @@ def test_nginx_serves_the_neighbour_and_certbot_gets_a_certificate(
 ) -> None:
     """Pebble asks nginx for the challenge, and its certificate proves us to a client that trusts its root."""
     nginx.write("/etc/nginx/sites-enabled/matrix", CHALLENGE_SITE)
-    nginx.output(["nginx", "-s", "reload"])
+    services.reload_nginx(nginx)
     until(lambda: "204" in nginx.run(["curl", "-sI", "http://example.com/"]).stdout, "our site on port 80")
     ordered = order(nginx, acme)
     assert ordered.returncode == 0, ordered.stderr
     nginx.write("/etc/nginx/sites-enabled/matrix-tls", TLS_SITE)
-    nginx.output(["nginx", "-s", "reload"])
+    services.reload_nginx(nginx)
     nginx.write("/etc/root.pem", acme.root())
     trusted = ["curl", "--silent", "--cacert", "/etc/root.pem", "https://matrix.example.com/"]
     until(lambda: nginx.run(trusted).stdout == "ours\n", "our site with the new certificate")
@@ -225,7 +225,7 @@ def test_a_booted_host_gets_a_certificate(booted: BootedHost, booted_acme: servi
     """The authority beside a booted host asks its nginx, and certbot from the installed tool trusts it."""
     booted.write("/etc/nginx/sites-enabled/matrix", CHALLENGE_SITE)
     booted.output(["mkdir", "-p", WEBROOT])
-    booted.output(["systemctl", "reload", "nginx"])
+    booted.output(["systemctl", "restart", "nginx"])
     how = ["certonly", "--webroot", "-w", WEBROOT, "--server", booted_acme.directory, "-d", "example.com"]
     consent = ["--non-interactive", "--agree-tos", "--register-unsafely-without-email"]
     certbot = ["/opt/palpo-installer/current/bin/certbot", *how, *consent]

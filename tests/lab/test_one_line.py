@@ -190,7 +190,7 @@ def test_uninstalling_takes_back_what_was_set_up_first(fresh: BootedHost) -> Non
     line = f"curl -fsSL {ADDRESS}/install.sh | sh -s -- --uninstall"
     names.serve(fresh.outside)
     services.configure_nginx(fresh)
-    fresh.output(["systemctl", "reload", "nginx"])
+    fresh.output(["systemctl", "restart", "nginx"])
     before = fresh.snapshot(LOOKED_AT)
     fresh.output(["sh", "-c", LINES["curl"]], timeout=120)
     ways.prepare(fresh, None, "srv")

@@ -70,6 +70,28 @@ def test_a_proxy_is_installed_used_and_purged_again(bare: ThrowAwayHost) -> None
 
 
 @pytest.mark.slow
+def test_caddy_is_installed_used_and_purged_again(bare: ThrowAwayHost) -> None:
+    """The same with Caddy, whose own first site goes on answering where nobody asks for a name."""
+    install = ("apply", "--answers", ways.ANSWERS, "--yes", "--set", "proxy.kind=caddy", "--install-proxy", "caddy")
+    before = packages(bare)
+    done = bare.tool(*install, timeout=180)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Installed: caddy" in done.stdout
+    assert "Start Caddy" in done.stdout, "the package had started it"
+    came = {line.split()[0] for line in packages(bare) - before}
+    assert "caddy" in came
+    assert "m.server" in ways.fetch(bare, "https://example.com/.well-known/matrix/server", "--insecure")
+    assert bare.tool("rollback", "--yes").returncode == 0
+    assert {line.split()[0] for line in packages(bare) - before} == came, "a rollback removed packages"
+    assert bare.tool("apply", "--answers", ways.ANSWERS, "--yes", "--set", "proxy.kind=caddy").returncode == 0
+    purged = bare.tool("uninstall", "--yes", "--purge-packages")
+    assert purged.returncode == 0, purged.stdout + purged.stderr
+    assert packages(bare) == before
+    assert not bare.processes("/etc/caddy/Caddyfile --adapter caddyfile")
+    assert not any(map(bare.exists, ("/etc/caddy", "/usr/bin/caddy", LEDGER, POLICY)))
+
+
+@pytest.mark.slow
 def test_what_others_came_to_need_stays(bare: ThrowAwayHost) -> None:
     """A package that another one depends on, and one with a site of somebody's, stay and are named."""
     install = ("apply", "--answers", ways.ANSWERS, "--yes", "--install-proxy", "nginx")

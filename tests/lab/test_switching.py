@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.lab import ways
+from tests.lab import services, ways
 from tests.lab.hosts import CHECKOUT, ThrowAwayHost
 from tests.lab.running import require_programs, until
 from tests.lab.test_faults import engine, register
@@ -18,7 +18,7 @@ from tests.lab.test_faults import engine, register
 APPLY = ("apply", "--answers", ways.ANSWERS, "--yes")
 TO_APACHE = (*APPLY, "--set", "proxy.kind=apache")
 MARKER = "https://matrix.example.com/.well-known/palpo-installer"
-PROGRAMS = {"nginx": "nginx", "apache": "apache2", "haproxy": "haproxy"}
+PROGRAMS = {"nginx": "nginx", "apache": "apache2", "haproxy": "haproxy", "caddy": "caddy"}
 CLIENT_API = str(CHECKOUT / "tests/lab/silence.py")
 
 
@@ -50,7 +50,7 @@ def masters(host: ThrowAwayHost) -> frozenset[str]:
     return frozenset(found) & {*PROGRAMS.values()}
 
 
-@pytest.mark.parametrize("other", ["apache"])
+@pytest.mark.parametrize("other", ["apache", pytest.param("caddy", marks=pytest.mark.slow)])
 def test_from_nginx_to_another_and_back(lone: ThrowAwayHost, other: str) -> None:
     """Each holds the ports alone; the other is as it was; taken back and uninstalled, all is as before."""
     before = lone.snapshot()
@@ -90,6 +90,31 @@ def test_from_nginx_to_another_and_back(lone: ThrowAwayHost, other: str) -> None
     assert not masters(lone)
     changed = ways.untouched(before, lone)
     assert changed == {}, list(changed)
+
+
+def test_from_a_caddy_that_goes_on_to_nginx_and_back(lone: ThrowAwayHost) -> None:
+    """A Caddy that ran before and has no other site lets go of the ports and runs on; it takes them again."""
+    lone.write("/etc/caddy/Caddyfile", "# nothing yet\n")
+    # As a person starts it: without a file for its number.
+    lone.output(["sh", "-c", "caddy start --config /etc/caddy/Caddyfile --adapter caddyfile >/run/caddy.log 2>&1"])
+    before = lone.snapshot()
+    first = lone.tool(*APPLY, "--set", "proxy.kind=caddy")
+    assert first.returncode == 0, first.stdout + first.stderr
+    (running,) = (process.pid for process in lone.processes("/etc/caddy/Caddyfile --adapter caddyfile"))
+    palpo = ways.start_palpo(lone)
+    for other, both in (("nginx", {"nginx", "caddy"}), ("caddy", {"caddy"})):
+        with silence(lone) as meanwhile:
+            switched = lone.tool("apply", "--set", f"proxy.kind={other}", "--yes")
+            assert switched.returncode == 0, switched.stdout + switched.stderr
+        assert masters(lone) == both
+        assert meanwhile["longest"] < 5
+        assert "Nothing to do" in lone.tool("plan").stdout
+    palpo.stop()
+    gone = lone.tool("uninstall", "--yes")
+    assert gone.returncode == 0, gone.stdout + gone.stderr
+    assert [process.pid for process in lone.processes("/etc/caddy/Caddyfile --adapter caddyfile")] == [running]
+    left = {path for path in ways.untouched(before, lone) if not path.startswith(services.CADDYS_OWN)}
+    assert left == set()
 
 
 def test_a_proxy_that_others_need_keeps_the_ports(nginx: ThrowAwayHost) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.lab import ways
+from tests.lab import services, ways
 from tests.lab.hosts import ADDRESS4, ThrowAwayHost
 from tests.lab.running import until
 from tests.lab.services import NEIGHBOUR_CERTIFICATE, NEIGHBOUR_KEY
@@ -46,7 +46,7 @@ def enable(host: ThrowAwayHost, name: str, text: str) -> None:
     """Add a site as Debian does, and let nginx take it up."""
     host.write(f"/etc/nginx/sites-available/{name}", text)
     host.output(["ln", "-s", f"../sites-available/{name}", f"/etc/nginx/sites-enabled/{name}"])
-    host.output(["nginx", "-s", "reload"])
+    services.reload_nginx(host)
 
 
 def fetched(host: ThrowAwayHost, name: str, port: int = 443) -> str:

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from palpo_installer.answers import Answers, BaseDomain, CertificateFiles, Delegation
 from palpo_installer.host import Host
 from palpo_installer.layout import Layout
-from palpo_installer.site import build
+from palpo_installer.matrix_site import build
 from palpo_installer.verify import Report, describe, trusting, verify
 from palpo_installer.verify.checks_targets import targets
 from palpo_installer.verify.report import Check, Result

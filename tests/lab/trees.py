@@ -70,6 +70,11 @@ def cache() -> Path:
     return directory
 
 
+def place(kind: str, key: str) -> Path:
+    """Return where a directory is kept, whether it is there or not."""
+    return cache() / f"{kind}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
+
+
 def kept(kind: str, key: str, make: Callable[[Path], None]) -> Path:
     """Return a kept directory, made first where there is none; one process makes it, others wait.
 
@@ -78,7 +83,7 @@ def kept(kind: str, key: str, make: Callable[[Path], None]) -> Path:
         key: everything it depends on.
         make: fills an empty directory.
     """
-    directory = cache() / f"{kind}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
+    directory = place(kind, key)
     with _alone(kind):
         if not directory.is_dir():
             half = cache() / f"{kind}.half"

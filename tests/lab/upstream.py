@@ -151,7 +151,8 @@ def _headers(stream: BufferedIOBase) -> Iterator[tuple[str, str]]:
 
 
 def _chunks(stream: BufferedIOBase) -> Iterator[int]:
-    while size := int(stream.readline().partition(b";")[0], 16):
+    # A proxy that refuses a body while it comes cuts it off: then nothing follows.
+    while size := int(stream.readline().partition(b";")[0] or b"0", 16):
         yield len(stream.read(size))
         stream.readline()
     stream.readline()

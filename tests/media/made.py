@@ -7,7 +7,7 @@ from pathlib import Path
 from palpo_installer.answers import MEDIA_UPLOAD_SIZE, Address
 from palpo_installer.facts.media import MediaRepository
 from palpo_installer.media.checking import Expected
-from palpo_installer.media.configuration import parse
+from palpo_installer.media.configuration import MediaConfiguration, parse
 
 PATH = "/etc/matrix-media-repo/media-repo.yaml"
 SOUND = """\
@@ -41,8 +41,13 @@ def edited(*edits: tuple[str, str]) -> str:
     return text
 
 
+def parsed(text: str) -> MediaConfiguration:
+    """Return what one file says."""
+    return parse(Path(PATH), {Path(PATH): text.encode()})
+
+
 def repository(
     text: str = SOUND, *, container: str = "", address: str = "127.0.0.1:8000", open_to: tuple[str, ...] = ()
 ) -> MediaRepository:
     """Return a media repository with a configuration."""
-    return MediaRepository(parse(Path(PATH), text.encode()), True, "", container, address, open_to)
+    return MediaRepository(parsed(text), True, "", container, address, open_to)

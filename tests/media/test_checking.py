@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import base64
-import re
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -13,8 +12,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from palpo_installer.answers import Address
 from palpo_installer.facts.media import MediaRepository
 from palpo_installer.media.checking import Expected, judged, key_commands, wanted
-from palpo_installer.media.configuration import parse
-from tests.media.made import EXPECTED, PATH, edited, repository
+from palpo_installer.media.keys import SigningKey, of_document, parse, public_half
+from tests.media.made import EXPECTED, edited, parsed, repository
 
 
 def found(made: MediaRepository, expected: Expected = EXPECTED) -> list[tuple[str, int, str]]:
@@ -61,13 +60,13 @@ TRAPS: dict[str, tuple[tuple[str, str], str, int, str]] = {
     "tokens remembered": (
         ("database:", "accessTokens: {maxCacheTimeSeconds: 43200}\ndatabase:"),
         "media-token-cache",
-        1,
+        4,
         "up to 43200 seconds",
     ),
     "another limit than the proxy's": (
         ("database:", "uploads: {maxBytes: 209715200}\ndatabase:"),
         "media-upload-limit",
-        1,
+        4,
         "takes 200 MiB, the proxy lets 100 MiB",
     ),
 }
@@ -88,14 +87,30 @@ def test_another_port_than_the_answers_say() -> None:
     assert [rule for rule, *_ in found(made)] == ["media-address"]
 
 
-def test_a_key_file_that_is_missing() -> None:
-    """Seen as missing it is named; where it cannot be seen nothing is said."""
+OURS = SigningKey("a_1", public_half(bytes(range(32))))
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        (SigningKey(problem="is missing"), "signing.key (signingKeyPath) is missing"),
+        (replace(OURS, version="b_2"), "(ed25519:b_2) is not Palpo's (ed25519:a_1)"),
+        (replace(OURS, public=public_half(bytes(32))), "is not Palpo's"),
+        (OURS, ""),
+        (None, ""),
+    ],
+)
+def test_the_key_that_it_signs_with(key: SigningKey | None, words: str) -> None:
+    """Palpo publishes one: another, or the same under another version, makes signatures that nobody believes."""
     made = repository()
     assert made.configuration is not None
-    for there, rules in ((False, ["media-signing-key"]), (None, []), (True, [])):
-        served = tuple(replace(each, key_there=there) for each in made.configuration.served)
-        seen = replace(made, configuration=replace(made.configuration, served=served))
-        assert [rule for rule, *_ in found(seen)] == rules
+    served = tuple(replace(each, key=key) for each in made.configuration.served)
+    seen = replace(made, configuration=replace(made.configuration, served=served), account="mmr")
+    said = list(judged(seen, replace(EXPECTED, public_key=OURS.public)))
+    assert [each.rule for each in said] == (["media-signing-key"] if words else [])
+    assert all(
+        words in each.what and each.lines[-1] == "chown mmr: /etc/matrix-media-repo/signing.key" for each in said
+    )
 
 
 def test_in_a_container_loopback_is_the_container() -> None:
@@ -114,26 +129,24 @@ def test_what_it_must_say_is_a_configuration_without_a_finding() -> None:
     text = wanted(EXPECTED)
     assert found(repository(text)) == []
     other = replace(EXPECTED, homeserver=Address("::1", 8008))
-    assert parse(Path(PATH), wanted(other).encode()).served[0].cs_api == "http://[::1]:8008"
+    assert parsed(wanted(other)).served[0].cs_api == "http://[::1]:8008"
 
 
-def test_the_commands_make_palpos_key_readable_for_its_tool(tmp_path: Path) -> None:
-    """The very same 32 bytes, in Synapse's form, from a document with and without the public key (RFC 5958)."""
+def test_the_commands_make_palpos_key(tmp_path: Path) -> None:
+    """The very same key and version, readable for its account only, from a document of either form (RFC 5958)."""
     key = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
     first = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
     second = bytes([0x30, 0x53, 2, 1, 1]) + first[5:] + b"\xa1\x23\x03\x21\x00" + key.public_key().public_bytes_raw()
-    commands = key_commands(replace(EXPECTED, palpo_file=tmp_path / "palpo.toml"), "/signing.key")
+    toml, out = tmp_path / "palpo.toml", tmp_path / "signing.key"
+    *commands, owned = key_commands(replace(EXPECTED, palpo_file=toml), str(out))
+    assert owned == f"chown ACCOUNT: {out}"
     for document in (first, second):
-        toml, out = tmp_path / "palpo.toml", tmp_path / "key"
-        toml.write_text(f'[keypair]\ndocument = "{base64.b64encode(document).decode()}" # ours\nversion = "a_1"\n')
-        script = "\n".join(commands[:2]).replace("/root/palpo.signing.key", str(out))
-        subprocess.run(["sh", "-euc", script], check=True, capture_output=True)
-        match = re.fullmatch(r"ed25519 a_1 ([A-Za-z0-9+/]{43})\n", out.read_text())
-        assert match is not None
-        assert base64.b64decode(f"{match[1]}=") == bytes(range(32))
+        encoded = base64.b64encode(document).decode()
+        toml.write_text(f'[keypair]\ndocument = "{encoded}" # ours\nversion = "a_1"\n')
+        subprocess.run(["sh", "-euc", "umask 022\n" + "\n".join(commands)], check=True, capture_output=True)
+        assert parse(out.read_bytes()) == SigningKey("a_1", of_document(encoded)) == OURS
         assert out.stat().st_mode & 0o077 == 0
         out.unlink()
-    assert commands[2] == "generate_signing_key -input /root/palpo.signing.key -format mmr -output /signing.key"
 
 
 def test_nothing_is_said_of_a_file_that_cannot_be_read() -> None:

@@ -190,6 +190,22 @@ def test_a_dropped_line_comes_back_between_its_neighbours(site: Path, tmp_path: 
     assert site.read_bytes() == b"# more\n" + with_ours
 
 
+@pytest.mark.parametrize("place", ["first", "last"])
+def test_a_dropped_line_at_either_end_of_a_file_comes_back_there(tmp_path: Path, place: str) -> None:
+    """It has one neighbour only; a line that ends as the file's other lines do."""
+    site, theirs = tmp_path / "site", b"example.com\r\nrespond hi\r\n"
+    site.write_bytes(theirs)
+    done(adding(site, AddedLine(OURS, 1)), workbench(tmp_path / "earlier"))
+    assert site.read_bytes() == OURS.encode() + b"\r\n" + theirs
+    if place == "last":
+        site.write_bytes(theirs + OURS.encode() + b"\r\n")
+    whole, operation, bench = site.read_bytes(), dropping(site), workbench(tmp_path)
+    before = done(operation, bench)
+    site.write_bytes(theirs.replace(b"\r\nrespond", b"\r\n# edited\r\nrespond"))
+    later(operation, bench, before)
+    assert site.read_bytes() == whole.replace(b"\r\nrespond", b"\r\n# edited\r\nrespond")
+
+
 def test_a_dropped_line_whose_place_is_gone_is_named(site: Path, tmp_path: Path) -> None:
     """It is not put just anywhere: the person gets the line to put back."""
     operation, bench = dropping(with_line(site)), workbench(tmp_path)

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from palpo_installer import site
 from palpo_installer.certificates import authority
 from palpo_installer.changes import Plan
 from palpo_installer.errors import RefusedPlan
 from palpo_installer.host import Host
 from palpo_installer.layout import Layout
+from palpo_installer.matrix_site import build
 from palpo_installer.operations.certificates import IssueSelfSigned
 from palpo_installer.operations.files import RemoveFile, WriteFile
 from palpo_installer.operations.lines import EditLines, edited
@@ -78,7 +78,7 @@ def edits(plan: Plan) -> list[EditLines]:
 def serving(host: Host, raw: Mapping[str, object]) -> Serving:
     """Return the part of the plan that is about the proxy."""
     inputs = real_inputs(host, raw)
-    return Serving(inputs, site.build(inputs.answers, inputs.layout))
+    return Serving(inputs, build(inputs.answers, inputs.layout))
 
 
 def refused(host: Host, raw: Mapping[str, object] = EXISTING) -> RefusedPlan:
@@ -140,7 +140,7 @@ def test_a_block_on_both_ports_gets_both_lines(tmp_path: Path) -> None:
     own = {**SRV, "certificates.base_domain": "ordered", "certificates.method": "http-01"}
     terms = {"certificates.email": "admin@example.com", "certificates.agree_terms": True}
     inputs = real_inputs(host, {**own, **terms})
-    found = Serving(inputs, site.build(inputs.answers, inputs.layout))
+    found = Serving(inputs, build(inputs.answers, inputs.layout))
     (edit,) = found.sites.lines.edits()
     assert [line.before for line in edit.add] == [5, 5]
     both = edited(file(host).read_bytes(), edit.places, ()).decode()
@@ -296,7 +296,7 @@ def test_renewal_goes_on_whatever_becomes_of_the_site(tmp_path: Path) -> None:
     """Its name gone, or its certificate ended: what is ours is still taken up."""
     host = host_with(tmp_path)
     inputs = real_inputs(host, SRV)
-    found = Serving(replace(inputs, now=inputs.now + timedelta(days=10_000)), site.build(inputs.answers, host.layout))
+    found = Serving(replace(inputs, now=inputs.now + timedelta(days=10_000)), build(inputs.answers, host.layout))
     assert leaflet(host) in Steps(found).renewal().own
     file(host).write_text(file(host).read_text().replace("example.com www.example.com", "other.example"))
     assert leaflet(host) in Steps(serving(host, EXISTING)).renewal().own

@@ -35,7 +35,7 @@ def test_what_it_must_say_is_printed_where_it_cannot_be_read(tmp_path: Path) -> 
     """With name, Palpo's address and the key; why, where that is known."""
     must, key = said(tmp_path / "none", None)
     assert 'name: "example.com", csApi: "http://127.0.0.1:8008"' in must
-    assert "generate_signing_key" in key
+    assert "MMR PRIVATE KEY" in key
     assert "hunter2" not in must + key
     must, _ = said(tmp_path / "broken", "repo: [")
     assert "media-repo.yaml: line 1: " in must
@@ -51,6 +51,20 @@ def test_what_is_wrong_is_named_with_file_line_and_cure(tmp_path: Path) -> None:
     plan = make(inputs_of(host, MEDIA))
     assert any("Media are kept by the media repository at 127.0.0.1:8000" in line for line in plan.summary)
     assert any("It must say" in finding for finding in plan.findings)
+
+
+def test_the_commands_for_a_key_are_left_to_the_audit(tmp_path: Path) -> None:
+    """They read palpo.toml, which is there when all is done, and a sentence that is broken over lines is no command."""
+    (finding,) = said(tmp_path, edited(("    signingKeyPath: /etc/matrix-media-repo/signing.key\n", "")))
+    assert finding.endswith("and name it there; `palpo-installer audit` prints the commands once this is done.")
+
+
+def test_media_that_palpo_has_kept_are_named(tmp_path: Path) -> None:
+    """Nothing takes them over."""
+    storage = tmp_path / "var/lib/palpo/media"
+    (storage / "matrix.org").mkdir(parents=True)
+    kept, *_ = said(tmp_path, None)
+    assert kept == f"{storage} holds media that Palpo has kept: behind a media repository they are not found any more"
 
 
 def test_one_for_this_server_name_is_the_default(tmp_path: Path) -> None:

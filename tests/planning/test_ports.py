@@ -15,6 +15,7 @@ from palpo_installer.plan import make
 from palpo_installer.planning.ports import collides, refuse_taken_ports, taken
 from palpo_installer.proxies.base import Expectation, Part, Rendering
 from palpo_installer.proxies.haproxy.configuration import HAProxy
+from palpo_installer.proxies.standing import Standing
 from palpo_installer.questions import resolve
 from tests.planning.made import inputs_on
 from tests.situations import FEWEST, facts, nginx_with
@@ -41,11 +42,12 @@ def listener(
     return Listener(address, port, both, process, pid, "apache2.service" if process == "apache2" else "", container)
 
 
-def refuse(listeners: Sequence[Listener], **more: str) -> None:
+def refuse(listeners: Sequence[Listener], *standing: Standing, **more: str) -> None:
     """Refuse what somebody holds, for answers with these changes."""
     raw = {**FEWEST, **{key.replace("_", ".", 1): value for key, value in more.items()}}
     answers = resolve(raw, facts(), Layout()).answers
-    refuse_taken_ports(RENDERING, listeners, replace(nginx_with(), pid=NGINX), answers, Layout())
+    nginx = replace(nginx_with(), pid=NGINX)
+    refuse_taken_ports(RENDERING, listeners, nginx, answers, Layout(), (), standing)
 
 
 @pytest.mark.parametrize(
@@ -94,6 +96,25 @@ def test_all_of_them_are_told_at_once_for_each_family() -> None:
     assert refused.value.what == (
         "0.0.0.0:80 (IPv4) is held by apache2 (process 300, unit apache2.service); "
         "[::]:443 (IPv4) is held by haproxy (process 301); [::]:80 (IPv6) is held by nc (process 9). nginx needs them"
+    )
+
+
+def test_what_freeing_the_ports_takes_is_said() -> None:
+    """Whose sites nobody would answer for, every unit, and of two that share the ports only the one that would do."""
+    caddy = replace(listener("0.0.0.0", 80, "caddy", 301), unit="caddy.service")
+    standing = [
+        Standing("apache", "Apache", True, (443,), 2, "apache2.service"),
+        Standing("caddy", "Caddy", True, (80,), 1, "caddy.service"),
+        Standing("haproxy", "HAProxy", True, (8080,), 3, ""),
+    ]
+    with pytest.raises(RefusedPlan) as refused:
+        refuse([caddy, listener("0.0.0.0", 443)], *standing)
+    assert refused.value.next == (
+        "apache2 is a proxy that can serve Palpo itself: --set proxy.kind=apache. "
+        "Apache serves 2 other sites, which nobody would answer for then: move them to nginx first. "
+        "Caddy serves one other site, which nobody would answer for then: move it to nginx first. "
+        "Or free the ports yourself (systemctl disable --now caddy.service apache2.service): "
+        "palpo-installer stops nothing for it."
     )
 
 

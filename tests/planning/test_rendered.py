@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from palpo_installer import site
+from palpo_installer.matrix_site import build
 from palpo_installer.operations.files import MakeLink, WriteFile
 from palpo_installer.operations.palpo import ConfigurePalpo
 from palpo_installer.plan import make
@@ -21,7 +21,7 @@ from tests.trees import tree
 
 def files(inputs: Inputs) -> dict[Path, RenderedFile]:
     """Return what is rendered, by path."""
-    return {each.path: each for each in rendered(inputs, Serving(inputs, site.build(inputs.answers, inputs.layout)))}
+    return {each.path: each for each in rendered(inputs, Serving(inputs, build(inputs.answers, inputs.layout)))}
 
 
 def test_they_are_the_files_of_the_plan(tmp_path: Path) -> None:

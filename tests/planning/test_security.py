@@ -74,6 +74,15 @@ def test_what_selinux_lacks_is_set_and_nothing_else(inputs: Inputs) -> None:
     assert change.operations == (LabelPort(8448, "http_port_t", "unreserved_port_t", defined=False), SetBoolean(RELAY))
 
 
+def test_the_policy_is_that_of_the_chosen_proxy(inputs: Inputs) -> None:
+    """Not of whichever runs: a stopped nginx will be confined although an Apache that runs is not."""
+    assert inputs.facts.selinux is not None
+    running = replace(inputs.facts.selinux, running={"apache": "unconfined_service_t"})
+    assert selinux(looking(inputs, selinux=running), NEEDS).changes == selinux(inputs, NEEDS).changes != ()
+    unconfined = replace(running, running={"nginx": "unconfined_service_t"})
+    assert selinux(looking(inputs, selinux=unconfined), NEEDS).changes == ()
+
+
 def test_what_selinux_lacks_is_told_with_the_command(inputs: Inputs) -> None:
     """Without being asked nothing is set; the commands are those that would be run."""
     share = selinux(leaving(inputs), NEEDS)

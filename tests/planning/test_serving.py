@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from palpo_installer import site
+from palpo_installer import matrix_site
 from palpo_installer.certificates import authority, store
 from palpo_installer.errors import RefusedPlan
 from palpo_installer.facts.names import Name
@@ -71,7 +71,7 @@ def ca(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, object
 
 def serving(inputs: Inputs) -> Serving:
     """Return the part of the plan."""
-    return Serving(inputs, site.build(inputs.answers, inputs.layout))
+    return Serving(inputs, matrix_site.build(inputs.answers, inputs.layout))
 
 
 def named(text: str, *addresses: str, caa: tuple[str, ...] = ()) -> Name:

@@ -13,7 +13,9 @@ from palpo_installer.changes import Plan
 from palpo_installer.errors import RefusedPlan
 from palpo_installer.host import Host
 from palpo_installer.layout import Layout
+from palpo_installer.operations.certificates import OrderCertificate
 from palpo_installer.operations.files import RemoveFile
+from palpo_installer.operations.rests import RemoveRest, WriteRest
 from palpo_installer.plan import make
 from palpo_installer.planning.inputs import Inputs
 from palpo_installer.probe import Question, ask
@@ -147,17 +149,41 @@ def test_what_cannot_be_switched_off_is_refused_with_its_place(
     assert refused.value.next
 
 
-def test_tls_is_not_switched_off_before_there_is_a_certificate(tmp_path: Path) -> None:
-    """With an order to come, one file for both would leave the name without TLS meanwhile; what to answer is said."""
+ACME: Mapping[str, object] = {
+    "certificates.method": "http-01",
+    "certificates.directory": "https://127.0.0.1:1/directory",
+    "certificates.agree_terms": True,
+}
+
+
+def test_tls_goes_on_beside_the_file_until_there_is_a_certificate(tmp_path: Path) -> None:
+    """With an order to come, port 80 goes first; the rest has only TLS, is read in the file's place, and goes last."""
+    host = site(tmp_path, PLAIN + SECURE)
+    add(host, OTHER, "conf.d/10-old.shop.conf")
+    plan, _ = planned(host, **ACME)
+    assert removed(plan) == [("plain HTTP", "10-old.conf")]
+    kinds = (WriteRest, OrderCertificate, RemoveRest)
+    steps = [each for change in plan.changes for each in change.operations if isinstance(each, kinds)]
+    assert [type(each) for each in steps] == [WriteRest, OrderCertificate, RemoveRest]
+    first, last = steps[0], steps[-1]
+    assert isinstance(first, WriteRest)
+    assert isinstance(last, RemoveRest)
+    assert first.rest == last.rest
+    assert first.rest.path.name == "10-old-palpo-installer.conf"
+    old = first.rest.path.with_name("10-old.conf").read_text()
+    assert first.rest.data().decode() == old.split("\n", 1)[1]
+    assert "goes on in" in "\n".join(plan.findings)
+    asked = [each for change in plan.changes for each in getattr(change.activation, "neighbours", ())]
+    assert (NAME, True) in {(each.host, each.tls) for each in asked}, "that it goes on is proven"
+
+
+def test_a_file_that_cannot_be_taken_apart_is_refused_with_the_other_way(tmp_path: Path) -> None:
+    """Two blocks on a line: what to answer so that nothing has to be ordered is said."""
     now = authority.issue(NAME, Layout(tmp_path / "elsewhere"))
-    host = site(tmp_path, PLAIN + SECURE.replace("CHAIN", str(now.chain)).replace("KEY", str(now.key)))
-    acme = {
-        "certificates.method": "http-01",
-        "certificates.directory": "https://127.0.0.1:1/directory",
-        "certificates.agree_terms": True,
-    }
-    with pytest.raises(RefusedPlan, match="there is no TLS until a certificate is ordered") as refused:
-        planned(host, **acme)
+    secure = SECURE.replace("CHAIN", str(now.chain)).replace("KEY", str(now.key))
+    host = site(tmp_path, PLAIN.rstrip() + secure)
+    with pytest.raises(RefusedPlan, match="line 1: more than one server block begins here") as refused:
+        planned(host, **ACME)
     assert refused.value.where == f"{tmp_path}/etc/nginx/conf.d/10-old.conf"
     assert f"certificates.method = files, with {NAME} = {now.chain} and {now.key}; or" in refused.value.next
 

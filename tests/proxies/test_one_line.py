@@ -30,8 +30,8 @@ def goes_in_and_out(corpus: Corpus, data: bytes) -> int:
 
 
 def ends_on_windows(before: list[bytes], place: AddedLine) -> bool:
-    """Return whether the line in front of ours ends as on Windows."""
-    return place.before > 1 and before[place.before - 2].endswith(b"\r")
+    """Return whether the line in front of ours, or behind it where it is the first, ends as on Windows."""
+    return before[max(place.before - 2, 0)].endswith(b"\r")
 
 
 @pytest.mark.parametrize(("kind", "name"), SHAPES)

@@ -51,7 +51,7 @@ CADDY: Mapping[str, Fault] = {
         "comes 2 times, which browsers refuse",
     ),
     "no body limit": (instead(r"max_size \d+", "max_size 1GB"), "body size", "instead of 413"),
-    "too low a body limit": (instead(r"max_size \d+", "max_size 1MB"), "body size", "16777216 bytes for"),
+    "too low a body limit": (instead(r"max_size \d+", "max_size 1MB"), "body size", "413"),
     "challenges elsewhere": (instead(r"root \* `[^`]+`", "root * /nowhere"), "plain HTTP", "its file"),
 }
 
@@ -63,7 +63,10 @@ HAPROXY: Mapping[str, Fault] = {
     ),
     "no marker": (instead(r"hdr Palpo-Installer", "hdr Other"), "marker", "none of ours"),
     "a CORS header of our own": (
-        instead(r"(    option httpchk)", r"    http-response add-header Access-Control-Allow-Origin '*'\n\1"),
+        instead(
+            r"(    option httpchk)",
+            r"    http-response add-header Access-Control-Allow-Origin '*' unless { status 413 }\n\1",
+        ),
         "answers",
         "comes 2 times, which browsers refuse",
     ),
@@ -72,8 +75,8 @@ HAPROXY: Mapping[str, Fault] = {
         "forwarding headers",
         "X-Real-IP arrives as the client wrote it",
     ),
-    "too low a body limit": (instead(r"req.body_size gt \d+", "req.body_size gt 1000000"), "body size", "413"),
-    "no limits": (instead(r"\) gt \d+ \}", ") gt 1000 }"), "limits", "are taken"),
+    "too low a body limit": (instead(r"\(content-length\) gt \d+", "(content-length) gt 1000000"), "body size", "413"),
+    "no limits": (instead(r"(rate\([^)]*\)) gt \d+", r"\1 gt 1000"), "limits", "are taken"),
     "HAProxy's own header limit": (instead(r"tune.bufsize \d+", "tune.bufsize 16384"), "header size", "get 4"),
     "challenges elsewhere": (instead("beg /.well-known/acme-challenge/", "beg /nowhere/"), "plain HTTP", "its file"),
 }

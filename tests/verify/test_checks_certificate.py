@@ -13,7 +13,7 @@ from palpo_installer.answers import Method
 from palpo_installer.errors import HostError
 from palpo_installer.host import Host
 from palpo_installer.layout import Layout
-from palpo_installer.site import build
+from palpo_installer.matrix_site import build
 from palpo_installer.verify.checks_certificate import THEIRS, installed_chains, judge, leaf_on_disk
 from palpo_installer.verify.report import Check, Result
 from palpo_installer.verify.trust import trusting
@@ -103,7 +103,9 @@ def test_where_the_certificates_are(issuer: Authority) -> None:
     ordered = replace(answers, certificates=replace(answers.certificates, method=Method.HTTP_01))
     assert set(installed_chains(ordered, site, layout)) == set(site.certificates)
     kept = replace(answers, certificates=replace(answers.certificates, method=Method.PROXY))
-    assert installed_chains(kept, site, layout) == {}
+    assert set(installed_chains(kept, build(kept, layout), layout)) == {CLIENT}
+    none = replace(kept, certificates=replace(kept.certificates, files={}))
+    assert installed_chains(none, build(none, layout), layout) == {}
 
 
 def test_an_authority_that_cannot_be_read(tmp_path: Path) -> None:

@@ -15,13 +15,14 @@ from palpo_installer.verify.view import Contact
 from tests.verify.worlds import choices, json_answer, view, zone
 
 MEDIA = Address("127.0.0.1", 8000)
-VERSION = json_answer('{"Version":"v1.3.7","GitCommit":"x"}')
+VERSION = json_answer('{"Version":"v1.3.8","GitCommit":"x"}')
 OWN = json_answer('{"errcode":"M_MISSING_TOKEN","error":"no token provided (required)"}', status=401)
 PALPO = json_answer('{"errcode":"M_MISSING_TOKEN","error":"Missing access token."}', status=401)
-UNKNOWN = json_answer('{"errcode":"M_BAD_GATEWAY","error":"Review server logs to continue"}', status=502)
+UNKNOWN = json_answer('{"errcode":"M_UNKNOWN","error":"Review server logs to continue"}', status=502)
 REFUSED = json_answer('{"errcode":"M_UNRECOGNIZED","error":"Nothing is served here"}', status=404)
 SIGNED = replace(OWN, headers=(*OWN.headers, (SIGN, "sandbox;")))
 SILENT = Answer(problem="refused")
+BUSY = json_answer('{"errcode":"M_LIMIT_EXCEEDED","error":"Rate Limited"}', status=429)
 
 Ask = Callable[[Question], Answer]
 
@@ -45,7 +46,7 @@ def checks(ask: Ask, delegation: Delegation = Delegation.WELL_KNOWN) -> tuple[Ch
 def test_a_sound_repository_passes() -> None:
     """Itself, and on the way through the proxy, in all three families; two without federation."""
     itself, through = checks(asked)
-    assert (itself.result, itself.what) == (Result.PASS, "matrix-media-repo v1.3.7 answers as example.com.")
+    assert (itself.result, itself.what) == (Result.PASS, "matrix-media-repo v1.3.8 answers as example.com.")
     assert (through.result, "all 3 families" in through.what) == (Result.PASS, True)
     assert "all 2 families" in checks(asked, Delegation.NONE)[1].what
 
@@ -85,3 +86,11 @@ def test_equal_answers_prove_nothing_but_for_the_repositorys_own_header() -> Non
     assert judge(SIGNED, SIGNED, OWN) == ""
     assert judge(OWN, OWN, PALPO) == ""
     assert judge(OWN, SILENT, PALPO) is None
+
+
+def test_a_repository_that_has_been_asked_too_often_is_not_judged() -> None:
+    """Itself or through the proxy: for a moment it answers 429 to whoever asked."""
+    itself, through = checks(instead(BUSY, lambda question: question.port == MEDIA.port))
+    assert (itself.result, through.result) == (Result.CANNOT_TELL, Result.CANNOT_TELL)
+    itself, through = checks(instead(BUSY, lambda question: question.tls and "/admin" not in question.target))
+    assert (itself.result, through.result) == (Result.PASS, Result.CANNOT_TELL)

@@ -30,8 +30,8 @@ from palpo_installer.answers import (
 from palpo_installer.facts.names import Name, ServiceRecord
 from palpo_installer.host import Host
 from palpo_installer.layout import Layout
+from palpo_installer.matrix_site import build
 from palpo_installer.probe import Answer
-from palpo_installer.site import build
 from palpo_installer.verify.trust import trusting
 from palpo_installer.verify.view import View
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 from palpo_installer.answers import CertificateFiles
@@ -55,8 +54,7 @@ class ApacheAdapter:
 
     def does_without(self, file: Path) -> bool:
         """Return whether a file is included by a pattern: Apache does not load without one that has a name."""
-        included = self.proxy.includes
-        return any(file.parent == each.directory and fnmatchcase(file.name, each.pattern) for each in included)
+        return any(each.takes(file) for each in self.proxy.includes)
 
     @property
     def room(self) -> Path:

@@ -6,24 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from palpo_installer.proxies.found import Listen, Proxy, ServerBlock
-
-
-@dataclass(frozen=True)
-class IncludeDirectory:
-    """A directory whose files are included by a pattern, outside every section.
-
-    Attributes:
-        directory: e.g. ``/etc/apache2/sites-enabled``.
-        pattern: the last part of the include, e.g. ``*.conf``.
-        file: the file with the directive.
-        line: its line.
-    """
-
-    directory: Path
-    pattern: str
-    file: Path
-    line: int
+from palpo_installer.proxies.found import IncludeDirectory, Listen, Problem, Proxy, ServerBlock
 
 
 @dataclass(frozen=True)
@@ -35,10 +18,12 @@ class Awake:
     Attributes:
         listens: the ``Listen`` directives.
         servers: as ``Proxy.servers``.
+        ahead: lines outside every virtual host that take paths of ours, their words as message.
     """
 
     listens: tuple[Listen, ...]
     servers: tuple[ServerBlock, ...]
+    ahead: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -79,3 +64,8 @@ class Apache(Proxy):
     unaided: tuple[str, ...] = ()
     enabled: tuple[str, ...] = ()
     header_limits: tuple[int, int] = (0, 0)
+
+    @property
+    def opened(self) -> tuple[Listen, ...]:
+        """What its ``Listen`` directives say: they open a socket also where no virtual host answers on it."""
+        return self.listens

@@ -120,7 +120,7 @@ def _describe(
         listens=says.listens,
         includes=says.includes,
         server_root=written.server_root,
-        awake=Awake(would.listens, would.servers),
+        awake=Awake(would.listens, would.servers, would.ahead),
     )
 
 

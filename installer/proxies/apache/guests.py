@@ -13,7 +13,6 @@ from palpo_installer.proxies.base import File
 from palpo_installer.proxies.virtual_hosts import Leaflet
 from palpo_installer.site import (
     CHALLENGE_PATH,
-    MARKER_HEADER,
     MARKER_PATH,
     Challenge,
     Closed,
@@ -67,10 +66,7 @@ def leaflet(guest: Guest, directory: Path) -> Leaflet:
         answers=tuple(answers(guest.routes)),
         webroot=_plain(webroot) if webroot else "",
         challenge=f"^{re.escape(CHALLENGE_PATH)}/([A-Za-z0-9_-]+)$",
-        challenge_path=CHALLENGE_PATH,
         host=re.escape(guest.name),
-        marker=templates.MARKER_PLACEHOLDER,
-        marker_header=MARKER_HEADER,
     )
     (text,), marker = templates.with_marker([text])
     path = directory / f"{guest.name}-{guest.port}.conf"

@@ -7,9 +7,9 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from palpo_installer.proxies.apache.configuration import IncludeDirectory
+from palpo_installer.proxies.apache import ahead
 from palpo_installer.proxies.apache.tree import MAGIC, Directive, Tree
-from palpo_installer.proxies.found import Listen, Problem, ServerBlock
+from palpo_installer.proxies.found import IncludeDirectory, Listen, Problem, ServerBlock
 from palpo_installer.proxies.sockets import is_address
 
 ANY4, ANY6 = "0.0.0.0", "::"  # noqa: S104
@@ -40,7 +40,7 @@ class Address:
 
 @dataclass(frozen=True)
 class Configuration:
-    """What a configuration says; the attributes are those of ``Apache``."""
+    """What a configuration says; the attributes are those of ``Apache`` and ``Awake``."""
 
     listens: tuple[Listen, ...]
     servers: tuple[ServerBlock, ...]
@@ -50,6 +50,7 @@ class Configuration:
     error_log: str
     pid_file: str
     header_limits: tuple[int, int]
+    ahead: tuple[Problem, ...]
 
 
 def parse(tree: Tree, *, ipv6: bool, resolve: Resolve) -> Configuration:
@@ -65,6 +66,7 @@ def parse(tree: Tree, *, ipv6: bool, resolve: Resolve) -> Configuration:
         error_log=_log(top.last("errorlog") or "logs/error_log", root),
         pid_file=str(root / (top.last("pidfile") or "logs/httpd.pid")),
         header_limits=(_limit(top, "limitrequestline"), _limit(top, "limitrequestfieldsize")),
+        ahead=ahead.ahead(top),
     )
 
 

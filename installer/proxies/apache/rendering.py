@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from palpo_installer.answers import Address, CertificateFiles
-from palpo_installer.errors import RefusedPlan
 from palpo_installer.facts.system import System
 from palpo_installer.layout import Layout
 from palpo_installer.proxies import templates
-from palpo_installer.proxies.apache import expressions, listens, modules
+from palpo_installer.proxies.apache import ahead, expressions, listens, modules
 from palpo_installer.proxies.apache.configuration import Apache
 from palpo_installer.proxies.apache.listens import Neighbours
-from palpo_installer.proxies.apache.placement import PLAIN, SECURE, Placement, place
+from palpo_installer.proxies.apache.placement import Placement, place
 from palpo_installer.proxies.apache.servers import Server, refusals
 from palpo_installer.proxies.base import Expectation, Part, Rendering
 from palpo_installer.proxies.found import ServerBlock
-from palpo_installer.proxies.halves import certificate, title
+from palpo_installer.proxies.halves import certificate, literal, title
+from palpo_installer.proxies.placement import PLAIN, SECURE
 from palpo_installer.site import (
-    AWAY,
-    CHALLENGE_PATH,
-    MARKER_HEADER,
-    MARKER_PATH,
-    NOTHING,
-    TOO_LARGE,
     Site,
 )
 
@@ -33,11 +26,15 @@ HEAD_ROOM = 256
 
 UNCOUNTED = (
     "Apache passes on bodies of any size where a request does not say how long its body is (chunked): Palpo refuses "
-    "those itself that are too large"
+    "those itself that are too large, and their senders read 502 instead of 413"
 )
+FAILED_LOGIN = r'^(?:\S+:\d+ )?<HOST> .*"POST /_matrix/client/[^" ]*/login[^" ]* [^"]*" 403\b'
+"""A login that Palpo refused, in Apache's access log: a ``failregex`` of fail2ban, for both usual formats."""
+
 UNLIMITED = (
     "Apache cannot count the logins of each client: Palpo's own limits on logins, registrations and password checks "
-    "stay on in palpo.toml, raised, since they count all clients together"
+    "stay on in palpo.toml, raised, since they count all clients together. To shut out a client that tries passwords, "
+    f"let fail2ban read Apache's access log, with failregex = {FAILED_LOGIN}"
 )
 
 
@@ -61,9 +58,11 @@ def render(
 
     Raises:
         RefusedPlan: Apache has no place for our files, somebody else has a name or a port, a module is not
-            installed, or a word of the site cannot be written in Apache's language.
+            installed, a line for the whole server comes before ours, or a word of the site cannot be written in
+            Apache's language.
     """
     placement = place(apache)
+    ahead.refuse(apache.awake.ahead)
     neighbours = beside(apache, placement, taken)
     doors = {}
     for port, tls in site.ports:
@@ -123,10 +122,6 @@ def part(
         listens=listens.own_listens(doors),
         stand_ins=[each for each in doors if each.stand_in],
         http2=http2,
-        marker=templates.MARKER_PLACEHOLDER,
-        marker_header=MARKER_HEADER,
-        marker_path=MARKER_PATH,
-        challenge_path=CHALLENGE_PATH,
         origin=expressions.ORIGIN,
         bare=expressions.bare,
         quoted=expressions.quoted,
@@ -138,9 +133,6 @@ def part(
         spelled=expressions.spelled,
         here=expressions.here,
         upstream=upstream,
-        nothing=NOTHING,
-        too_large=TOO_LARGE,
-        away=AWAY,
     )
     limits = templates.render("apache-limits.conf.j2", header_limit=site.header_limit + HEAD_ROOM)
     wanted = name == SECURE and not any(apache.header_limits)
@@ -157,11 +149,7 @@ def upstream(address: Address) -> str:
     Raises:
         RefusedPlan: it is no IP address: a name can stand for several, of which only one answers.
     """
-    try:
-        ip = ipaddress.ip_address(address.host)
-    except ValueError as error:
-        where = str(address)
-        raise RefusedPlan("not an IP address", where=where, next="Give an address such as 127.0.0.1") from error
+    ip = literal(address)
     return f"http://[{ip}]:{address.port}" if ip.version == 6 else f"http://{ip}:{address.port}"
 
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 from palpo_installer.answers import CertificateFiles
+from palpo_installer.errors import RefusedPlan
 from palpo_installer.facts.system import System
 from palpo_installer.layout import Layout
 from palpo_installer.proxies.base import Rendering
-from palpo_installer.proxies.caddy import process, rendering
+from palpo_installer.proxies.caddy import managing, process, rendering, storage
 from palpo_installer.proxies.caddy.configuration import Caddy
-from palpo_installer.proxies.caddy.placement import place
+from palpo_installer.proxies.caddy.placement import OWN, place
 from palpo_installer.proxies.found import ServerBlock
 from palpo_installer.services import Service
-from palpo_installer.site import Site
+from palpo_installer.site import Issuer, Site
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,15 @@ class CaddyAdapter:
         """
         return rendering.render(site, self.proxy, system, layout, certificates, taken)
 
+    def kept(self, name: str, issuer: Issuer) -> CertificateFiles:
+        """Return where Caddy keeps the certificate of a name that it orders.
+
+        Raises:
+            RefusedPlan: it is told not to order, may not read what it needs, or keeps certificates in no files.
+        """
+        managing.refuse(self.proxy, issuer)
+        return storage.kept(self.proxy.storage, issuer.directory, name)
+
     def owns(self, file: Path) -> bool:
         """Return whether a file is one of our two.
 
@@ -55,14 +64,21 @@ class CaddyAdapter:
 
     def does_without(self, file: Path) -> bool:
         """Return whether a file is imported by a pattern: Caddy does not load without one that has a name."""
-        imported = self.proxy.imports
-        return any(file.parent == each.directory and fnmatchcase(file.name, each.pattern) for each in imported)
+        return any(each.takes(file) for each in self.proxy.imports)
 
     @property
     def room(self) -> Path:
-        """The directory that is imported.
+        """The last directory that is imported, but for our own.
 
         Raises:
             RefusedPlan: there is none.
         """
-        return place(self.proxy).directory
+        found = [each for each in self.proxy.imports if each.directory.name != OWN]
+        if not found:
+            raise RefusedPlan(
+                "a site for one of our names stands in the Caddyfile itself, and no directory of sites is imported",
+                where=str(self.proxy.configuration),
+                next="Move the site into a file of its own, such as sites/matrix.caddy, and write import sites/*.caddy "
+                "in its place, or remove it by hand; then plan again",
+            )
+        return found[-1].directory

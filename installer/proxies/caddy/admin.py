@@ -1,4 +1,4 @@
-"""Caddy's admin endpoint, read only. See caddyserver.com, "API"."""
+"""Caddy's admin endpoint. See caddyserver.com, "API"."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class _UnixConnection(http.client.HTTPConnection):
     def connect(self) -> None:
         """Connect to the socket."""
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(PATIENCE)
+        self.sock.settimeout(self.timeout)
         self.sock.connect(self._path)
 
 
@@ -41,6 +41,32 @@ def running_configuration(address: str) -> object | None:
         return None
     finally:
         connection.close()
+
+
+def load(address: str, document: object, patience: float) -> str:
+    """Let Caddy run with a configuration, and return why it does not, empty where it does.
+
+    Args:
+        address: as in the global option ``admin``.
+        document: the configuration.
+        patience: seconds for an answer.
+    """
+    connection = _connection(address)
+    connection.timeout = patience
+    try:
+        connection.request("POST", "/load", json.dumps(document), {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        said = answer.read().decode(errors="replace")
+    except (OSError, http.client.HTTPException) as error:
+        return str(error) or type(error).__name__
+    finally:
+        connection.close()
+    if answer.status == http.HTTPStatus.OK:
+        return ""
+    try:
+        return str(json.loads(said)["error"])
+    except (ValueError, LookupError, TypeError):
+        return said.strip() or f"status {answer.status}"
 
 
 def _connection(address: str) -> http.client.HTTPConnection:

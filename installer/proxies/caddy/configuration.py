@@ -3,27 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
-from palpo_installer.proxies.found import Proxy
-
-
-@dataclass(frozen=True)
-class ImportDirectory:
-    """A directory whose files the Caddyfile imports by a pattern, at the top level.
-
-    Attributes:
-        directory: e.g. ``/etc/caddy/Caddyfile.d``.
-        pattern: the last part, e.g. ``*.caddyfile``.
-        file: the file with the import.
-        line: its line.
-    """
-
-    directory: Path
-    pattern: str
-    file: Path
-    line: int
+from palpo_installer.proxies.caddy.balancing import Balancing
+from palpo_installer.proxies.found import IncludeDirectory, Proxy
 
 
 @dataclass(frozen=True)
@@ -37,6 +20,7 @@ class Options:
         https_port: what it takes for the port of HTTPS.
         auto_https: ``off``, ``disable_redirects``, ``disable_certs``, ``ignore_loaded_certs`` or empty.
         default_bind: what sites without ``bind`` listen on; empty for all addresses.
+        balancing: where lines of the PROXY protocol are read.
     """
 
     admin: str = "localhost:2019"
@@ -44,6 +28,7 @@ class Options:
     https_port: int = 443
     auto_https: str = ""
     default_bind: tuple[str, ...] = ()
+    balancing: tuple[Balancing, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -54,21 +39,29 @@ class Caddy(Proxy):
         options: the global options.
         imports: the directories that are imported at the top level, in order.
         last_line: how many lines the Caddyfile has.
-        braceless: the line of the address of a site without braces in it, 0 for none.
+        braceless: whether an imported file has a site without braces: such a site takes all that is imported behind it.
         elsewhere: why the Caddyfile is not what it runs with, empty where it is.
         variables: whether the Caddyfile takes values from Caddy's environment.
         room: the line in front of which a line of ours can come, 0 where there is none.
         uneditable: why no line can be added to the Caddyfile, empty where one can.
+        storage: the directory with the certificates that it orders; empty where it keeps them in no files.
     """
 
     kind: ClassVar[str] = "caddy"
     title: ClassVar[str] = "Caddy"
+    orders_certificates: ClassVar[bool] = True
 
     options: Options = Options()
-    imports: tuple[ImportDirectory, ...] = ()
+    imports: tuple[IncludeDirectory, ...] = ()
     last_line: int = 0
-    braceless: int = 0
+    braceless: bool = False
     elsewhere: str = ""
     variables: bool = False
     room: int = 0
     uneditable: str = ""
+    storage: str = ""
+
+    @property
+    def reader(self) -> str:
+        """The account that reads keys: Caddy is its own from the start."""
+        return "" if self.user == "root" else self.user

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from palpo_installer import services
+from palpo_installer.certificates.process import Watch
 from palpo_installer.host import Command, Host
-from palpo_installer.proxies.caddy import hazards, process
+from palpo_installer.proxies import main_process
+from palpo_installer.proxies.caddy import hazards, ordering, process
 from palpo_installer.proxies.control import Mark, Verdict
+from palpo_installer.proxies.ordering import Errand
 from palpo_installer.proxies.sockets import Socket
 from palpo_installer.services import QUICK, Service
 
@@ -77,15 +80,30 @@ class CaddyControl:
 
     def trouble(self, host: Host, service: Service) -> str:
         """Return why the process cannot have done what it was told, empty when it seems well."""
-        return process.trouble(host, service)
+        return main_process.trouble(host, service, self.title)
 
     def family(self, host: Host, service: Service) -> frozenset[int]:
         """Return the process, which has no workers."""
-        main = process.main_process(host, service)
-        return frozenset() if main is None else frozenset({main.pid})
+        return main_process.family(host, service)
 
     def hang_up(self, host: Host, service: Service) -> None:
         """Do nothing: no signal makes Caddy reload."""
+
+    def order(self, host: Host, service: Service, errand: Errand, watch: Watch, arrived: Callable[[], bool]) -> None:
+        """Let it order a certificate beside what it serves.
+
+        Raises:
+            Failed, TimedOut, HostError, Interrupted: as ``ordering.order``.
+        """
+        ordering.order(host, service, errand, watch, arrived)
+
+    def forget(self, host: Host, service: Service) -> None:
+        """Let it go back to its Caddyfile where an order was cut off.
+
+        Raises:
+            HostError: it does not.
+        """
+        ordering.forget(host, service)
 
     def clear(self, host: Host, service: Service) -> None:
         """Leave everything: a test of Caddy's writes nothing beside its logs."""

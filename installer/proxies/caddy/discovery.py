@@ -14,7 +14,7 @@ from palpo_installer.errors import HostError
 from palpo_installer.host import Command, Host
 from palpo_installer.processes import PROC, Process, consult
 from palpo_installer.proxies import editability
-from palpo_installer.proxies.caddy import admin, insertion, reading, tree
+from palpo_installer.proxies.caddy import admin, insertion, reading, storage, tree
 from palpo_installer.proxies.caddy.configuration import Caddy
 
 UNIT = "caddy.service"
@@ -56,10 +56,9 @@ def read(
     binary = running if running and host.status(running) is not None else host.which("caddy")
     if binary is None:
         return None
-    said = consult(host, str(binary), "version")
-    version = parse_version(said.stdout) if said is not None and said.status == 0 else None
+    version = version_of(host, binary)
     if version is None:
-        note(f"{binary} version gave no answer that could be read; Caddy is left out.")
+        note(f"{binary} tells no version that could be read; Caddy is left out.")
         return None
     unit = _unit(host, main)
     started = parse_command(main.command) if main else unit.started
@@ -68,7 +67,7 @@ def read(
         return None
     environment = environment_of(host, main.pid) if main else {}
     written = tree.load(host, configuration, environment)
-    what = reading.parse(written)
+    what = reading.parse(written, version)
     elsewhere = _elsewhere(started, unit.name, configuration, host)
     if main and not elsewhere and what.options.admin and not written.problems:
         elsewhere = _differs(host, binary, configuration, what.options.admin, environment)
@@ -92,14 +91,33 @@ def read(
         braceless=written.braceless,
         elsewhere=elsewhere,
         variables=written.variables,
-        room=insertion.room(host.text(configuration) or ""),
+        room=insertion.room(host.text(configuration) or "", written.options_imported),
         uneditable=editability.uneditable(host, configuration),
+        storage=storage.directory_of(
+            next((each for each in written.segments if not each.words), None),
+            environment,
+            _user(host, main) or unit.user,
+        ),
     )
 
 
+def version_of(host: Host, binary: Path) -> tuple[int, int, int] | None:
+    """Return its version; one that was built by ``go install`` has it only among the modules that it is made of."""
+    for question in ("version", "build-info"):
+        said = consult(host, str(binary), question)
+        version = parse_version(said.stdout) if said is not None and said.status == 0 else None
+        if version is not None:
+            return version
+    return None
+
+
 def parse_version(text: str) -> tuple[int, int, int] | None:
-    """Return the version that ``caddy version`` tells: ``v2.10.0 h1:…``, or ``2.6.2`` as Debian builds it."""
-    match = re.match(r"v?(\d+)\.(\d+)\.(\d+)", text.strip())
+    """Return the version that ``caddy version`` tells: ``v2.10.0 h1:…``, or ``2.6.2`` as Debian builds it.
+
+    In what ``caddy build-info`` tells, it is that of the module itself.
+    """
+    found = re.match(r"v?(\d+)\.(\d+)\.(\d+)", text.strip())
+    match = found or re.search(r"^mod\tgithub\.com/caddyserver/caddy/v2\tv(\d+)\.(\d+)\.(\d+)", text, re.MULTILINE)
     return (int(match[1]), int(match[2]), int(match[3])) if match else None
 
 

@@ -13,7 +13,6 @@ from palpo_installer.proxies.base import File
 from palpo_installer.proxies.virtual_hosts import Leaflet, line_with_comment
 from palpo_installer.site import (
     CHALLENGE_PATH,
-    MARKER_HEADER,
     MARKER_PATH,
     Challenge,
     Closed,
@@ -63,8 +62,6 @@ def leaflet(guest: Guest, directory: Path) -> Leaflet:
         label=f"palpo_installer_{guest.port}",
         webroot=_plain(webroot) if webroot else "",
         challenge=f"^{re.escape(CHALLENGE_PATH)}/[A-Za-z0-9_-]+$",
-        marker=templates.MARKER_PLACEHOLDER,
-        marker_header=MARKER_HEADER,
     )
     (text,), marker = templates.with_marker([text])
     path = directory / f"{guest.name}-{guest.port}.caddy"

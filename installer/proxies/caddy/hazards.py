@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from palpo_installer.host import Host
+from palpo_installer.proxies import main_process
 from palpo_installer.proxies.caddy import process, reading, tree
 from palpo_installer.proxies.caddy.discovery import environment_of
 from palpo_installer.proxies.found import Listen
@@ -23,7 +24,7 @@ CONSEQUENCE = "Caddy's test passes, but a reload would fail and leave a part of 
 
 def hazard(host: Host, service: Service) -> str:
     """Return which socket of the Caddyfile on disk a reload could not open; empty for none."""
-    main = process.main_process(host, service)
+    main = main_process.main_process(host, service)
     if main is None:
         return ""
     listening = host.listening()

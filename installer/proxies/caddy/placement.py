@@ -11,7 +11,8 @@ from pathlib import Path
 from palpo_installer.errors import RefusedPlan
 from palpo_installer.operations.lines import AddedLine
 from palpo_installer.proxies.base import Lines
-from palpo_installer.proxies.caddy.configuration import Caddy, ImportDirectory
+from palpo_installer.proxies.caddy.configuration import Caddy
+from palpo_installer.proxies.found import IncludeDirectory
 
 OWN = "palpo-installer"
 """Our directory, beside the Caddyfile."""
@@ -20,7 +21,6 @@ SECURE = "palpo-installer-tls"
 SUFFIX = ".caddy"
 COMMENT = "# added by palpo-installer"
 
-BRACELESS = "Put { behind the address of this site and } at the end of the file, then plan again"
 SWITCHED_OFF = "Remove this option and restart Caddy, then plan again"
 
 
@@ -54,17 +54,13 @@ def place(caddy: Caddy) -> Placement:
         RefusedPlan: Caddy does not run with its Caddyfile, cannot be told to reload, or no line can be added.
     """
     refuse_other_ways(caddy)
-    suffixes = ((each, _suffix(each)) for each in reversed(caddy.imports))
-    found = next(((each, suffix) for each, suffix in suffixes if suffix), None)
+    file = caddy.configuration
+    own = file.parent / OWN
+    # Behind an imported site without braces ours would be read as a part of it: only a line in front of it will do.
+    usable = (each for each in reversed(caddy.imports) if each.directory == own or not caddy.braceless)
+    found = next(((each, suffix) for each in usable if (suffix := _suffix(each))), None)
     if found is not None:
         return Placement(found[0].directory, found[1], ())
-    file = caddy.configuration
-    if caddy.braceless:
-        raise RefusedPlan(
-            "the only site of this Caddyfile has no braces, so that nothing can stand beside it",
-            where=f"{file}:{caddy.braceless}",
-            next=BRACELESS,
-        )
     if caddy.uneditable or not caddy.room:
         raise RefusedPlan(
             f"no line can be added to the Caddyfile: {caddy.uneditable or 'there is no line behind its options'}",
@@ -72,10 +68,10 @@ def place(caddy: Caddy) -> Placement:
             next=f"Add a line with import {OWN}/*{SUFFIX} behind its global options yourself, then plan again",
         )
     line = AddedLine(f"import {OWN}/*{SUFFIX} {COMMENT}", caddy.room)
-    return Placement(file.parent / OWN, SUFFIX, (Lines(file.resolve(), file, (line,)),))
+    return Placement(own, SUFFIX, (Lines(file.resolve(), file, (line,)),))
 
 
-def _suffix(imported: ImportDirectory) -> str:
+def _suffix(imported: IncludeDirectory) -> str:
     """Return how the name of a file must end for a pattern, empty where names like ours cannot fit it."""
     if imported.pattern == "*":
         return SUFFIX

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import pwd
 from collections.abc import Sequence
 from pathlib import Path
 
-import psutil
-
 from palpo_installer import services
-from palpo_installer.host import Command, Host
+from palpo_installer.host import Command
 from palpo_installer.proxies.caddy.configuration import Caddy
 from palpo_installer.proxies.caddy.keys import ROOT
 from palpo_installer.services import Service
@@ -29,6 +28,7 @@ def service_of(caddy: Caddy) -> Service:
         unit=caddy.unit,
         argv=(*account, str(caddy.binary), "start", *_with(str(caddy.configuration)), *pid_file),
         pid_file=Path(caddy.pid_file) if caddy.pid_file else None,
+        searched="" if caddy.pid_file else "run",
     )
 
 
@@ -47,14 +47,15 @@ def program(argv: Sequence[str]) -> tuple[str, ...]:
 
 
 def start(service: Service, limit: float) -> Command:
-    """Return how Caddy is started, by hand where nothing manages it.
+    """Return how it is started.
 
-    ``caddy start`` leaves its output to the Caddy that stays: whoever waited for the end of that output would wait as
-    long as Caddy lives, and once nobody reads it, the first line of Caddy's log would end it.
+    Without systemd its process goes on writing to where the one that starts it writes, and keeps what is its own below
+    ``HOME``.
     """
     if service.manager != "direct":
         return services.start_command(service, limit)
-    return Command(("sh", "-c", 'exec "$@" >/dev/null 2>&1', "sh", *service.argv), timeout=limit)
+    account = service.argv[2] if service.argv[0] == "runuser" else "root"
+    return Command(service.argv, timeout=limit, environment={"HOME": pwd.getpwnam(account).pw_dir}, daemon=True)
 
 
 def testing(service: Service, limit: float) -> Command:
@@ -70,21 +71,3 @@ def reload(service: Service, limit: float) -> Command:
     """
     words = (*program(service.argv), "reload", *_with(configuration(service.argv)), "--force")
     return Command(words, timeout=limit)
-
-
-def main_process(host: Host, service: Service) -> psutil.Process | None:
-    """Return the main process, None where it does not run."""
-    pid = services.main_process(host, service)
-    return None if pid is None else host.process(pid)
-
-
-def trouble(host: Host, service: Service) -> str:
-    """Return why the process cannot have done what it was told, empty when it seems well."""
-    main = main_process(host, service)
-    try:
-        if main is None:
-            return "Caddy is not running any more"
-        stopped = main.status() == psutil.STATUS_STOPPED
-    except psutil.Error:
-        return "Caddy is not running any more"
-    return f"Caddy (process {main.pid}) is stopped (SIGSTOP) and does nothing" if stopped else ""

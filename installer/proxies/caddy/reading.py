@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from palpo_installer.proxies.caddy import addresses
+from palpo_installer.proxies.caddy import addresses, balancing
 from palpo_installer.proxies.caddy.addresses import Address, Ports
-from palpo_installer.proxies.caddy.configuration import ImportDirectory, Options
+from palpo_installer.proxies.caddy.balancing import OPTIONAL, Version
+from palpo_installer.proxies.caddy.configuration import Options
 from palpo_installer.proxies.caddy.tree import MAGIC, Segment, Tree
-from palpo_installer.proxies.found import Listen, Rule, ServerBlock
+from palpo_installer.proxies.found import IncludeDirectory, Listen, Rule, ServerBlock
 
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104
 """What a site without ``bind`` listens on."""
@@ -26,16 +27,16 @@ class Configuration:
 
     options: Options
     servers: tuple[ServerBlock, ...]
-    imports: tuple[ImportDirectory, ...]
+    imports: tuple[IncludeDirectory, ...]
     error_log: str
 
 
-def parse(tree: Tree) -> Configuration:
-    """Return what the segments say, with Caddy's defaults where they say nothing."""
+def parse(tree: Tree, version: Version = OPTIONAL) -> Configuration:
+    """Return what the segments say, with Caddy's defaults where they say nothing; ``version`` is that of Caddy."""
     top = next((each for each in tree.segments if not each.words), Segment((), Path(), 0))
     said = options(top)
     sites = [each for each in tree.segments if each.words and not each.name.startswith("&(")]
-    blocks = [block for site in sites for block in _blocks(site, said)]
+    blocks = [block for site in sites for block in _blocks(site, said, version)]
     return Configuration(
         said,
         (*blocks, *(block for site in sites for block in _redirects(site, said, blocks))),
@@ -54,6 +55,7 @@ def options(top: Segment) -> Options:
         https_port=_number(top, "https_port", Options.https_port),
         auto_https=next((each.arguments[0] for each in top.all("auto_https") if each.arguments), ""),
         default_bind=next((each.arguments for each in top.all("default_bind")), ()),
+        balancing=tuple(map(balancing.read, top.all("servers"))),
     )
 
 
@@ -62,7 +64,7 @@ def _number(top: Segment, name: str, usual: int) -> int:
     return int(next(given, usual))
 
 
-def _blocks(site: Segment, said: Options) -> Iterator[ServerBlock]:
+def _blocks(site: Segment, said: Options, version: Version) -> Iterator[ServerBlock]:
     """Yield a block for each group of a site's addresses that has the same port: names belong to sockets."""
     ports, tls = Ports(said.http_port, said.https_port), site.all("tls")
     groups: dict[tuple[int, bool], list[Address]] = {}
@@ -77,7 +79,10 @@ def _blocks(site: Segment, said: Options) -> Iterator[ServerBlock]:
         catches_all = any(not address.host for address in group)
         yield ServerBlock(
             names=() if catches_all else names,
-            listens=tuple(_listens(site, said, port, secure=secure, catches_all=catches_all)),
+            listens=tuple(
+                _balanced(each, said, version)
+                for each in _listens(site, said, port, secure=secure, catches_all=catches_all)
+            ),
             certificates=tuple(chain for chain, _ in files) if secure else (),
             file=site.file,
             line=site.line,
@@ -98,6 +103,14 @@ def _listens(site: Segment, said: Options, port: int, *, secure: bool, catches_a
             yield Listen(f"unix:{address.removeprefix('unix/')}", 0, words, site.file, site.line)
         else:
             yield Listen(_plain(address), port, words, site.file, site.line)
+
+
+def _balanced(listen: Listen, said: Options, version: Version) -> Listen:
+    """Return a socket, with the word for it where requests of this host's own need a PROXY line there."""
+    source = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listen.address, listen.address)  # noqa: S104
+    if not balancing.expects(said.balancing, source, listen.port, version):
+        return listen
+    return replace(listen, options=(*listen.options, "proxy_protocol"))
 
 
 def _plain(address: str) -> str:
@@ -123,7 +136,7 @@ def _redirects(site: Segment, said: Options, blocks: list[ServerBlock]) -> Itera
         if names:
             bound = dict.fromkeys(each.address for each in block.listens if each.port)
             listens = tuple(Listen(address, said.http_port, (), block.file, block.line) for address in bound)
-            yield ServerBlock(names, listens, (), block.file, block.line)
+            yield ServerBlock(names, listens, (), block.file, block.line, implied=True)
 
 
 def _is_plain(listen: Listen, said: Options) -> bool:
@@ -138,12 +151,12 @@ def _bracketed(host: str) -> str:
         return host
 
 
-def _directories(tree: Tree) -> Iterator[ImportDirectory]:
+def _directories(tree: Tree) -> Iterator[IncludeDirectory]:
     """Yield the directories of imports by pattern; one that names a file or many directories is none."""
     for each in tree.imports:
         path = Path(each.pattern)
         if MAGIC & set(path.name) and not MAGIC & set(str(path.parent)):
-            yield ImportDirectory(path.parent, path.name, each.file, each.line)
+            yield IncludeDirectory(path.parent, path.name, each.file, each.line)
 
 
 def _error_log(top: Segment) -> str:

@@ -6,23 +6,18 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from palpo_installer.answers import Address, CertificateFiles
-from palpo_installer.errors import RefusedPlan
 from palpo_installer.facts.system import System
 from palpo_installer.layout import Layout
 from palpo_installer.proxies import templates
 from palpo_installer.proxies.base import Expectation, File, Part, Rendering
-from palpo_installer.proxies.caddy import keys, sharing, words
+from palpo_installer.proxies.caddy import balancing, keys, sharing, words
 from palpo_installer.proxies.caddy.configuration import Caddy
 from palpo_installer.proxies.caddy.placement import PLAIN, SECURE, Placement, place
 from palpo_installer.proxies.found import ServerBlock
-from palpo_installer.proxies.sockets import is_address
+from palpo_installer.proxies.halves import certificate, literal, title
 from palpo_installer.site import (
-    AWAY,
-    CHALLENGE_PATH,
-    MARKER_HEADER,
     MARKER_PATH,
     NOTHING,
-    TOO_LARGE,
     Closed,
     FixedJson,
     Forward,
@@ -52,12 +47,21 @@ class Handle:
 
 @dataclass(frozen=True)
 class Server:
-    """A virtual host as the templates see it; ``bound`` is empty for every address."""
+    """A virtual host as the templates see it.
+
+    Attributes:
+        host: as the site has it.
+        bound: what it binds; empty for every address.
+        reached: the local addresses at which it takes connections.
+        certificate: None for plain HTTP.
+        balanced: those of ``reached`` where a request of this host's own begins with a PROXY line.
+    """
 
     host: VirtualHost
     bound: tuple[str, ...]
     reached: tuple[str, ...]
     certificate: CertificateFiles | None
+    balanced: frozenset[str]
 
     @property
     def forwards(self) -> tuple[Forward, ...]:
@@ -115,14 +119,15 @@ def render(
     others = [each for each in caddy.servers if not placement.owns(each.file) and each not in taken]
     servers = []
     for host in site.virtual_hosts:
-        if host.tls and host.certificate not in certificates:
-            raise RefusedPlan(f"there is no certificate for {host.certificate}")
-        if host.tls:
-            keys.refuse_unreadable(certificates[host.certificate], caddy.user)
+        files = certificate(host, certificates)
+        if files is not None and host.certificate not in site.managed:
+            keys.refuse_unreadable(files, caddy.user, layout)
         sharing.refuse(host, others)
         bound = sharing.bound(host.port, others, caddy, layout)
         reached = sharing.reached(bound, system)
-        servers.append(Server(host, bound, reached, certificates[host.certificate] if host.tls else None))
+        says = caddy.options.balancing
+        balanced = frozenset(each for each in reached if balancing.expects(says, each, host.port, caddy.version))
+        servers.append(Server(host, bound, reached, files, balanced))
     plain, secure = ([each for each in servers if each.host.tls is tls] for tls in (False, True))
     limited = any(route.limit for each in servers for route in each.forwards)
     return Rendering(
@@ -137,35 +142,23 @@ def _part(name: str, template: str, placement: Placement, servers: Sequence[Serv
         template,
         servers=servers,
         site=site,
-        marker=templates.MARKER_PLACEHOLDER,
-        marker_header=MARKER_HEADER,
-        marker_path=MARKER_PATH,
-        challenge_path=CHALLENGE_PATH,
         target=words.TARGET,
         kind=_kind,
         upstream=upstream,
         bare=words.bare,
         quoted=words.quoted,
         document=words.document,
+        far_above=words.far_above,
         error=words.error,
-        nothing=NOTHING,
-        too_large=TOO_LARGE,
-        away=AWAY,
     )
     (text,), marker = templates.with_marker([text])
     lines = placement.lines if name == PLAIN else ()
     files = (File(placement.path(name), text),)
-    return Part(_title(servers), files, (), tuple(_expectations(servers, marker)), lines)
+    return Part(title(each.host for each in servers), files, (), tuple(_expectations(servers, marker)), lines)
 
 
 def _kind(route: Route) -> str:
     return type(route).__name__
-
-
-def _title(servers: Sequence[Server]) -> str:
-    ports = list(dict.fromkeys(str(each.host.port) for each in servers))
-    protocol = "HTTPS" if any(each.host.tls for each in servers) else "plain HTTP"
-    return f"{protocol} on port{'s' if len(ports) > 1 else ''} {', '.join(ports)}"
 
 
 def upstream(address: Address) -> str:
@@ -174,14 +167,13 @@ def upstream(address: Address) -> str:
     Raises:
         RefusedPlan: it is no IP address: a name can stand for several, of which only one answers.
     """
-    host = address.host.strip("[]")
-    if not is_address(host):
-        raise RefusedPlan("not an IP address", where=str(address), next="Give an address such as 127.0.0.1")
-    return f"[{host}]:{address.port}" if ":" in host else f"{host}:{address.port}"
+    ip = literal(address)
+    return f"[{ip}]:{address.port}" if ip.version == 6 else f"{ip}:{address.port}"
 
 
 def _expectations(servers: Sequence[Server], marker: str) -> Iterator[Expectation]:
     for server in servers:
         host, chain = server.host, server.certificate.chain if server.certificate else None
         for address in server.reached:
-            yield Expectation(address, host.port, host.tls, host.name, marker, chain, proxy_protocol=False)
+            line = address in server.balanced
+            yield Expectation(address, host.port, host.tls, host.name, marker, chain, proxy_protocol=line)

@@ -25,11 +25,12 @@ def refuse(host: VirtualHost, others: Sequence[ServerBlock]) -> None:
         if not listens:
             continue
         where = f"{block.file}:{block.line}"
-        if host.name in block.names:
+        if host.name in block.names and not block.implied:
             raise RefusedPlan(
                 f"{host.name} already has a site on port {host.port}",
                 where=where,
-                next="Remove the name there, or choose another one",
+                next="Let this site be switched off for ours (proxy.take_over = true, asked with the delegation), "
+                "remove the name there, or, for the server name, keep its website (base_domain = existing)",
             )
         if any(_speaks_tls(each) != host.tls for each in listens):
             spoken, needed = ("plain HTTP", "TLS") if host.tls else ("TLS", "plain HTTP")

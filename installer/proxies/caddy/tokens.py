@@ -16,6 +16,9 @@ VARIABLE = re.compile(r"\{\$(?P<name>[^}:]+)(?::(?P<default>[^}]*))?\}")
 HEREDOC = re.compile(r"<<(?P<mark>[A-Za-z0-9_-]+)\r?\n(?P<text>.*?)^[ \t]*(?P=mark)(?=\s|\Z)", re.DOTALL | re.MULTILINE)
 """A text of several lines (Caddy 2.7)."""
 
+BYTE_ORDER_MARK = "\ufeff"
+"""What some editors put in front of everything; Caddy leaves it out there."""
+
 
 @dataclass(frozen=True)
 class Token:
@@ -73,7 +76,7 @@ def lines(text: str) -> tuple[tuple[Token, ...], ...]:
 
 def _tokens(text: str) -> Iterator[tuple[Token, int]]:
     """Yield each word with the line that what follows must stand on to belong to the same line."""
-    position, line, carried = 0, 1, 0
+    position, line, carried = len(BYTE_ORDER_MARK) if text.startswith(BYTE_ORDER_MARK) else 0, 1, 0
     while position < len(text):
         sign = text[position]
         if sign == "\n":

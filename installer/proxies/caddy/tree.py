@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from glob import glob
 from pathlib import Path
 
@@ -83,7 +84,8 @@ class Tree:
         files: every file that was read.
         problems: why parts could not be read.
         last_line: how many lines the main file has.
-        braceless: the line of the address of a site without braces in the main file, 0 for none.
+        braceless: whether an imported file has a site without braces: such a site takes all that is imported behind it.
+        options_imported: the line of the main file that imports the global options, 0 where none does.
         variables: whether it takes values from Caddy's environment.
     """
 
@@ -92,7 +94,8 @@ class Tree:
     files: tuple[ReadFile, ...]
     problems: tuple[Problem, ...]
     last_line: int
-    braceless: int
+    braceless: bool
+    options_imported: int
     variables: bool
 
 
@@ -101,16 +104,25 @@ def load(host: Host, main: Path, environment: Mapping[str, str]) -> Tree:
     reader = _Reader(host, environment)
     segments = tuple(reader.file(main, ()))
     text = host.text(main) or ""
-    braceless = next((each.line for each in segments if each.words and not each.braced and each.file == main), 0)
+    top = next((each for each in segments if not each.words), None)
     return Tree(
         segments,
         tuple(reader.imports),
         tuple(dict.fromkeys(reader.files)),
         tuple(dict.fromkeys(reader.problems)),
         text.count("\n") + (not text.endswith("\n") and bool(text)),
-        braceless,
+        any(each.words and not each.braced and each.file != main for each in segments),
+        _led_in(reader.imports, top.file, main) if top else 0,
         reader.variables,
     )
+
+
+def _led_in(imports: Sequence[Import], file: Path, main: Path) -> int:
+    """Return the line of the main file whose import leads to a file, 0 where none does."""
+    found = next((each for each in imports if fnmatchcase(str(file), each.pattern)), None)
+    if found is None or file == main:
+        return 0
+    return found.line if found.file == main else _led_in(imports, found.file, main)
 
 
 @dataclass

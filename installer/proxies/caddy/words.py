@@ -22,6 +22,12 @@ PATH = "^[^?]*"
 """The beginning of a target as far as its path goes."""
 LEGAL = r"^[A-Za-z0-9._~:/@!$&'()*+,;=%\[\]-]*([?]|$)"
 """A path that Caddy passes on as it came: other signs, which no URL may have (RFC 3986), it would escape."""
+SLACK = 2**20
+"""Bytes above a limit up to which a body is read as far as the limit goes, and then refused.
+
+Behind an answer Caddy reads 256 KiB more of a body, waits for half a second, and ends the connection (Go, net/http): a
+client that sends all before it reads would miss the answer. So what is a little too large is taken in first.
+"""
 ESCAPED = {"{": r"\u007b", "}": r"\u007d", "`": r"\u0060"}
 """Signs that mean something to Caddy even in quotes, as JSON has them in its texts."""
 
@@ -119,6 +125,19 @@ def _both(*patterns: str) -> str:
 def matching(pattern: str) -> str:
     """Return the line of a matcher that the target matches a regular expression (Go, "RE2")."""
     return f"vars_regexp {TARGET} {quoted(pattern)}"
+
+
+def far_above(limit: int) -> str:
+    """Return a pattern for lengths well above a limit in bytes: by ``SLACK``, and from there the next round number."""
+    least = limit + SLACK
+    zeros = len(str(least)) - 2
+    leading = -(-least // 10**zeros)
+    if leading == 100:
+        leading, zeros = 10, zeros + 1
+    first, second = divmod(leading, 10)
+    begins = [f"{first}[{second}-9]", *([rf"[{first + 1}-9]\d"] if first < 9 else [])]
+    rest = r"\d" * zeros
+    return rf"^0*(({'|'.join(begins)}){rest}|\d\d{rest}\d+)$"
 
 
 def spelled(parts: Sequence[str]) -> str:

@@ -17,16 +17,23 @@ class Directive:
         words: without quotes and comment.
         file: where it stands.
         line: in that file, from 1.
+        block: the line of the conditional block (``.if``) that it stands in within its section, 0 for none.
     """
 
     words: tuple[str, ...]
     file: Path
     line: int
+    block: int = 0
 
     @property
     def where(self) -> str:
         """File and line."""
         return f"{self.file}:{self.line}"
+
+    @property
+    def front(self) -> int:
+        """The number of the line in front of which another one stands before it in any case."""
+        return self.block or self.line
 
     def __str__(self) -> str:
         return " ".join(self.words)
@@ -66,6 +73,7 @@ class Frontend:
         names: the host names and SNI names that its rules know, as far as they tell.
         certificates: the files and directories of ``crt``.
         lists: the files of ``crt-list``.
+        defaults: the sections that it has settings and rules from, the nearest first.
     """
 
     section: Section
@@ -74,6 +82,7 @@ class Frontend:
     names: tuple[str, ...]
     certificates: tuple[str, ...]
     lists: tuple[str, ...]
+    defaults: tuple[Section, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -101,6 +110,7 @@ class HAProxy(Proxy):
         chroot: where its workers are locked in, empty for nowhere.
         master: whether a main process watches workers and can be told to reload.
         workers: the processes that hold its sockets.
+        lua: whether it was built with Lua.
     """
 
     kind: ClassVar[str] = "haproxy"
@@ -118,6 +128,7 @@ class HAProxy(Proxy):
     chroot: str = ""
     master: bool = True
     workers: tuple[int, ...] = ()
+    lua: bool = False
 
     @property
     def pids(self) -> frozenset[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from palpo_installer.host import Host
@@ -29,15 +30,16 @@ def read(
     binary = program if program and host.status(program) is not None else host.which(NAME)
     if binary is None:
         return None
-    said = consult(host, str(binary), "-v")
+    said = consult(host, str(binary), "-vv")
     version = VERSION.search(said.stdout) if said is not None else None
     if version is None:
-        note(f"{binary} -v gave no answer that could be read; HAProxy is left out.")
+        note(f"{binary} -vv gave no answer that could be read; HAProxy is left out.")
         return None
     if host.layout.root != Path("/") and host.status(host.layout.at(MAIN)) is None:
         return None
     numbers = tuple(int(number) for number in version["version"].split("."))
-    return _describe(host, binary, (*numbers, 0)[:3], main, workers)
+    found = _describe(host, binary, (*numbers, 0)[:3], main, workers)
+    return replace(found, lua=said is not None and "+LUA" in said.stdout.split())
 
 
 def _describe(
@@ -51,7 +53,7 @@ def _describe(
     written = tree.load(host, loads)
     files = start.files if start and start.takes_options else ()
     file = next((path for path in files if host.status(path) is not None), None)
-    fronts, unread = reading.frontends(host, written.sections)
+    fronts, unread = reading.frontends(host, written.sections, start.variables(host) if start else {})
     sections = written.sections
     return HAProxy(
         binary=binary,

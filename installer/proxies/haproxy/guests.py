@@ -13,6 +13,7 @@ from pathlib import Path
 from palpo_installer.errors import RefusedPlan
 from palpo_installer.proxies import templates
 from palpo_installer.proxies.base import File
+from palpo_installer.proxies.haproxy.words import CORS
 from palpo_installer.proxies.virtual_hosts import Leaflet, line_with_comment
 from palpo_installer.site import (
     MARKER_HEADER,
@@ -31,13 +32,6 @@ PLAIN_PATH = re.compile(r"/[A-Za-z0-9._/+=@-]+")
 
 PRINTABLE = re.compile(r"[\x20-\x7e]+")
 
-HEADERS = (
-    ("Access-Control-Allow-Origin", "*"),
-    ("Access-Control-Allow-Methods", '"GET, POST, PUT, DELETE, OPTIONS"'),
-    ("Access-Control-Allow-Headers", '"X-Requested-With, Content-Type, Authorization"'),
-)
-"""Scripts of any origin may read the answer: Matrix clients in browsers need that."""
-
 
 def leaflet(guest: Guest, directory: Path) -> Leaflet:
     """Return the file of a guest.
@@ -50,12 +44,11 @@ def leaflet(guest: Guest, directory: Path) -> Leaflet:
         "haproxy-guest.map.j2",
         guest=guest,
         documents=tuple(documents(guest)),
-        marker=templates.MARKER_PLACEHOLDER,
-        marker_header=MARKER_HEADER,
     )
     (text,), marker = templates.with_marker([text])
     path = directory / f"{guest.name}-{guest.port}.map"
-    return Leaflet(guest, File(path, text), marker, line_with_comment(guest, line(guest, path)))
+    rules = (line_with_comment(guest, rule) for rule in lines(guest, path))
+    return Leaflet(guest, File(path, text), marker, "\n".join(rules))
 
 
 def refuse_files(guest: Guest) -> None:
@@ -72,10 +65,7 @@ def refuse_files(guest: Guest) -> None:
 
 
 def documents(guest: Guest) -> Iterator[tuple[str, str]]:
-    """Yield each path with what is answered there.
-
-    What is not there is answered with an error as its document, and the status of a document: to other servers that is
-    no valid delegation either (server-server API, "Resolving server names").
+    """Yield each path with what is answered there: its document, or an error.
 
     Raises:
         RefusedPlan: a word of it cannot be written in a map.
@@ -91,17 +81,33 @@ def documents(guest: Guest) -> Iterator[tuple[str, str]]:
                 yield _plain(match.path), _printable(error)
 
 
-def line(guest: Guest, path: Path) -> str:
-    """Return the rule that answers what a file has, for one name alone; the host may come with its port."""
+def lines(guest: Guest, path: Path) -> Iterator[str]:
+    """Yield the rules that answer what a file has, for one name alone; the host may come with its port.
+
+    The status of a rule is a number, so that paths which are not there take one before the rule for documents.
+    """
+    closed: dict[int, list[str]] = {}
+    for route in guest.routes:
+        if isinstance(route, Closed) and route.match.scope is Scope.EXACT:
+            closed.setdefault(route.refusal.status, []).append(_plain(route.match.path))
+    for status, paths in closed.items():
+        yield _line(guest, path, status, f"{{ path {' '.join(paths)} }}")
+    yield _line(guest, path, 200)
+
+
+def _line(guest: Guest, path: Path, status: int, *more: str) -> str:
     source = f"map({_plain(str(path))})"
-    headers = " ".join(f"hdr {name} {value}" for name, value in HEADERS)
-    conditions = [f"{{ req.hdr(host),field(1,:) -i {guest.name} }}", f"{{ path,{source} -m found }}"]
-    if guest.tls:
-        conditions.insert(0, "{ ssl_fc }")
+    headers = " ".join(f"hdr {name} {_word(value)}" for name, value in CORS)
+    named = f"{{ req.hdr(host),field(1,:) -i {guest.name} }}"
+    conditions = [*(["{ ssl_fc }"] if guest.tls else []), named, *more, f"{{ path,{source} -m found }}"]
     return (
-        f"http-request return status 200 content-type application/json hdr {MARKER_HEADER} "
+        f"http-request return status {status} content-type application/json hdr {MARKER_HEADER} "
         f"%[str({MARKER_HEADER}),{source}] {headers} lf-string %[path,{source}] if {' '.join(conditions)}"
     )
+
+
+def _word(value: str) -> str:
+    return f'"{value}"' if " " in value else value
 
 
 def reads(directive: str, path: Path) -> bool:

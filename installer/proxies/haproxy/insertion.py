@@ -27,19 +27,22 @@ def place(data: bytes, section: Section, text: str) -> AddedLine | Impossible:
     Args:
         data: the file.
         section: the frontend.
-        text: the line, without indentation.
+        text: our lines, without indentation.
     """
     written = data.decode(errors="replace").split("\n")
     later = [each for each in section.directives if each.words[0] in LATER and each.file == section.heading.file]
     rest = [each.line for each in section.directives if each.file == section.heading.file]
-    before = later[0].line if later else max(rest, default=section.heading.line) + 1
+    before = later[0].front if later else max(rest, default=section.heading.line) + 1
     if before > len(written):
         return Impossible(f"line {before - 1}: the file ends here, without the end of the line")
     if written[before - 2].rstrip("\r").endswith("\\"):
         return Impossible("the line in front of it goes on in the next one")
     near = written[before - 1] if later else written[before - 2] if rest else DEFAULT_INDENT
-    added = AddedLine(near[: len(near) - len(near.lstrip())] + text, before)
-    if _read([*written[: before - 1], added.text, *written[before - 1 :]]) != _expected(written, section, added):
+    indent = near[: len(near) - len(near.lstrip())]
+    added = AddedLine("\n".join(indent + line for line in text.split("\n")), before)
+    if _read([*written[: before - 1], *added.text.split("\n"), *written[before - 1 :]]) != _expected(
+        written, section, added
+    ):
         return Impossible("a line cannot be added without changing what is there")
     return added
 
@@ -53,14 +56,15 @@ def _read(written: list[str]) -> list[tuple[str, str, tuple[tuple[str, ...], ...
 def _expected(
     written: list[str], section: Section, added: AddedLine
 ) -> list[tuple[str, str, tuple[tuple[str, ...], ...]]]:
-    """Return what it reads now, with the one line where it is to be."""
+    """Return what it reads now, with our lines where they are to be."""
     (only,), _ = parse(f"frontend x\n{added.text}", _NOWHERE)
-    ours = only.directives[0].words
+    ours = [line.words for line in only.directives]
     here = parse("\n".join(written), section.heading.file)[0]
     result = []
     for each in here:
         lines = [line.words for line in each.directives]
         if each.heading.line == section.heading.line:
-            lines.insert(sum(line.line < added.before for line in each.directives), ours)
+            place = sum(line.line < added.before for line in each.directives)
+            lines[place:place] = ours
         result.append((each.kind, each.name, tuple(lines)))
     return result

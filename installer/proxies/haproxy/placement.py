@@ -14,6 +14,7 @@ from palpo_installer.proxies.haproxy.unit import OPTIONS
 
 PLAIN = "zz-palpo-installer-http.cfg"
 SECURE = "zz-palpo-installer-tls.cfg"
+REFUSE = "refuse.lua"
 OWN = "/etc/haproxy/palpo-installer"
 """Our directory: certificates, and the files where HAProxy loads no directory yet."""
 

@@ -64,9 +64,7 @@ def take_up(host: Host, service: Service, limit: float) -> Command:
 
     So where its unit names others by now, or is about to, it is restarted.
     """
-    command, main = command_of(host, service), main_process(host, service)
-    if service.manager == "direct" and service.pid_file is None and main is not None:
-        return Command(("kill", "-USR2", str(main.pid)), timeout=limit)
+    command = command_of(host, service)
     if service.manager != "systemd" or not command:
         return reload(service, limit)
     now = set(loaded(command))

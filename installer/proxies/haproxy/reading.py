@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from palpo_installer.host import Host
@@ -20,6 +21,8 @@ MAP = re.compile(r"map(?:_str|_dom|_end|_beg)?\((?P<file>[^,)]+)")
 HOST_NAME = re.compile(r"\.?(?:[a-z0-9_*-]+\.)*[a-z0-9_-]+", re.IGNORECASE)
 ANYWHERE = "0.0.0.0"  # noqa: S104 - what a bind says, not what we bind to
 ON = {"ssl": "ssl", "accept-proxy": "proxy_protocol", "transparent": "transparent"}
+EXPECTING = ("tcp-request", "connection", "expect-proxy")
+"""Begins a rule by which connections expect a PROXY line; with a condition, those of the balancer alone."""
 _WORDS = (
     "accept-proxy allow-0rtt defer-accept force-sslv3 force-tlsv10 force-tlsv11 force-tlsv12 force-tlsv13 "
     "generate-certificates no-alpn no-ca-names no-sslv3 no-strict-sni no-tls-tickets no-tlsv10 no-tlsv11 no-tlsv12 "
@@ -29,8 +32,17 @@ ONE_WORD = frozenset(_WORDS.split())
 """Parameters of ``bind`` that take no value (manual, "Bind options")."""
 
 
-def frontends(host: Host, sections: Sequence[Section]) -> tuple[tuple[Frontend, ...], tuple[Problem, ...]]:
-    """Return what accepts connections, and the addresses that could not be read."""
+def frontends(
+    host: Host, sections: Sequence[Section], environment: Mapping[str, str] | None = None
+) -> tuple[tuple[Frontend, ...], tuple[Problem, ...]]:
+    """Return what accepts connections, and the addresses that could not be read.
+
+    Args:
+        host: for lists and maps.
+        sections: in reading order.
+        environment: what the program is started with; ``setenv`` and ``presetenv`` are known by themselves.
+    """
+    variables = _variables(sections, environment or {})
     found: list[Frontend] = []
     problems: list[Problem] = []
     for number, section in enumerate(sections):
@@ -39,16 +51,42 @@ def frontends(host: Host, sections: Sequence[Section]) -> tuple[tuple[Frontend, 
         listens: list[Listen] = []
         for bind in section.all("bind"):
             try:
-                listens += of_bind(bind)
+                listens += of_bind(replace(bind, words=tuple(_expanded(word, variables) for word in bind.words)))
             except ValueError as error:
-                problems.append(Problem(bind.file, bind.line, f"{bind}: {error}"))
+                cure = "; write it out, or set the variable by setenv in the section global" if "$" in str(bind) else ""
+                problems.append(Problem(bind.file, bind.line, f"{bind}: {error}{cure}"))
+        if section.all(*EXPECTING) and not any("if" in each.words for each in section.all(*EXPECTING)):
+            listens = [replace(each, options=(*each.options, "proxy_protocol")) for each in listens]
         binds = section.all("bind")
         names = tuple(dict.fromkeys(_names(host, section)))
         certificates = tuple(path for bind in binds for path in _values(bind, "crt"))
         lists = tuple(path for bind in binds for path in _values(bind, "crt-list"))
         mode = setting(sections, number, "mode") or "tcp"
-        found.append(Frontend(section, mode, tuple(listens), names, certificates, lists))
+        inherited = tuple(_inherited(sections, number))
+        found.append(Frontend(section, mode, tuple(listens), names, certificates, lists, inherited))
     return tuple(found), tuple(problems)
+
+
+def _variables(sections: Sequence[Section], environment: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the variables of the environment, as the configuration changes them (manual, "setenv", "presetenv")."""
+    found = dict(environment)
+    for line in (line for each in sections if each.kind == "global" for line in each.directives):
+        match line.words:
+            case ["setenv", name, value]:
+                found[name] = value
+            case ["presetenv", name, value]:
+                found.setdefault(name, value)
+    return found
+
+
+def _expanded(word: str, variables: Mapping[str, str]) -> str:
+    """Return a word with its variables; those that are not known stay as written."""
+
+    def value(found: re.Match[str]) -> str:
+        name, otherwise = found["name"] or found["bare"], found["otherwise"]
+        return variables.get(name, found[0] if otherwise is None else otherwise)
+
+    return re.sub(r"\$(?:\{(?P<name>\w+)(?:-(?P<otherwise>[^}]*))?\}|(?P<bare>\w+))", value, word)
 
 
 def setting(sections: Sequence[Section], number: int, word: str) -> str:
@@ -57,11 +95,25 @@ def setting(sections: Sequence[Section], number: int, word: str) -> str:
     own = section.all(word)
     if own:
         return own[-1].words[1] if len(own[-1].words) > 1 else ""
+    above = base(sections, number)
+    return setting(sections, above, word) if above is not None else ""
+
+
+def base(sections: Sequence[Section], number: int) -> int | None:
+    """Return which ``defaults`` a section is made from: those it names, else the last before it; None for none."""
+    section = sections[number]
+    if section.kind == "defaults" and not section.base:
+        return None
     before = [n for n, each in enumerate(sections[:number]) if each.kind == "defaults"]
     named = [n for n in before if sections[n].name == section.base] if section.base else before
-    if section.kind == "defaults" and not section.base:
-        return ""
-    return setting(sections, named[-1], word) if named else ""
+    return named[-1] if named else None
+
+
+def _inherited(sections: Sequence[Section], number: int) -> Iterator[Section]:
+    above = base(sections, number)
+    while above is not None:
+        yield sections[above]
+        above = base(sections, above)
 
 
 def of_bind(bind: Directive) -> Iterator[Listen]:

@@ -2,93 +2,36 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from palpo_installer.answers import Address, CertificateFiles
 from palpo_installer.certificates import responder
-from palpo_installer.errors import RefusedPlan
 from palpo_installer.facts.system import System
 from palpo_installer.layout import Layout
-from palpo_installer.proxies import templates
-from palpo_installer.proxies.base import Expectation, File, Lines, Link, Part, Rendering
+from palpo_installer.proxies import halves, templates
+from palpo_installer.proxies.base import File, Lines, Part, Rendering
 from palpo_installer.proxies.found import ServerBlock
-from palpo_installer.proxies.haproxy import listens, reading, words
+from palpo_installer.proxies.haproxy import limits, reading, words
 from palpo_installer.proxies.haproxy.configuration import HAProxy
-from palpo_installer.proxies.haproxy.placement import OWN, PLAIN, SECURE, Placement, place
-from palpo_installer.proxies.haproxy.sharing import Shared, lines, refuse_names, shared, store
-from palpo_installer.proxies.sockets import is_address
+from palpo_installer.proxies.haproxy.placement import OWN, PLAIN, REFUSE, SECURE, Placement, place
+from palpo_installer.proxies.haproxy.ports import Port, balanced, expectations, links, of_site
+from palpo_installer.proxies.haproxy.sharing import lines
 from palpo_installer.site import (
-    AWAY,
-    CHALLENGE_PATH,
-    MARKER_HEADER,
-    MARKER_PATH,
-    NOTHING,
     TOO_LARGE,
-    TOO_MANY,
-    Challenge,
-    Forward,
-    Limit,
     Route,
     Site,
-    VirtualHost,
 )
 
-HOST_ONLY = (2, 6, 0)
+HOST_ONLY = (2, 6, 5)
 """Before, a Host header was cut at its colon by ``field``."""
+READS_REFUSED = (3, 0, 0)
+"""Before, who was refused and went on sending found the connection cut (measured: 2.6, HTTP/1.1 and HTTP/2)."""
 DEFAULT_BUFFER = 16384
 """Bytes of ``tune.bufsize`` where it is not set."""
 BUFFER = 65536
 """``tune.bufsize``: several header lines of 32 KiB are one request head, which must fit."""
-
-
-@dataclass(frozen=True)
-class Server:
-    """A virtual host as the templates see it: ``acl`` names its condition."""
-
-    host: VirtualHost
-    acl: str
-    certificate: CertificateFiles | None
-    link: Path
-
-    @property
-    def forwards(self) -> tuple[Forward, ...]:
-        """What is passed on."""
-        return tuple(route for route in self.host.routes if isinstance(route, Forward))
-
-    @property
-    def challenges(self) -> bool:
-        """Whether proofs are answered."""
-        return any(isinstance(route, Challenge) for route in self.host.routes)
-
-
-@dataclass(frozen=True)
-class Port:
-    """A port with its backend, and its frontend unless others have it: then ``bound`` is empty."""
-
-    number: int
-    tls: bool
-    bound: tuple[str, ...]
-    servers: tuple[Server, ...]
-    shared: tuple[Shared, ...]
-
-    @property
-    def binds(self) -> tuple[str, ...]:
-        """What follows each ``bind``."""
-        return tuple(listens.bind(address, self.number) for address in self.bound)
-
-    @property
-    def upstreams(self) -> tuple[Address, ...]:
-        """Where requests are passed on to."""
-        return tuple(dict.fromkeys(route.upstream for server in self.servers for route in server.forwards))
-
-    @property
-    def challenges(self) -> bool:
-        """Whether proofs are answered."""
-        return any(server.challenges for server in self.servers)
 
 
 def render(
@@ -113,31 +56,16 @@ def render(
         if not placement.owns(each.section.heading.file)
         and (each.section.heading.file, each.section.heading.line) not in gone
     ]
-    ports = []
-    for number, tls in site.ports:
-        hosts = [host for host in site.virtual_hosts if (host.port, host.tls) == (number, tls)]
-        servers = tuple(_server(host, layout, certificates) for host in hosts)
-        found = shared(number, tls=tls, others=others)
-        refuse_names(found, [host.name for host in hosts])
-        ports.append(Port(number, tls, () if found else listens.addresses(system, layout), servers, found))
-    names = tuple(dict.fromkeys(words.bare(host.name.strip("[]")) for host in site.virtual_hosts))
-    theirs = lines([each for port in ports for each in port.shared], names, host_of(haproxy))
+    ports = of_site(site, others, system, layout, certificates)
+    theirs = lines([each for port in ports for each in port.shared], host_of(haproxy))
     # Both halves need them: without the one for port 80 they come with the other.
     edits = (*placement.lines, *theirs)
     plain, secure = ([port for port in ports if port.tls is tls] for tls in (False, True))
     return Rendering(
         plain=_part(PLAIN, "haproxy-http.cfg.j2", placement, plain, site, haproxy, system, layout, edits),
         secure=_part(SECURE, "haproxy-tls.cfg.j2", placement, secure, site, haproxy, system, layout, edits),
-        findings=tuple(_findings(site, haproxy, placement)),
+        findings=(*_findings(site, haproxy, placement), *balanced(ports)),
     )
-
-
-def _server(host: VirtualHost, layout: Layout, certificates: Mapping[str, CertificateFiles]) -> Server:
-    if host.tls and host.certificate not in certificates:
-        raise RefusedPlan(f"there is no certificate for {host.certificate}")
-    name = re.sub(r"[^a-z0-9.-]", "-", host.name.strip("[]").lower())
-    link = layout.at(OWN) / f"{re.sub(r'[^a-z0-9.-]', '-', host.certificate.strip('[]').lower())}.pem"
-    return Server(host, f"for-{name}", certificates[host.certificate] if host.tls else None, link)
 
 
 def _part(
@@ -151,39 +79,53 @@ def _part(
     layout: Layout,
     edits: tuple[Lines, ...],
 ) -> Part:
-    limits = _limits(ports)
+    counted = limits.of_ports(ports)
+    theirs = (each for each in haproxy.sections if not placement.owns(each.heading.file))
+    refusing = _refusing(ports, haproxy, layout)
     text = templates.render(
         template,
         ports=ports,
         site=site,
-        limits=limits,
-        refusals=_refusals(limits),
+        limits=counted,
+        refusals=limits.refusals(counted),
+        counter=limits.counter(theirs),
         buffer=BUFFER if buffer(haproxy, placement) < BUFFER else 0,
+        refusing=refusing,
         host=host_of(haproxy),
         responder=responder.address(layout),
         logs=any(each.kind == "global" and each.all("log") for each in haproxy.sections),
-        marker=templates.MARKER_PLACEHOLDER,
-        marker_header=MARKER_HEADER,
-        marker_path=MARKER_PATH,
-        challenge_path=CHALLENGE_PATH,
-        window=window,
+        window=limits.window,
         server_name=server_name,
         kind=_kind,
         bare=words.bare,
         quoted=words.quoted,
+        headers=words.headers,
+        cors_headers=words.CORS,
         condition=words.condition,
         detours=words.detours,
         shortcuts=words.shortcuts,
         document=words.document,
         error=words.error,
-        nothing=NOTHING,
-        too_large=TOO_LARGE,
-        too_many=TOO_MANY,
-        away=AWAY,
     )
-    (text,), marker = templates.with_marker([text])
-    files = (File(placement.directory / name, text),)
-    return Part(_title(ports), files, tuple(_links(ports, haproxy)), tuple(_expectations(ports, marker, system)), edits)
+    pages = {placement.directory / name: text, **({refusing: _reader()} if refusing else {})}
+    texts, marker = templates.with_marker(tuple(pages.values()))
+    files = tuple(map(File, pages, texts))
+    title = halves.title(server.host for port in ports for server in port.servers)
+    return Part(title, files, tuple(links(ports, haproxy)), tuple(expectations(ports, marker, system)), edits)
+
+
+def _refusing(ports: Sequence[Port], haproxy: HAProxy, layout: Layout) -> Path | None:
+    """Return the file of what reads refused bodies, None where HAProxy does so itself or cannot read it."""
+    needed = haproxy.lua and haproxy.version < READS_REFUSED and any(port.upstreams for port in ports)
+    return layout.at(OWN) / REFUSE if needed else None
+
+
+def _reader() -> str:
+    return templates.render(
+        "haproxy-refuse.lua.j2",
+        headers=words.CORS,
+        refusal=words.refusal(TOO_LARGE),
+    )
 
 
 def host_of(haproxy: HAProxy) -> str:
@@ -202,76 +144,13 @@ def _kind(route: Route) -> str:
     return type(route).__name__
 
 
-def _title(ports: Sequence[Port]) -> str:
-    numbers = [str(port.number) for port in ports]
-    protocol = "HTTPS" if any(port.tls for port in ports) else "plain HTTP"
-    return f"{protocol} on port{'s' if len(numbers) > 1 else ''} {', '.join(numbers)}"
-
-
-def _limits(ports: Sequence[Port]) -> tuple[Limit, ...]:
-    routes = (route for port in ports for server in port.servers for route in server.forwards)
-    return tuple(dict.fromkeys(route.limit for route in routes if route.limit is not None))
-
-
-def window(limit: Limit) -> int:
-    """Return the seconds in which a burst and one more may come: that is the sustained rate."""
-    return math.ceil((limit.burst + 1) * 60 / limit.per_minute)
-
-
-def _refusals(limits: Sequence[Limit]) -> Mapping[str, str]:
-    """Return what a client is told by the name of the limit it met."""
-    return {each.name: words.error(TOO_MANY, {"retry_after_ms": 60_000 // each.per_minute}) for each in limits}
-
-
 def server_name(upstream: Address) -> str:
     """Return our name for an upstream.
 
     Raises:
         RefusedPlan: it is no IP address: a name can stand for several, of which only one answers.
     """
-    if not is_address(upstream.host.strip("[]")):
-        raise RefusedPlan("not an IP address", where=str(upstream), next="Give an address such as 127.0.0.1")
-    return f"to-{re.sub('[.:]', '-', upstream.host.strip('[]'))}-{upstream.port}"
-
-
-def _links(ports: Sequence[Port], haproxy: HAProxy) -> Iterator[Link]:
-    """Yield what names chain and key side by side, as HAProxy looks for them: no second copy of a key is made."""
-    pairs = {
-        link: server.certificate
-        for port in ports
-        for server in port.servers
-        if server.certificate
-        for link in _places(port, server, haproxy)
-    }
-    for link, files in pairs.items():
-        yield Link(link, str(files.chain))
-        yield Link(link.with_name(f"{link.name}.key"), str(files.key))
-
-
-def _expectations(ports: Sequence[Port], marker: str, system: System) -> Iterator[Expectation]:
-    for port in ports:
-        for server in port.servers:
-            chain = server.certificate.chain if server.certificate else None
-            for address, proxy_protocol in _reached(port, system).items():
-                yield Expectation(address, port.number, port.tls, server.host.name, marker, chain, proxy_protocol)
-
-
-def _places(port: Port, server: Server, haproxy: HAProxy) -> Iterator[Path]:
-    """Yield the names under which a certificate is loaded: where others have the port, last in their directory."""
-    if not port.shared:
-        yield server.link
-    for _, directory in store(port.shared, reading.of_global(haproxy.sections, "crt-base")):
-        yield directory / f"zz-palpo-installer-{server.link.name}"
-
-
-def _reached(port: Port, system: System) -> Mapping[str, bool]:
-    """Return every local address of a port, with whether its socket expects a PROXY line first."""
-    found = dict.fromkeys(listens.reached(port.bound, system), False)
-    for listen in (listen for each in port.shared for listen in each.listens):
-        both = ["0.0.0.0"] if "ipv6only=off" in listen.options else []  # noqa: S104 - what a bind says
-        for address in listens.reached([listen.address, *both], system):
-            found.setdefault(address, "proxy_protocol" in listen.options)
-    return found
+    return f"to-{re.sub('[.:]', '-', str(halves.literal(upstream)))}-{upstream.port}"
 
 
 def _findings(site: Site, haproxy: HAProxy, placement: Placement) -> Iterator[str]:

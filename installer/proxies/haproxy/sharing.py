@@ -16,6 +16,7 @@ from palpo_installer.operations.lines import AddedLine, directive
 from palpo_installer.proxies.base import Lines
 from palpo_installer.proxies.found import Listen
 from palpo_installer.proxies.haproxy.configuration import Directive, Frontend
+from palpo_installer.proxies.haproxy.conflicts import ANSWERING
 from palpo_installer.proxies.haproxy.reading import LABEL, of_guest, ours
 from palpo_installer.proxies.sockets import is_tcp
 
@@ -25,10 +26,19 @@ CHOOSING = ("use_backend", "default_backend")
 
 @dataclass(frozen=True)
 class Shared:
-    """A frontend of somebody else's with the sockets that it has on a port of ours."""
+    """A frontend of somebody else's that has a port of ours.
+
+    Attributes:
+        frontend: itself.
+        listens: its sockets on that port.
+        port: the port.
+        names: ours there.
+    """
 
     frontend: Frontend
     listens: tuple[Listen, ...]
+    port: int
+    names: tuple[str, ...]
 
     @property
     def heading(self) -> Directive:
@@ -36,8 +46,8 @@ class Shared:
         return self.frontend.section.heading
 
 
-def shared(port: int, *, tls: bool, others: Sequence[Frontend]) -> tuple[Shared, ...]:
-    """Return the frontends that have a port.
+def shared(port: int, names: Sequence[str], *, tls: bool, others: Sequence[Frontend]) -> tuple[Shared, ...]:
+    """Return the frontends that have a port, for these names of ours.
 
     Raises:
         RefusedPlan: one of them passes connections on unread, speaks the other protocol, or has rules that would
@@ -48,7 +58,8 @@ def shared(port: int, *, tls: bool, others: Sequence[Frontend]) -> tuple[Shared,
         listens = tuple(each for each in frontend.listens if is_tcp(each, port))
         if listens:
             _refuse(frontend, listens, port, tls=tls)
-            found.append(Shared(frontend, listens))
+            found.append(Shared(frontend, listens, port, tuple(dict.fromkeys(names))))
+    _refuse_splitting(found, port)
     return tuple(found)
 
 
@@ -68,6 +79,7 @@ def _refuse(frontend: Frontend, listens: Sequence[Listen], port: int, *, tls: bo
             where=where,
             next="Let it listen on another port, then plan again",
         )
+    _refuse_rules_before(frontend)
     old = frontend.section.all("redirect")
     if old:
         raise RefusedPlan(
@@ -77,14 +89,41 @@ def _refuse(frontend: Frontend, listens: Sequence[Listen], port: int, *, tls: bo
         )
 
 
-def refuse_names(found: Sequence[Shared], names: Sequence[str]) -> None:
-    """Refuse names that somebody else's frontend answers for.
+def _refuse_rules_before(frontend: Frontend) -> None:
+    """Refuse rules that answer before any of the frontend: those of its ``defaults`` (since 2.6)."""
+    for rule in (rule for each in frontend.defaults for rule in each.all("http-request")):
+        if len(rule.words) > 1 and rule.words[1] in ANSWERING:
+            raise RefusedPlan(
+                f"this rule of its defaults answers before any line of ours in {frontend.section.kind} "
+                f"{frontend.section.name} can: {rule}",
+                where=rule.where,
+                next="Move it into the frontends that need it, then plan again",
+            )
+
+
+def _refuse_splitting(found: Sequence[Shared], port: int) -> None:
+    """Refuse two frontends with one address: the kernel spreads connections over both, and the test says nothing."""
+    seen: dict[str, Shared] = {}
+    for each, listen in ((there, listen) for there in found for listen in there.listens):
+        other = seen.setdefault(listen.address, each)
+        if other is not each:
+            raise RefusedPlan(
+                f"{other.frontend.section.kind} {other.frontend.section.name} ({other.heading.where}) and "
+                f"{each.frontend.section.kind} {each.frontend.section.name} both listen on {listen.address} port "
+                f"{port}, so that connections go to the one or the other by chance",
+                where=f"{listen.file}:{listen.line}",
+                next="Let one of them go, then plan again",
+            )
+
+
+def refuse_names(found: Sequence[Shared]) -> None:
+    """Refuse names of ours that somebody else's frontend answers for.
 
     Raises:
         RefusedPlan: there is one.
     """
     for each in found:
-        for name in names:
+        for name in each.names:
             if name.lower() in {known.lower() for known in each.frontend.names}:
                 raise RefusedPlan(
                     f"{each.frontend.section.kind} {each.frontend.section.name} has rules for {name} already",
@@ -93,33 +132,50 @@ def refuse_names(found: Sequence[Shared], names: Sequence[str]) -> None:
                 )
 
 
-def lines(found: Sequence[Shared], names: Sequence[str], host: str) -> tuple[Lines, ...]:
+def lines(found: Sequence[Shared], host: str) -> tuple[Lines, ...]:
     """Return what is missing of ours in the files of frontends, and what stands there and must go.
 
     Args:
-        found: the frontends.
-        names: the names of ours.
+        found: the frontends, each for every port of ours that it has.
         host: how the name is taken from a request.
     """
-    condition = f"if {{ {LABEL} -m found }} {{ {host} -i {' '.join(names)} }}"
-    chosen, allowed = f"use_backend palpo-installer-%[dst_port] {condition}", f"http-request allow {condition}"
     add: dict[Path, list[AddedLine]] = {}
     drop: dict[Path, list[str]] = {}
-    for each in dict.fromkeys(one.frontend.section.heading.where for one in found):
-        frontend = next(one.frontend for one in found if one.frontend.section.heading.where == each)
-        section = frontend.section
-        rules = [d for d in section.all("http-request") if not ours(d) and not of_guest(d)]
-        wanted = [(allowed, rules[0])] if rules else []
-        wanted.append((chosen, _choice(frontend)))
-        standing = {directive(str(d)): d for d in section.directives if ours(d)}
+    for heading in dict.fromkeys(each.heading for each in found):
+        there = [each for each in found if each.heading == heading]
+        section = there[0].frontend.section
+        wanted = tuple(_wanted(there, host))
+        standing = {directive(str(d)) for d in section.directives if ours(d)}
         for text, before in wanted:
             if directive(text) not in standing:
-                add.setdefault(before.file, []).append(AddedLine(f"    {text}{COMMENT}", before.line))
-        stale = [text for text in standing if text not in {directive(text) for text, _ in wanted}]
+                add.setdefault(before.file, []).append(AddedLine(f"    {text}{COMMENT}", before.front))
+        stale = standing - {directive(text) for text, _ in wanted}
         if stale:
-            drop.setdefault(section.heading.file, []).extend(stale)
+            drop.setdefault(section.heading.file, []).extend(sorted(stale))
     paths = dict.fromkeys((*add, *drop))
     return tuple(Lines(path.resolve(), path, tuple(add.get(path, ())), tuple(drop.get(path, ()))) for path in paths)
+
+
+def _wanted(there: Sequence[Shared], host: str) -> Iterator[tuple[str, Directive]]:
+    """Yield our lines for a frontend, each with the line of its own in front of which it has to stand."""
+    frontend = there[0].frontend
+    rules = [d for d in frontend.section.all("http-request") if not ours(d) and not of_guest(d)]
+    conditions = tuple(_conditions(there, host))
+    for condition in conditions if rules else ():
+        yield f"http-request allow {condition}", rules[0]
+    choice = _choice(frontend)
+    for condition in conditions:
+        yield f"use_backend palpo-installer-%[dst_port] {condition}", choice
+
+
+def _conditions(there: Sequence[Shared], host: str) -> Iterator[str]:
+    """Yield when a request to a frontend is ours: where its ports have other names of ours, for each by itself."""
+    ports: dict[tuple[str, ...], list[str]] = {}
+    for each in there:
+        ports.setdefault(each.names, []).append(str(each.port))
+    for names, numbers in ports.items():
+        asked = f"{{ {host} -i {' '.join(names)} }}"
+        yield f"if {{ {LABEL} -m found }} {asked}" + (f" {{ dst_port {' '.join(numbers)} }}" if len(ports) > 1 else "")
 
 
 def _choice(frontend: Frontend) -> Directive:

@@ -65,6 +65,7 @@ def parse(text: str, file: Path) -> tuple[list[Section], list[Problem]]:
     """Return the sections of one file; lines of conditional blocks (``.if``) count as if all were there."""
     sections: list[Section] = []
     problems: list[Problem] = []
+    blocks: list[int] = []
     for number, line in enumerate(text.split("\n"), 1):
         try:
             words = tokens(line)
@@ -72,8 +73,10 @@ def parse(text: str, file: Path) -> tuple[list[Section], list[Problem]]:
             problems.append(Problem(file, number, str(error)))
             continue
         if not words or words[0].startswith("."):
+            blocks = [*blocks, number] if words[:1] == (".if",) else blocks[:-1] if words[:1] == (".endif",) else blocks
             continue
-        directive = Directive(words, file, number)
+        heading = sections[-1].heading.line if sections else 0
+        directive = Directive(words, file, number, next((block for block in blocks if block > heading), 0))
         if words[0] in KINDS:
             name = words[1] if len(words) > 1 and words[1] != "from" else ""
             base = words[words.index("from") + 1] if "from" in words[:-1] else ""

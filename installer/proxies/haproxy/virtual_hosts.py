@@ -62,15 +62,17 @@ class HAProxyVirtualHosts:
         return guests.reads(directive, path)
 
     def inclusions(self, leaflet: Leaflet, block: ServerBlock) -> tuple[Inclusion, ...]:
-        """Return the rules of a frontend that are as ours are now; one for other answers gives way to it."""
+        """Return the rules of a frontend that are as ours are now, where all are; others give way to them."""
         section = self._section(block)
         text = (self.host.read(section.heading.file) or b"").decode(errors="replace").split("\n")
         rules = (each for each in section.all("http-request", "return") if each.file == section.heading.file)
         found = (Inclusion(each.file, each.line, directive(text[each.line - 1])) for each in rules)
-        return tuple(each for each in found if each.directive == directive(leaflet.line))
+        wanted = {directive(line) for line in leaflet.line.split("\n")}
+        standing = tuple(each for each in found if each.directive in wanted)
+        return standing if {each.directive for each in standing} == wanted else ()
 
     def place(self, leaflet: Leaflet, block: ServerBlock) -> AddedLine | Impossible:
-        """Return the line, and where it goes: before the first rule on requests, checked by reading the file again."""
+        """Return our lines, and where they go: before the first rule on requests, checked by reading the file again."""
         section = self._section(block)
         return insertion.place(self.host.read(section.heading.file) or b"", section, leaflet.line)
 
@@ -81,8 +83,8 @@ class HAProxyVirtualHosts:
         return conflicts(guest, section, tuple(self._defaults(section)), paths)
 
     def own_block(self, leaflet: Leaflet, block: ServerBlock) -> str:
-        """Return the line alone: a frontend has every name of its port."""
-        return f"{leaflet.line} in {block.file}:{block.line}"
+        """Return our lines alone: a frontend has every name of its port."""
+        return f"{leaflet.words} in {block.file}:{block.line}"
 
     def _section(self, block: ServerBlock) -> Section:
         return next(

@@ -17,6 +17,14 @@ DOTS = r"(/|%2[fF])(\.|%2[eE])(\.|%2[eE])(/|%2[fF])"
 """A segment ``..`` in any spelling, between two others."""
 
 
+CORS = (
+    ("Access-Control-Allow-Origin", "*"),
+    ("Access-Control-Allow-Methods", "GET, POST, PUT, DELETE, OPTIONS"),
+    ("Access-Control-Allow-Headers", "X-Requested-With, Content-Type, Authorization"),
+)
+"""Scripts of any origin may read what is answered: Matrix clients in browsers need that."""
+
+
 def bare(word: str) -> str:
     """Return a name, path or origin that HAProxy reads as one word without quotes.
 
@@ -54,9 +62,19 @@ def document(body: str) -> str:
     return quoted(body)
 
 
+def refusal(refused: Refusal, more: Mapping[str, object] | None = None) -> str:
+    """Return a Matrix error (client-server API, "Standard error response")."""
+    return compact({"errcode": refused.errcode, "error": refused.error, **(more or {})})
+
+
 def error(refused: Refusal, more: Mapping[str, object] | None = None) -> str:
-    """Return a Matrix error (client-server API, "Standard error response") as one word."""
-    return document(compact({"errcode": refused.errcode, "error": refused.error, **(more or {})}))
+    """Return a Matrix error as one word."""
+    return document(refusal(refused, more))
+
+
+def headers(pairs: Sequence[tuple[str, str]]) -> str:
+    """Return headers of an answer in the words of ``http-request return``."""
+    return " ".join(f"hdr {name} {quoted(value)}" for name, value in pairs)
 
 
 def condition(match: Match) -> str:

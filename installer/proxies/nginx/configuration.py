@@ -3,27 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
-from palpo_installer.proxies.found import Proxy
-
-
-@dataclass(frozen=True)
-class IncludeDirectory:
-    """A directory whose files ``http`` includes by a pattern.
-
-    Attributes:
-        directory: e.g. ``/etc/nginx/sites-enabled``.
-        pattern: the last part of the include, e.g. ``*`` or ``*.conf``.
-        file: the file with the include directive.
-        line: its line.
-    """
-
-    directory: Path
-    pattern: str
-    file: Path
-    line: int
+from palpo_installer.proxies.found import IncludeDirectory, Proxy
 
 
 @dataclass(frozen=True)

@@ -137,9 +137,3 @@ def _foreign(rule: Rule) -> Conflict:
         (),
         certain=False,
     )
-
-
-def guarded(block: ServerBlock) -> tuple[Rule, ...]:
-    """Return the access rules that a location of ours must lift for itself, since it would inherit them."""
-    lifted = {"allow", "deny", "satisfy", "auth_basic", "auth_request", "auth_jwt", "auth_pam", "auth_ldap"}
-    return tuple(rule for rule in block.rules if rule.name in lifted)

@@ -15,7 +15,7 @@ from palpo_installer.proxies.nginx import locations
 from palpo_installer.proxies.nginx.configuration import Nginx
 from palpo_installer.proxies.nginx.tree import Directive
 from palpo_installer.proxies.virtual_hosts import Leaflet, line_with_comment
-from palpo_installer.site import MARKER_HEADER, Guest
+from palpo_installer.site import Guest
 
 DIRECTORY = "palpo-installer"
 
@@ -33,8 +33,6 @@ def leaflet(guest: Guest, directory: Path, nginx: Nginx) -> Leaflet:
         "nginx-guest.conf.j2",
         guest=guest,
         locations=locations.locations(guest.routes),
-        marker=templates.MARKER_PLACEHOLDER,
-        marker_header=MARKER_HEADER,
         header_inherit=nginx.version >= HEADER_INHERIT,
         sub_filter="http_sub_module" in nginx.modules,
         auth_request="http_auth_request_module" in nginx.modules,

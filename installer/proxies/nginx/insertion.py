@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,10 +46,10 @@ def place(data: bytes, line: int) -> Insertion | Impossible:
         found = tokens(data)
     except Unreadable as error:
         return Impossible(str(error))
-    blocks = [at for at, token in enumerate(found) if token.line == line and _begins_server(found, at)]
+    blocks = [at for at, token in enumerate(found) if token.line == line and begins_server(found, at)]
     if len(blocks) != 1:
         return Impossible(f"line {line}: {'more than one' if blocks else 'no'} server block begins here")
-    block = _block(found, blocks[0])
+    block = block_at(found, blocks[0])
     boundaries = [number for number in range(1, len(block)) if _between(data, block, number) >= 0]
     if not boundaries:
         return Impossible(f"line {line}: no line ends between two directives of this server block")
@@ -63,18 +64,18 @@ def place(data: bytes, line: int) -> Insertion | Impossible:
     )
 
 
-def _begins_server(found: tuple[Token, ...], at: int) -> bool:
+def begins_server(found: Sequence[Token], at: int) -> bool:
     """Return whether a token is the word ``server`` that begins a block."""
     begins = at == 0 or found[at - 1].kind is not Kind.WORD
     opens = found[at + 1].kind if at + 1 < len(found) else Kind.END
     return begins and opens is Kind.OPEN and found[at].value == b"server"
 
 
-def _block(found: tuple[Token, ...], at: int) -> tuple[Token, ...]:
+def block_at(found: Sequence[Token], at: int) -> tuple[Token, ...]:
     """Return the tokens of the block that a word begins, from its opening brace to its closing one."""
     depth = found[at].depth
     end = next(n for n in range(at + 2, len(found)) if found[n].kind is Kind.CLOSE and found[n].depth == depth)
-    return found[at + 1 : end + 1]
+    return tuple(found[at + 1 : end + 1])
 
 
 def _between(data: bytes, block: tuple[Token, ...], number: int) -> int:

@@ -17,7 +17,7 @@ from palpo_installer.facts.system import System
 from palpo_installer.layout import Layout
 from palpo_installer.proxies.found import Listen, ServerBlock
 from palpo_installer.proxies.nginx.configuration import Nginx
-from palpo_installer.proxies.nginx.placement import Placement
+from palpo_installer.proxies.placement import Placement
 from palpo_installer.proxies.sockets import family, is_address, is_tcp
 from palpo_installer.proxies.sockets import reached as sockets_reached
 from palpo_installer.site import VirtualHost

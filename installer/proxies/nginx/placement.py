@@ -2,51 +2,17 @@
 
 from __future__ import annotations
 
-import fnmatch
-from dataclasses import dataclass
-from pathlib import Path
-
 from palpo_installer.errors import RefusedPlan
 from palpo_installer.proxies.base import File, Link
-from palpo_installer.proxies.found import ServerBlock
-from palpo_installer.proxies.nginx.configuration import IncludeDirectory, Nginx
-
-PLAIN = "zz-palpo-installer-http"
-SECURE = "zz-palpo-installer-tls"
+from palpo_installer.proxies.nginx.configuration import Nginx
+from palpo_installer.proxies.placement import Placement, available, enabled, last_directory
 
 
-@dataclass(frozen=True)
-class Placement:
-    """The last directory that nginx includes, and file names that sort last there.
-
-    Attributes:
-        included: the directory, with the directive that includes it.
-        available: where the files themselves are, if that directory holds links to them (Debian); else the same.
-        suffix: what the include pattern wants at the end of a name.
-    """
-
-    included: IncludeDirectory
-    available: Path
-    suffix: str
-
-    def installed(self, name: str, text: str) -> tuple[tuple[File, ...], tuple[Link, ...]]:
-        """Return a file, with the link that enables it where the distribution has it that way."""
-        file = File(self.available / f"{name}{self.suffix}", text)
-        if self.available == self.included.directory:
-            return (file,), ()
-        # Debian's own link for its default site is absolute as well.
-        return (file,), (Link(self.included.directory / file.path.name, str(file.path)),)
-
-    def owns(self, path: Path) -> bool:
-        """Return whether a path is one of our two files, itself or its link."""
-        names = {f"{PLAIN}{self.suffix}", f"{SECURE}{self.suffix}"}
-        return path.parent in {self.included.directory, self.available} and path.name in names
-
-    def precedes(self, server: ServerBlock) -> bool:
-        """Return whether we are read before a server block, as far as file names and lines tell."""
-        if server.file == self.included.file:
-            return server.line > self.included.line
-        return server.file.parent == self.included.directory and server.file.name > f"{PLAIN}{self.suffix}"
+def installed(placement: Placement, name: str, text: str) -> tuple[tuple[File, ...], tuple[Link, ...]]:
+    """Return a file, with the link that enables it where the distribution has it that way."""
+    path = placement.path(name)
+    # Debian's own link for its default site is absolute as well.
+    return enabled(path, text, str(available(path.parent) / path.name))
 
 
 def place(nginx: Nginx) -> Placement:
@@ -62,14 +28,4 @@ def place(nginx: Nginx) -> Placement:
             where=str(nginx.configuration),
             next=f"Add as the last line inside http {{ … }}: include {directory}/*.conf; and run this again",
         )
-    last = nginx.includes[-1]
-    for suffix in (".conf", last.pattern.rpartition("*")[2]):
-        if all(fnmatch.fnmatchcase(f"{name}{suffix}", last.pattern) for name in (PLAIN, SECURE)):
-            enabled = last.directory.name == "sites-enabled"
-            available = last.directory.with_name("sites-available") if enabled else last.directory
-            return Placement(last, available, suffix)
-    raise RefusedPlan(
-        f"nginx includes {last.directory} by the pattern {last.pattern}, which no file of ours can match",
-        where=f"{last.file}:{last.line}",
-        next=f"Let it include {last.directory}/*.conf as well, and run this again",
-    )
+    return last_directory(nginx, nginx.includes)

@@ -8,9 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from palpo_installer.proxies.found import Listen, Problem, ServerBlock
+from palpo_installer.proxies.found import IncludeDirectory, Listen, Problem, ServerBlock
 from palpo_installer.proxies.nginx.build import Build
-from palpo_installer.proxies.nginx.configuration import IncludeDirectory
 from palpo_installer.proxies.nginx.deciding import locations, rules
 from palpo_installer.proxies.nginx.tree import Directive
 from palpo_installer.proxies.sockets import is_address

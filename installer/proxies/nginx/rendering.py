@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from palpo_installer.answers import Address, CertificateFiles
-from palpo_installer.errors import RefusedPlan
 from palpo_installer.facts.system import System
 from palpo_installer.layout import Layout
 from palpo_installer.proxies import templates
 from palpo_installer.proxies.base import Expectation, Part, Rendering
 from palpo_installer.proxies.found import ServerBlock
-from palpo_installer.proxies.halves import certificate, title
+from palpo_installer.proxies.halves import certificate, literal, title
 from palpo_installer.proxies.nginx import locations
 from palpo_installer.proxies.nginx.configuration import Nginx
 from palpo_installer.proxies.nginx.listens import (
@@ -26,16 +24,10 @@ from palpo_installer.proxies.nginx.listens import (
     refuse_default_place,
 )
 from palpo_installer.proxies.nginx.names import refuse_taken_name, server_name
-from palpo_installer.proxies.nginx.placement import PLAIN, SECURE, Placement, place
+from palpo_installer.proxies.nginx.placement import installed, place
+from palpo_installer.proxies.placement import PLAIN, SECURE, Placement
 from palpo_installer.proxies.sockets import family
 from palpo_installer.site import (
-    AWAY,
-    CHALLENGE_PATH,
-    MARKER_HEADER,
-    MARKER_PATH,
-    NOTHING,
-    TOO_LARGE,
-    TOO_MANY,
     Forward,
     Limit,
     Site,
@@ -157,22 +149,14 @@ def part(
         tables=tables(hosts),
         http2_directive=http2 and nginx.version >= HTTP2_DIRECTIVE,
         http2_header_limits=http2 and nginx.version < OWN_HEADER_LIMITS,
-        marker=templates.MARKER_PLACEHOLDER,
-        marker_header=MARKER_HEADER,
-        marker_path=MARKER_PATH,
-        challenge_path=CHALLENGE_PATH,
         upstream_name=upstream_name,
         bare=locations.bare,
         quoted=locations.quoted,
         document=locations.document,
         refusal=locations.refusal,
-        nothing=NOTHING,
-        too_large=TOO_LARGE,
-        too_many=TOO_MANY,
-        away=AWAY,
     )
     (text,), marker = templates.with_marker([text])
-    files, links = placement.installed(name, text)
+    files, links = installed(placement, name, text)
     return Part(title(hosts), files, links, tuple(expectations(servers, marker, system)))
 
 
@@ -197,11 +181,7 @@ def upstream_name(upstream: Address) -> str:
     Raises:
         RefusedPlan: it is no IP address: a name can stand for several, of which only one answers.
     """
-    try:
-        address = ipaddress.ip_address(upstream.host).exploded
-    except ValueError as error:
-        where = str(upstream)
-        raise RefusedPlan("not an IP address", where=where, next="Give an address such as 127.0.0.1") from error
+    address = literal(upstream).exploded
     return f"palpo_installer_{re.sub('[.:]', '_', address)}_{upstream.port}"
 
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.lab.conformance.rows import ROWS, Row
+from tests.lab.conformance.rows import PARAMETERS, Row
 from tests.lab.conformance.served import Served, applied
 
 
-@pytest.fixture(scope="session", params=ROWS, ids=lambda row: row.kind)
+@pytest.fixture(scope="session", params=PARAMETERS)
 def standing(request: pytest.FixtureRequest) -> Iterator[Served]:
     """One host for all tests of a proxy."""
     row: Row = request.param

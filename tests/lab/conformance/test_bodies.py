@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 
 from tests.lab.conformance.rows import AT_ONCE
-from tests.lab.conformance.served import LIMIT, Served
+from tests.lab.conformance.served import CLIENT, LIMIT, Served
 from tests.lab.served_site import refused
 from tests.lab.upstream import DELAY
 from tests.lab.wire import Headers
 
 UPLOAD = b"/_matrix/client/v3/keys/upload"
 PIECE = 64 * 1024
+OPTIONS = {"HTTP/1.1": "--http1.1", "HTTP/2": "--http2"}
+"""What tells curl the protocol."""
 
 
 def sized(size: int) -> tuple[Headers, list[bytes]]:
@@ -49,10 +52,6 @@ def test_an_upload_above_the_limit_is_answered(served: Served, form: str, excess
     A proxy that cannot tell passes it on as it is, for Palpo to refuse.
     """
     headers, body = FORMS[form](LIMIT + excess)
-    if served.row.exceptions("uploads").get(form) == AT_ONCE:
-        refused(served.wire.http1(UPLOAD, headers, method=b"POST"), 413, "M_TOO_LARGE")
-        assert served.arrived == []
-        return
     answer = served.wire.http1(UPLOAD, headers, method=b"POST", body=body)
     whole = [request.body for request in served.arrived if request.body > LIMIT]
     if form in served.row.exceptions("uploads"):
@@ -61,6 +60,25 @@ def test_an_upload_above_the_limit_is_answered(served: Served, form: str, excess
         return
     refused(answer, 413, "M_TOO_LARGE")
     assert whole == []
+
+
+@pytest.mark.parametrize("excess", [2**20, pytest.param(3 * LIMIT, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("expect", ["Expect: 100-continue", "Expect:"])
+@pytest.mark.parametrize("protocol", ["HTTP/1.1", "HTTP/2"])
+def test_a_client_that_goes_on_sending_reads_why_it_is_refused(
+    served: Served, protocol: str, expect: str, excess: int
+) -> None:
+    """Whether it asks before it sends, or not; the homeserver does not get all of it."""
+    served.host.run(["truncate", f"--size={LIMIT + excess}", "/root/large"])
+    url = f"https://{CLIENT}{UPLOAD.decode()}"
+    sent = ["--insecure", OPTIONS[protocol], "--header", expect, "--data-binary", "@/root/large", "--max-time", "60"]
+    said = served.host.run(["curl", "--silent", "--show-error", "--write-out", "%{http_code}", *sent, url])
+    assert [request.body for request in served.arrived if request.body > LIMIT] == []
+    if served.row.exceptions("refusals").get(protocol) == AT_ONCE:
+        assert said.stdout[-3:] in {"000", "413"}
+        return
+    assert (said.returncode, said.stdout[-3:], said.stderr) == (0, "413", "")
+    assert json.loads(said.stdout[:-3])["errcode"] == "M_TOO_LARGE"
 
 
 def slowly(pieces: int, size: int, seconds: float) -> Iterator[bytes]:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.lab import ways
-from tests.lab.conformance.rows import ROWS, Row
+from tests.lab.conformance.rows import PARAMETERS, Row
 from tests.lab.conformance.served import BASE, CLIENT, neighboured, prepare
 from tests.lab.hosts import ADDRESS4, ADDRESS6, CHECKOUT, LabHost
 from tests.lab.load_on_neighbour import Load, load_on_the_neighbour
@@ -21,7 +21,7 @@ MEANWHILE = 50
 """Requests that a phase must have seen to say anything."""
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.kind)
+@pytest.mark.parametrize("row", PARAMETERS)
 def test_the_whole_way_beside_a_neighbour(row: Row, tell: Callable[[object], None]) -> None:
     """Served as promised, nothing twice, no failure of the neighbour's, and in the end the host as before, by byte.
 

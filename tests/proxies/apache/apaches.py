@@ -9,12 +9,12 @@ from typing import Literal
 
 from palpo_installer.answers import Answers, CertificateFiles
 from palpo_installer.layout import Layout
-from palpo_installer.proxies.apache.configuration import Apache, Awake, IncludeDirectory
+from palpo_installer.matrix_site import build
+from palpo_installer.proxies.apache.configuration import Apache, Awake
 from palpo_installer.proxies.apache.reading import BOTH
 from palpo_installer.proxies.apache.rendering import render
 from palpo_installer.proxies.base import Rendering
-from palpo_installer.proxies.found import Listen, ServerBlock
-from palpo_installer.site import build
+from palpo_installer.proxies.found import IncludeDirectory, Listen, ServerBlock
 from tests.proxies.nginx.sites import ANSWERS, HOST
 
 ETC = Path("/etc/apache2")

@@ -128,3 +128,24 @@ def test_directories_of_files(tmp_path: Path) -> None:
 def test_a_server_name_may_have_a_scheme_and_a_port(written: str) -> None:
     """Neither is part of the name."""
     assert name_of(written) == "a.example"
+
+
+@pytest.mark.parametrize(
+    ("line", "is_ahead"),
+    [
+        ("ProxyPass / http://127.0.0.1:3000/", True),
+        ("ProxyPass /_matrix http://127.0.0.1:8008/_matrix nocanon", True),
+        ('ProxyPassMatch "^/(.*)$" http://127.0.0.1:3000/$1', True),
+        ("Redirect permanent / https://www.example.org/", True),
+        ("RedirectMatch 301 ^/[.]well-known/(.*) https://www.example.org/$1", True),
+        ("ProxyPass /app http://127.0.0.1:3000/", False),
+        ("ProxyPass /_matrixfoo http://127.0.0.1:3000/", False),
+        ("RedirectMatch ^/old$ /new", False),
+        ("RedirectMatch ^/(old /new", False),
+        ("<VirtualHost *:80>\nProxyPass / http://127.0.0.1:3000/\n</VirtualHost>", False),
+    ],
+)
+def test_lines_for_the_whole_server_that_take_paths_of_ours(tmp_path: Path, line: str, is_ahead: bool) -> None:
+    """With their place; those of a virtual host are its own affair."""
+    found = said(tmp_path, f"Listen 80\n{line}\n").ahead
+    assert [(each.file.name, each.line) for each in found] == [("apache2.conf", 2)] * is_ahead

@@ -11,7 +11,7 @@ import pytest
 from palpo_installer.answers import Address
 from palpo_installer.errors import RefusedPlan
 from palpo_installer.proxies.apache.adapter import ApacheAdapter
-from palpo_installer.proxies.found import ServerBlock
+from palpo_installer.proxies.found import Problem, ServerBlock
 from tests.proxies.apache.apaches import ENABLED, ETC, LOADED, PLAIN, apache, httpd, listen, rendered, virtual_host
 from tests.proxies.nginx.sites import ANSWERS, direct
 
@@ -118,6 +118,25 @@ def test_neighbours_that_leave_no_place_are_named(neighbour: ServerBlock, says: 
     assert refused.value.where == f"{neighbour.file}:1"
 
 
+def test_a_line_for_the_whole_server_that_would_come_first_is_named() -> None:
+    """Nothing in our files could be asked before it."""
+    line = Problem(ETC / "conf-enabled/app.conf", 3, "proxypass / http://127.0.0.1:3000/")
+    awake = replace(apache().awake, ahead=(line,))
+    with pytest.raises(RefusedPlan, match=r"outside every virtual host stands proxypass /") as refused:
+        rendered(replace(apache(), awake=awake))
+    assert refused.value.where == f"{line.file}:3"
+
+
+def test_what_is_set_for_the_whole_server_is_switched_off_in_each_of_our_hosts() -> None:
+    """A firewall for web pages, questions about the name of each client, requests to anywhere."""
+    found = rendered(apache())
+    for file in (found.plain.files[-1].text, found.secure.files[-1].text):
+        for line in ("SecRuleEngine Off", "HostnameLookups Off", "ProxyRequests Off"):
+            assert (
+                len(re.findall(rf"(?m)^ +{line}$", file)) == 2 == file.count("ServerName") - file.count("main-server")
+            )
+
+
 def test_the_same_site_has_the_same_marker_and_another_one_another() -> None:
     """Also the file of limits is proven by it."""
     first, again = rendered(apache()), rendered(apache())
@@ -151,9 +170,9 @@ def test_a_homeserver_with_a_name_is_refused() -> None:
 
 
 def test_what_apache_cannot_do_is_said() -> None:
-    """Limits for each client, and bodies of unknown length."""
-    findings = " ".join(rendered(apache()).findings)
-    assert "cannot count the logins of each client" in findings
+    """Limits for each client, once and with a cure, and bodies of unknown length."""
+    findings = " ".join(rendered(apache(), answers=direct(8448)).findings)
+    assert findings.count("cannot count the logins of each client") == findings.count("fail2ban") == 1
     assert "(chunked)" in findings
 
 

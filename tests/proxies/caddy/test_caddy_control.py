@@ -19,6 +19,16 @@ def test_a_reload_has_an_end_and_reads_certificates_anew() -> None:
     )
 
 
+def test_by_hand_it_is_started_with_a_home_and_found_without_a_file_for_its_number() -> None:
+    """What is Caddy's own it would keep in / else; nobody has to have started it with --pidfile."""
+    by_hand = process.service_of(replace(CADDY, pid_file="", user="root"))
+    command = CaddyControl().start(by_hand, 5)
+    assert (command.environment, command.daemon, by_hand.searched) == ({"HOME": "/root"}, True, "run")
+    assert process.service_of(CADDY).searched == ""
+    unit = replace(CADDY, unit="caddy.service")
+    assert CaddyControl().start(process.service_of(unit), 5).argv == ("systemctl", "start", "caddy.service")
+
+
 def test_what_its_test_says() -> None:
     """The error is the line that says so, whatever advice follows, and the place in it is a file and a line."""
     said = (
@@ -36,13 +46,3 @@ def test_a_test_runs_as_the_account_of_caddy() -> None:
     """As root it would open logs that are root's from then on, and read keys that Caddy may not."""
     service = process.service_of(replace(CADDY, user="caddy"))
     assert CaddyControl().dry_run(service, 5).argv[:6] == ("runuser", "-u", "caddy", "--", "/usr/bin/caddy", "validate")
-
-
-def test_started_by_hand_it_keeps_nobody_waiting_for_its_output() -> None:
-    """Caddy goes on with the output of its start, so that is nobody's pipe; a unit's start is systemd's business."""
-    service = replace(process.service_of(CADDY), manager="direct")
-    command = CaddyControl().start(service, 7.0)
-    assert (command.argv[:4], command.argv[4:]) == (("sh", "-c", 'exec "$@" >/dev/null 2>&1', "sh"), service.argv)
-    assert command.timeout == 7.0
-    managed = replace(service, manager="systemd", unit="caddy.service")
-    assert CaddyControl().start(managed, 7.0).argv == ("systemctl", "start", "caddy.service")

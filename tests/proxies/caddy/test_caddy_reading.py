@@ -74,7 +74,7 @@ def test_sites_with_names_sockets_certificates_and_redirects(tmp_path: Path) -> 
         "{\n\tadmin unix//run/x\n}\na.example, http://b.example,\na.example:8448 {\n\ttls /c /k\n}\n:80 {\n\tabort\n}\n"
     )
     read, found = parsed(tmp_path, text)
-    assert (read.braceless, read.last_line, found.options.admin) == (0, 10, "unix//run/x")
+    assert (read.braceless, read.last_line, found.options.admin) == (False, 10, "unix//run/x")
     assert [(each.names, each.listens[0].port, each.certificates, each.keys) for each in found.servers] == [
         (("a.example",), 443, ("/c",), ("/k",)),
         (("b.example",), 80, (), ()),
@@ -84,12 +84,24 @@ def test_sites_with_names_sockets_certificates_and_redirects(tmp_path: Path) -> 
         (("a.example",), 80, (), ()),
     ]
     assert found.servers[0].listens[0].options == ("ssl", "http2")
+    assert [each.implied for each in found.servers] == [False, False, False, False, True, True]
 
 
-def test_a_site_without_braces_is_known(tmp_path: Path) -> None:
-    """Nothing can be added behind it."""
-    read, _ = parsed(tmp_path, "# mine\nexample.com\nrespond hi\n")
-    assert read.braceless == 2
+def test_a_site_without_braces_has_all_that_follows_it(tmp_path: Path) -> None:
+    """In the main file, with a byte order mark in front; one in an imported file would take what is imported behind."""
+    read, found = parsed(tmp_path, "\ufeffexample.com\nbind 127.0.0.1\nrespond hi\n")
+    assert (read.braceless, read.problems) == (False, ())
+    assert [(each.names, each.line) for each in found.servers if each.listens[0].port == 443] == [(("example.com",), 1)]
+    (tmp_path / "one.caddy").write_text("example.com\nrespond hi\n")
+    assert parsed(tmp_path, "import *.caddy\n")[0].braceless
+
+
+def test_where_the_global_options_come_from(tmp_path: Path) -> None:
+    """The line of the main file that leads to them, through imports of imports; none where it has them itself."""
+    (tmp_path / "options").write_text("{\n\temail a@b\n}\n")
+    (tmp_path / "first").write_text("import options\n")
+    assert parsed(tmp_path, "# mine\nimport first\nexample.com\n")[0].options_imported == 2
+    assert parsed(tmp_path, "{\n\temail a@b\n}\nexample.com\n")[0].options_imported == 0
 
 
 @pytest.mark.parametrize(
@@ -113,4 +125,6 @@ def test_how_caddy_was_started() -> None:
     assert parse_command(words) == Started("run", "/etc/caddy/x.json", resume=True, pid_file="/run/c.pid")
     assert is_server("caddy", words)
     assert not is_server("caddy", ["caddy", "reload"])
-    assert [parse_version(each) for each in ("v2.10.0 h1:abc=", "2.6.2", "none")] == [(2, 10, 0), (2, 6, 2), None]
+    modules = "go\tgo1.26\nmod\tgithub.com/caddyserver/caddy/v2\tv2.10.2\th1:x\ndep\tcel.dev/expr\tv0.24.0\n"
+    versions = [parse_version(each) for each in ("v2.10.0 h1:abc=", "2.6.2", "unknown", modules)]
+    assert versions == [(2, 10, 0), (2, 6, 2), None, (2, 10, 2)]

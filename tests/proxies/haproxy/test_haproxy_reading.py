@@ -62,6 +62,27 @@ def fronts(text: str, root: Path) -> tuple[Frontend, ...]:
     return found
 
 
+def test_addresses_come_from_the_environment(tmp_path: Path) -> None:
+    """As the program is started, and as ``setenv`` and ``presetenv`` change it; others are a problem with its cure."""
+    text = (
+        "global\n setenv A 192.0.2.1\n presetenv B 192.0.2.2\n presetenv C 192.0.2.3\n"
+        'frontend f\n bind "$A:80"\n bind ${B}:80\n bind ${C}:80\n bind ${D-192.0.2.4}:80\n bind ${E}:80\n'
+    )
+    sections, _ = tree.parse(text, FILE)
+    (found,), (unread,) = reading.frontends(Host(Layout(tmp_path)), sections, {"A": "::1", "B": "192.0.2.9"})
+    assert [each.address for each in found.listens] == ["192.0.2.1", "192.0.2.9", "192.0.2.3", "192.0.2.4"]
+    assert unread.line == 10
+    assert "setenv" in unread.message
+
+
+def test_a_line_in_a_conditional_block_knows_where_the_block_begins() -> None:
+    """The outermost within its section: in front of it, another line counts in any case."""
+    text = "frontend f\n bind :80\n.if a\n.if b\n use_backend x\n.endif\n.endif\n default_backend y\n.if c\nbackend x\n"
+    (front, back), _ = tree.parse(f"{text} server s 192.0.2.1\n.endif\n", FILE)
+    assert [(each.line, each.front) for each in front.directives] == [(2, 2), (5, 3), (8, 8)]
+    assert [(each.line, each.front) for each in back.directives] == [(11, 11)]
+
+
 def test_names_come_from_conditions_files_and_maps(tmp_path: Path) -> None:
     """Host and SNI, named and nameless conditions, endings; a regular expression tells no name."""
     (tmp_path / "etc").mkdir()

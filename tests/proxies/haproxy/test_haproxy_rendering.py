@@ -8,18 +8,22 @@ from pathlib import Path
 
 import pytest
 
-from palpo_installer.answers import CertificateFiles
+from palpo_installer.answers import BaseDomain, CertificateFiles, Delegation, Federation, Names
 from palpo_installer.errors import RefusedPlan
 from palpo_installer.host import Host
 from palpo_installer.layout import Layout
+from palpo_installer.matrix_site import LOGIN, build
 from palpo_installer.operations.lines import edited
 from palpo_installer.proxies.base import Rendering
 from palpo_installer.proxies.haproxy import reading, tree
 from palpo_installer.proxies.haproxy.configuration import HAProxy
 from palpo_installer.proxies.haproxy.control import verdict
-from palpo_installer.proxies.haproxy.rendering import render, window
+from palpo_installer.proxies.haproxy.limits import window
+from palpo_installer.proxies.haproxy.rendering import render
 from palpo_installer.proxies.haproxy.unit import line_for_options
-from palpo_installer.site import LOGIN, Site, build
+from palpo_installer.site import (
+    Site,
+)
 from tests.facts.made import certificate
 from tests.proxies.nginx.sites import ANSWERS, HOST
 
@@ -72,10 +76,10 @@ def rendered(tmp_path: Path, haproxy: HAProxy) -> Rendering:
     return render(site, haproxy, HOST, Layout(tmp_path), certificates(tmp_path, site))
 
 
-@pytest.mark.parametrize(("theirs", "count"), [(WEB, 3), ("", 0)], ids=["shared", "alone"])
-def test_haproxy_loads_what_we_write_and_warns_of_nothing(tmp_path: Path, theirs: str, count: int) -> None:
+@pytest.mark.parametrize(("theirs", "count", "lua"), [(WEB, 3, False), ("", 0, True)], ids=["shared", "alone"])
+def test_haproxy_loads_what_we_write_and_warns_of_nothing(tmp_path: Path, theirs: str, count: int, lua: bool) -> None:
     """Both halves, with lines in others' frontends or with our own: the real program's own test is content."""
-    haproxy = found(tmp_path, theirs)
+    haproxy = found(tmp_path, theirs, lua=lua)
     neighbour, key = tmp_path / "certs/site.pem", tmp_path / "certs/site.pem.key"
     certificate("shop.example").write(neighbour, key)
     both = rendered(tmp_path, haproxy)
@@ -88,6 +92,7 @@ def test_haproxy_loads_what_we_write_and_warns_of_nothing(tmp_path: Path, theirs
         lines.path.write_bytes(edited(lines.path.read_bytes(), added, lines.drop))
     for part in (both.plain, both.secure):
         for file in part.files:
+            file.path.parent.mkdir(parents=True, exist_ok=True)
             file.path.write_text(file.text)
         for link in part.links:
             link.path.parent.mkdir(parents=True, exist_ok=True)
@@ -110,6 +115,23 @@ def test_a_second_rendering_finds_its_lines_and_is_the_same(tmp_path: Path) -> N
     again = rendered(tmp_path, found(tmp_path, text.removeprefix(DEFAULTS)))
     assert again.plain.lines == ()
     assert [each.files for each in (again.plain, again.secure)] == [each.files for each in (first.plain, first.secure)]
+
+
+def test_a_line_leads_only_the_names_that_are_ours_on_its_port(tmp_path: Path) -> None:
+    """With SRV records the base domain is ours on the port for federation alone: its website stays where it is."""
+    answers = replace(
+        ANSWERS,
+        names=Names("example.com", "matrix.example.com", BaseDomain.EXISTING),
+        federation=Federation(Delegation.SRV, 8448),
+    )
+    both = "frontend both\n bind :443 ssl crt CERTS\n bind :8448 ssl crt CERTS\n default_backend x\n"
+    site = build(answers, Layout())
+    haproxy = found(tmp_path, WEB.replace("bind :443 ssl crt CERTS", "bind :8443 ssl crt CERTS") + both)
+    rendering = render(site, haproxy, HOST, Layout(tmp_path), certificates(tmp_path, site))
+    (lines,) = rendering.secure.lines
+    conditions = [line.text.partition("host_only -i ")[2].partition("  #")[0] for line in lines.add]
+    assert conditions[:2] == ["matrix.example.com }"] * 2
+    assert conditions[2:] == ["matrix.example.com } { dst_port 443 }", "example.com } { dst_port 8448 }"]
 
 
 def test_a_line_for_other_names_goes(tmp_path: Path) -> None:
@@ -166,6 +188,49 @@ def test_our_options_come_after_all_others(text: str, line: int) -> None:
 def test_a_limit_is_a_burst_in_its_time() -> None:
     """Eleven at once, and ten a minute in the long run."""
     assert window(LOGIN) == 66
+
+
+@pytest.mark.parametrize(
+    ("version", "lua", "reads"), [((2, 6, 12), True, True), ((2, 6, 12), False, False), ((3, 0, 0), True, False)]
+)
+def test_refused_bodies_are_read_where_haproxy_does_not_do_so_itself(
+    tmp_path: Path, version: tuple[int, int, int], lua: bool, reads: bool
+) -> None:
+    """By a file of Lua that the half for TLS has, and its marker counts both; else the refusal is HAProxy's own."""
+    both = rendered(tmp_path, found(tmp_path, version=version, lua=lua))
+    text, *more = (file.text for file in both.secure.files)
+    assert len(both.plain.files) == 1
+    assert len(more) == reads
+    assert ("use-service lua.palpo-installer-refuse" in text) is reads
+    assert ("return status 413" in text) is not reads
+    assert all(both.secure.expectations[0].marker in each for each in (text, *more))
+
+
+@pytest.mark.parametrize(
+    ("theirs", "number"), [("", "2"), ("http-request track-sc2 src", "1"), ("tcp-request content track-sc1 src", "2")]
+)
+def test_logins_are_counted_by_a_counter_that_nobody_else_uses(tmp_path: Path, theirs: str, number: str) -> None:
+    """A counter that a frontend set before would count in its table, and ours would never fill."""
+    (file, *_) = rendered(tmp_path, found(tmp_path, f"frontend f\n {theirs}\n" if theirs else "")).secure.files
+    assert set(re.findall(r"track-sc(\d) req.hdr_ip\(X-Forwarded-For\),ipmask\(32,64\) table", file.text)) == {number}
+    assert set(re.findall(r"sc_gpc0_rate\((\d),|sc-inc-gpc0\((\d)\)", file.text)) == {(number, ""), ("", number)}
+
+
+def test_where_all_counters_are_in_use_logins_are_counted_by_address(tmp_path: Path) -> None:
+    """By fetches that need none."""
+    rules = "".join(f" http-request track-sc{number} src\n" for number in range(3))
+    (file, *_) = rendered(tmp_path, found(tmp_path, f"frontend f\n{rules}")).secure.files
+    assert "track-sc" not in file.text
+    assert file.text.count("src_inc_gpc0(") == file.text.count("src_gpc0_rate(") > 0
+
+
+@pytest.mark.parametrize("options", ["", " accept-proxy"])
+def test_ports_without_a_proxy_line_beside_others_with_one_are_told(tmp_path: Path, options: str) -> None:
+    """Whoever set up a load balancer has to know; the gates send a line only where it is expected."""
+    both = rendered(tmp_path, found(tmp_path, f"frontend f\n bind :80{options}\n default_backend x\n"))
+    assert any("Port 443 takes connections without a PROXY line" in each for each in both.findings) is bool(options)
+    lines = {(each.port, each.proxy_protocol) for part in (both.plain, both.secure) for each in part.expectations}
+    assert lines == {(80, bool(options)), (443, False)}
 
 
 def test_a_verdict_has_the_place() -> None:

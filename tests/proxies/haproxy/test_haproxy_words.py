@@ -8,19 +8,16 @@ import pytest
 
 from palpo_installer.answers import Address, Delegation
 from palpo_installer.errors import RefusedPlan
+from palpo_installer.matrix_site import FEDERATION_PATHS, LOGIN, MEDIA_PATHS, homeserver_routes
 from palpo_installer.proxies.haproxy.tree import tokens
 from palpo_installer.proxies.haproxy.words import bare, condition, detours, document, quoted, shortcuts
 from palpo_installer.site import (
-    FEDERATION_PATHS,
-    LOGIN,
-    MEDIA_PATHS,
     NOT_REGISTERING,
     NOTHING,
     Closed,
     Forward,
     Match,
     Scope,
-    homeserver_routes,
 )
 from tests.homeserver import made
 from tests.lab.conformance.targets import CLOSED, REGISTRATION

@@ -22,12 +22,15 @@ from palpo_installer.answers import (
 )
 from palpo_installer.facts.system import System
 from palpo_installer.layout import Layout
+from palpo_installer.matrix_site import build
 from palpo_installer.proxies.base import Rendering
-from palpo_installer.proxies.found import Listen, ServerBlock
-from palpo_installer.proxies.nginx.configuration import IncludeDirectory, Nginx
+from palpo_installer.proxies.found import IncludeDirectory, Listen, ServerBlock
+from palpo_installer.proxies.nginx.configuration import Nginx
 from palpo_installer.proxies.nginx.reading import address_and_ports
 from palpo_installer.proxies.nginx.rendering import render
-from palpo_installer.site import Site, build
+from palpo_installer.site import (
+    Site,
+)
 
 DEFAULT = Layout()
 ETC = Path("/etc/nginx")

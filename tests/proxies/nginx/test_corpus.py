@@ -12,7 +12,7 @@ from palpo_installer.proxies.answering import Answering
 from palpo_installer.proxies.found import ServerBlock
 from palpo_installer.proxies.nginx.answering import answering
 from palpo_installer.proxies.nginx.build import Build
-from palpo_installer.proxies.nginx.conflicts import conflicts, guarded
+from palpo_installer.proxies.nginx.conflicts import conflicts
 from palpo_installer.proxies.nginx.reading import parse
 from palpo_installer.proxies.nginx.tree import load
 from palpo_installer.site import CHALLENGE_PATH, MARKER_PATH, Challenge, FixedJson, Guest, Marker, Route
@@ -108,12 +108,6 @@ def test_what_keeps_our_paths_from_answering(
         (f"{tmp_path}/{where}", certain) for where, certain in expected
     )
     assert all(each.next and set(each.paths) <= {MARKER_PATH, SERVER, CLIENT, f"{CHALLENGE_PATH}/"} for each in found)
-
-
-def test_what_a_challenge_must_lift_is_told(tmp_path: Path) -> None:
-    """Access rules of the block, in order."""
-    (block,) = read(tmp_path, "geo-and-limits")
-    assert [str(rule) for rule in guarded(block)] == ["allow 192.0.2.0/24", "deny all", "auth_basic Staff only"]
 
 
 @pytest.mark.parametrize("name", [name for name in SHAPES if not name.startswith(LUA)])

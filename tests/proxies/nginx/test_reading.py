@@ -5,9 +5,8 @@ from pathlib import Path
 import pytest
 
 from palpo_installer.host import Host
-from palpo_installer.proxies.found import Listen, Problem
+from palpo_installer.proxies.found import IncludeDirectory, Listen, Problem
 from palpo_installer.proxies.nginx.build import Build
-from palpo_installer.proxies.nginx.configuration import IncludeDirectory
 from palpo_installer.proxies.nginx.reading import Configuration, parse, without_address
 from palpo_installer.proxies.nginx.tree import Directive, load
 

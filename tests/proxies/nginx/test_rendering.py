@@ -12,9 +12,8 @@ import pytest
 from palpo_installer.answers import Address, BaseDomain, Names
 from palpo_installer.errors import RefusedPlan
 from palpo_installer.layout import Layout
-from palpo_installer.proxies.found import ServerBlock
-from palpo_installer.proxies.nginx.configuration import IncludeDirectory
-from palpo_installer.site import build
+from palpo_installer.matrix_site import build
+from palpo_installer.proxies.found import IncludeDirectory, ServerBlock
 from tests.proxies.nginx.sites import ANSWERS, ETC, block, direct, nginx, rendered
 
 CONF_D = IncludeDirectory(ETC / "conf.d", "*.conf", ETC / "nginx.conf", 30)

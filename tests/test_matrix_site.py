@@ -21,16 +21,20 @@ from palpo_installer.answers import (
     WellKnown,
 )
 from palpo_installer.layout import Layout
-from palpo_installer.site import (
+from palpo_installer.matrix_site import (
     ADMIN_PATHS,
     FEDERATION_PATHS,
     LOGIN,
     MEDIA_ADMIN_PATHS,
     MEDIA_PATHS,
-    NOT_FEDERATING,
-    NOT_REGISTERING,
     PASSWORD,
     REGISTER,
+    build,
+    support,
+)
+from palpo_installer.site import (
+    NOT_FEDERATING,
+    NOT_REGISTERING,
     Challenge,
     Closed,
     FixedJson,
@@ -42,8 +46,6 @@ from palpo_installer.site import (
     Scope,
     Site,
     VirtualHost,
-    build,
-    support,
 )
 from tests.homeserver import made
 

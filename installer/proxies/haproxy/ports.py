@@ -1,0 +1,156 @@
+"""The ports of a site on this HAProxy: their backends, whose frontends they have, and where certificates are put."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from palpo_installer.answers import Address, CertificateFiles
+from palpo_installer.facts.system import System
+from palpo_installer.layout import Layout
+from palpo_installer.proxies import halves
+from palpo_installer.proxies.base import Expectation, Link
+from palpo_installer.proxies.haproxy import listens, reading, words
+from palpo_installer.proxies.haproxy.configuration import Frontend, HAProxy
+from palpo_installer.proxies.haproxy.placement import OWN
+from palpo_installer.proxies.haproxy.sharing import Shared, refuse_names, shared, store
+from palpo_installer.site import Challenge, Forward, Site, VirtualHost
+
+BALANCED = "proxy_protocol"
+"""The option of a socket that expects a PROXY line first."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """A virtual host as the templates see it: ``acl`` names its condition."""
+
+    host: VirtualHost
+    acl: str
+    certificate: CertificateFiles | None
+    link: Path
+
+    @property
+    def forwards(self) -> tuple[Forward, ...]:
+        """What is passed on."""
+        return tuple(route for route in self.host.routes if isinstance(route, Forward))
+
+    @property
+    def challenges(self) -> bool:
+        """Whether proofs are answered."""
+        return any(isinstance(route, Challenge) for route in self.host.routes)
+
+
+@dataclass(frozen=True)
+class Port:
+    """A port with its backend, and its frontend unless others have it: then ``bound`` is empty."""
+
+    number: int
+    tls: bool
+    bound: tuple[str, ...]
+    servers: tuple[Server, ...]
+    shared: tuple[Shared, ...]
+
+    @property
+    def binds(self) -> tuple[str, ...]:
+        """What follows each ``bind``."""
+        return tuple(listens.bind(address, self.number) for address in self.bound)
+
+    @property
+    def upstreams(self) -> tuple[Address, ...]:
+        """Where requests are passed on to."""
+        return tuple(dict.fromkeys(route.upstream for server in self.servers for route in server.forwards))
+
+    @property
+    def challenges(self) -> bool:
+        """Whether proofs are answered."""
+        return any(server.challenges for server in self.servers)
+
+
+def of_site(
+    site: Site,
+    others: Sequence[Frontend],
+    system: System,
+    layout: Layout,
+    certificates: Mapping[str, CertificateFiles],
+) -> tuple[Port, ...]:
+    """Return the ports of a site.
+
+    Args:
+        site: what is served.
+        others: the frontends of somebody else's.
+        system: for the addresses of this host.
+        layout: for the addresses that are bound, and our directory.
+        certificates: by name.
+
+    Raises:
+        RefusedPlan: somebody else has a port, or a name, in a way that keeps ours out.
+    """
+    ports = []
+    for number, tls in site.ports:
+        hosts = [host for host in site.virtual_hosts if (host.port, host.tls) == (number, tls)]
+        servers = tuple(_server(host, layout, certificates) for host in hosts)
+        found = shared(number, [words.bare(host.name.strip("[]")) for host in hosts], tls=tls, others=others)
+        refuse_names(found)
+        ports.append(Port(number, tls, () if found else listens.addresses(system, layout), servers, found))
+    return tuple(ports)
+
+
+def _server(host: VirtualHost, layout: Layout, certificates: Mapping[str, CertificateFiles]) -> Server:
+    name = re.sub(r"[^a-z0-9.-]", "-", host.name.strip("[]").lower())
+    link = layout.at(OWN) / f"{re.sub(r'[^a-z0-9.-]', '-', host.certificate.strip('[]').lower())}.pem"
+    return Server(host, f"for-{name}", halves.certificate(host, certificates), link)
+
+
+def links(ports: Sequence[Port], haproxy: HAProxy) -> Iterator[Link]:
+    """Yield what names chain and key side by side, as HAProxy looks for them: no second copy of a key is made."""
+    pairs = {
+        link: server.certificate
+        for port in ports
+        for server in port.servers
+        if server.certificate
+        for link in _places(port, server, haproxy)
+    }
+    for link, files in pairs.items():
+        yield Link(link, str(files.chain))
+        yield Link(link.with_name(f"{link.name}.key"), str(files.key))
+
+
+def expectations(ports: Sequence[Port], marker: str, system: System) -> Iterator[Expectation]:
+    """Yield what every bound address must show for every name."""
+    for port in ports:
+        for server in port.servers:
+            chain = server.certificate.chain if server.certificate else None
+            for address, proxy_protocol in _reached(port, system).items():
+                yield Expectation(address, port.number, port.tls, server.host.name, marker, chain, proxy_protocol)
+
+
+def _places(port: Port, server: Server, haproxy: HAProxy) -> Iterator[Path]:
+    """Yield the names under which a certificate is loaded: where others have the port, last in their directory."""
+    if not port.shared:
+        yield server.link
+    for _, directory in store(port.shared, reading.of_global(haproxy.sections, "crt-base")):
+        yield directory / f"zz-palpo-installer-{server.link.name}"
+
+
+def _reached(port: Port, system: System) -> Mapping[str, bool]:
+    """Return every local address of a port, with whether its socket expects a PROXY line first."""
+    found = dict.fromkeys(listens.reached(port.bound, system), False)
+    for listen in (listen for each in port.shared for listen in each.listens):
+        both = ["0.0.0.0"] if "ipv6only=off" in listen.options else []  # noqa: S104 - what a bind says
+        for address in listens.reached([listen.address, *both], system):
+            found.setdefault(address, BALANCED in listen.options)
+    return found
+
+
+def balanced(ports: Sequence[Port]) -> Iterator[str]:
+    """Yield what a person should know of ports of our own where others' expect the line of a load balancer."""
+    lines = [each for port in ports for there in port.shared for each in there.listens if BALANCED in each.options]
+    own = [str(port.number) for port in ports if not port.shared]
+    if lines and own:
+        yield (
+            f"Port {' and '.join(own)} takes connections without a PROXY line, unlike port {lines[0].port} "
+            f"({lines[0].file}:{lines[0].line}). Where a load balancer stands before it, it must send none there, and "
+            "its own address is the one that is limited then"
+        )
