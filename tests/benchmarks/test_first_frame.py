@@ -39,7 +39,7 @@ def first_frame(program: str, word: str) -> float:
 
 
 def test_the_first_frame_is_there_as_fast_as_that_of_an_empty_application(tmp_path: Path) -> None:
-    """Within 1.3 times an empty Textual application, both in one run and by turns, the best of seven rounds or more each."""
+    """Within 1.3 times an empty Textual application, both in one run and by turns, the best of seven or more."""
     wizard, ours, empty = WIZARD.format(root=str(tmp_path)), inf, inf
     for number in range(MOST):
         ours = min(ours, first_frame(wizard, "Looking"))
