@@ -220,6 +220,9 @@ class Restoration:
     def _opened_by_others(self, host: Host) -> Callable[[str, int], bool]:
         """Return what says whether another program listens at an address: that it is open is not ours to end."""
         own = self.control.family(host, self.before.service)
-        found = {(socket.address, socket.port) for socket in host.listening() if socket.pid and socket.pid not in own}
+        open_now = host.listening()
+        # A reload goes on meanwhile: workers that have just begun or ended hold these sockets as well.
+        own |= self.control.family(host, self.before.service)
+        found = {(socket.address, socket.port) for socket in open_now if socket.pid and socket.pid not in own}
         everywhere = ("0.0.0.0", "::")  # noqa: S104
         return lambda address, port: any((each, port) in found for each in (address, *everywhere))
