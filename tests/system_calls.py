@@ -27,6 +27,7 @@ from pathlib import Path
 CALLS = {
     "write": (1, "f"),
     "pwrite64": (18, "f"),
+    "set_tid_address": (218, ""),
     "sendfile": (40, "f"),
     "copy_file_range": (326, "--f"),
     "execve": (59, "p"),
@@ -55,6 +56,9 @@ CALLS = {
     "fchmodat": (268, "-p"),
     "renameat2": (316, "-p-p"),
 }
+BEGINNING = "set_tid_address"
+"""Made once by a program that has just begun, before anything of its own (ld.so(8))."""
+
 NAMES = {number: name for name, (number, _) in CALLS.items()}
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 """Files that are opened for reading only are no concern of ours."""
@@ -142,7 +146,10 @@ class Call:
 
 
 Judge = Callable[[Call], int]
-"""Is asked before each call; returns 0 to let it through, or the number of the error with which it fails."""
+"""Is asked before each call; returns 0 to let it through, the number of the error with which it fails, or PRETEND."""
+
+PRETEND = -1
+"""The call is not made, and returns 0 all the same."""
 
 
 @dataclass
@@ -273,7 +280,7 @@ def _answer(listener: int, judge: Judge) -> None:
     # A thread that was killed from elsewhere has no memory to look at any more.
     with suppress(ProcessLookupError, FileNotFoundError):
         verdict = judge(Call(NAMES[number], pid, tuple(arguments)))
-    reply = REPLY.pack(identity, 0, -verdict, 0 if verdict else GO_ON)
+    reply = REPLY.pack(identity, 0, 0 if verdict == PRETEND else -verdict, 0 if verdict else GO_ON)
     try:
         fcntl.ioctl(listener, SEND, bytearray(reply))
     except OSError as error:

@@ -405,7 +405,8 @@ def test_in_a_terminal_it_ends_in_the_first_question(dependencies: Machine) -> N
     with Dialogue(["sh", str(SCRIPT)], variables | {"TERM": "dumb"}) as visit:
         visit.expect("Installing palpo-installer:", 10)
         visit.expect("Plain prompts, since TERM is dumb.", 120)
-        visit.match(r"^Answer.*: \Z")
+        # Which question is the first one depends on what this machine runs.
+        visit.match(r"^(Answer.*: |Read what the audit found\? .*: )\Z")
         visit.press(b"\x03")
         assert visit.wait() == 2
         assert visit.said.endswith("Stopped. Nothing was changed.\n")

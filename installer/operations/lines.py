@@ -197,10 +197,11 @@ def edited(data: bytes, add: dict[int, str], drop: Collection[str]) -> bytes:
     """Return a file with lines added in front of others, by their numbers, and all lines of some directives left out.
 
     Several for one place have a line feed between them. A new line ends as the one before it does, the first of a file
-    as the one behind it.
+    as the one behind it. One may also come behind the last line, where that has an end.
     """
     result: list[bytes] = []
-    for number, line in enumerate(_lines(data), 1):
+    behind = [b""] if data.endswith(b"\n") else []
+    for number, line in enumerate([*_lines(data), *behind], 1):
         if number in add:
             windows = (result[-1] if result else line).endswith(b"\r\n")
             end = b"\r\n" if windows else b"\n"

@@ -1,6 +1,6 @@
 """Attacks runs of the engine on the host that it is started on, one after the other on the same host.
 
-    python -m tests.lab.attacker ANSWERS CASE...      a case is KIND:ATTACK, such as  WriteFile:ENOSPC
+    python -m tests.lab.attacker ANSWERS CASE...      a case is ROW:ATTACK, such as  WriteFile:ENOSPC
 
 Prints one JSON object for each case. Whatever the attack: the host is as before, or the change is complete, which is
 then rolled back, and the host is as before.
@@ -20,32 +20,25 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
-import psutil
-
 from palpo_installer.changes import Plan
 from palpo_installer.engine import launch
 from palpo_installer.engine.events import EventFile
 from palpo_installer.engine.events import parse as parse_events
 from palpo_installer.engine.history import past_run
 from palpo_installer.engine.process import Engine, refuse_edits
+from palpo_installer.engine.run import Run as EngineRun
 from palpo_installer.host import Host
 from palpo_installer.operations.base import State
 from palpo_installer.operations.rests import RemoveRest, WriteRest
 from palpo_installer.plan import make
+from palpo_installer.proxies.adapters import adapter
 from palpo_installer.session import Session, begin, given, inputs_of
 from tests.lab import load
-from tests.lab.attacked_kinds import (
-    EMPTY,
-    FILES,
-    ROWS,
-    STORED_BY_PROGRAMS,
-    Kind,
-    Scene,
-    attacked_step,
-    kinds,
-    last_activation,
-)
-from tests.lab.attacks import ATTACKS, KILLED, NOT_PUT_BACK, Attack, Judge, Moment, Run, is_full, kill_nginx, named
+from tests.lab.attacked_changes import Scene, files
+from tests.lab.attacked_kinds import ROWS, STORED_BY_PROGRAMS, Kind, attacked_step, last_activation, rows_of
+from tests.lab.attacked_proxies import NOT_PUT_BACK, PROXIES
+from tests.lab.attacked_run import Moment, ProxyProcess, Run
+from tests.lab.attacks import ATTACKS, KILLED, Attack, Judge, is_full, named
 from tests.lab.services import RULES
 from tests.lab.snapshots import BELOW, SCAN, WITHOUT, Snapshot, differences, parse
 from tests.system_calls import watch
@@ -68,7 +61,7 @@ class Result:
     """How a case ended.
 
     Attributes:
-        kind: what was attacked.
+        row: what was attacked.
         attack: how.
         code: how the engine ended.
         state: ``before``, ``complete``, or what is neither.
@@ -77,7 +70,7 @@ class Result:
         wrong: everything that is not as promised.
     """
 
-    kind: str
+    row: str
     attack: str
     code: int
     state: str
@@ -98,17 +91,32 @@ class Attacker:
     """A host on which runs are attacked."""
 
     def __init__(self, answers: str) -> None:
-        for path, data in FILES.items():
+        self.host = Host()
+        resolved = given(self.host, Path(answers), ())
+        self.session: Session = begin(self.host, resolved)
+        self.proxy = PROXIES[self.session.resolved.answers.proxy]
+        for path, data in files(self.proxy).items():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
             path.chmod(0o640)
-        EMPTY.mkdir(mode=0o750, exist_ok=True)
-        self.host = Host()
-        self.session: Session = begin(self.host, given(self.host, Path(answers), ()))
-        self.scene = Scene(make(inputs_of(self.session)))
+        self.proxy.empty.mkdir(mode=0o750, exist_ok=True)
+        inputs = inputs_of(begin(self.host, resolved))
+        successor = inputs.facts.proxy(self.proxy.successor)
+        assert successor is not None
+        self.scene = Scene(make(inputs), self.proxy, (successor, adapter(successor).service))
+        self.process = ProxyProcess(self.proxy)
+        assert self.unattacked == frozenset(), "its plan has kinds of operations that are not attacked"
         launch.register(Plan((), (), (), (), ()), {}, self.host.layout)
         Path("/etc/palpo-installer").mkdir(mode=0o700, exist_ok=True)
         self.before = self.seen()
+
+    @property
+    def unattacked(self) -> frozenset[Kind]:
+        """The kinds of operations and activations in the proxy's own plan that no row of it attacks."""
+        changes = self.scene.plan.changes
+        found: set[Kind] = {type(each) for change in changes for each in change.operations}
+        found |= {type(change.activation) for change in changes if change.activation is not None}
+        return frozenset(found - {ROWS[name].kind for name in rows_of(self.proxy)})
 
     def seen(self) -> Seen:
         """Return the state of the host now."""
@@ -118,30 +126,34 @@ class Attacker:
         rules = subprocess.run(["sh", "-c", RULES], check=True, capture_output=True, text=True).stdout.splitlines()
         return Seen(parse(files), (sockets, load.answers(), rules))
 
-    def attack(self, kind: Kind, name: str, attack: Attack) -> Result:
-        """Attack a run of the plan for a kind, recover where it was killed, and compare."""
-        began = time.monotonic()
-        plan = replace(self.scene.plan, changes=ROWS[kind](self.scene), rests_on=())
+    def attack(self, row: str, name: str, attack: Attack) -> Result:
+        """Attack a run of the plan of a row, recover where it was killed, and compare."""
+        began, kind = time.monotonic(), ROWS[row].kind
+        plan = replace(self.scene.plan, changes=ROWS[row].changes(self.scene), rests_on=())
         identity = self.registered(plan)
         directory = self.host.layout.runs / identity
-        run = Run(directory, attacked_step(plan, kind), last_activation(plan), self.second)
+        run = Run(self.proxy, directory, attacked_step(plan, kind), last_activation(plan), self.second)
         judge = Judge(run, attack)
         with run.ends:
-            code = watch(partial(self.carry_on, identity, kind if attack.raises else None), judge)
+            broken = (kind, run.step) if attack.raises else None
+            code = watch(partial(self.carry_on, identity, broken), judge)
         wrong = [] if run.struck else ["the attack never came"]
         starved = kind in STORED_BY_PROGRAMS and attack.afterwards is is_full
-        if code not in (attack.ends | NOT_PUT_BACK if starved else attack.ends):
+        ends = self.proxy.ends.get(name, attack.ends)
+        if code not in (ends | NOT_PUT_BACK if starved else ends):
             wrong.append(f"the engine ended with {code}: {last_words(directory)}")
         if any(other != 7 for other in run.answers):
             wrong.append(f"another run ended with {run.answers}, not 7")
+        if name in self.proxy.restarted:
+            wrong += self.process.start_anew()
         if past_run(directory).result in {"interrupted", "not-put-back"}:
             wrong += self.recover(identity, again=attack.again)
-        if attack.deadly:
-            wrong += start_nginx_anew()
+        if attack.deadly or name in self.proxy.deadly:
+            wrong += self.process.start_anew()
         state = self.judged(plan, identity, wrong)
         self.forget()
         seconds = round(time.monotonic() - began, 1)
-        return Result(kind.__name__, name, code, state, run.calls, seconds, tuple(wrong))
+        return Result(row, name, code, state, run.calls, seconds, tuple(wrong))
 
     def registered(self, plan: Plan) -> str:
         """Register a run and return its id."""
@@ -153,11 +165,11 @@ class Attacker:
         return in_child(lambda: Engine(Host()).carry_on(identity))
 
     @staticmethod
-    def carry_on(identity: str, raising: Kind | None) -> int:
-        """Be the engine of a run; the act of one kind may have a defect."""
+    def carry_on(identity: str, broken: tuple[Kind, str] | None) -> int:
+        """Be the engine of a run; the act of one step may have a defect."""
         quietly()
-        if raising is not None:
-            break_down(raising)
+        if broken is not None:
+            break_down(*broken)
         engine = Engine(Host())
         engine.listen_to_signals()
         return engine.carry_on(identity)
@@ -166,7 +178,9 @@ class Attacker:
         """Take back a run that was cut off; ``again`` is killed first at what it takes back."""
         if again:
             directory = self.host.layout.runs / identity
-            judge = Judge(Run(directory, "", "", self.second), replace(ATTACKS["killed before"], place=undoing))
+            judge = Judge(
+                Run(self.proxy, directory, "", "", self.second), replace(ATTACKS["killed before"], place=undoing)
+            )
             code = watch(partial(self.carry_on, identity, None), judge)
             if not judge.run.struck:
                 # There was nothing to take back.
@@ -195,17 +209,13 @@ class Attacker:
     def incomplete(self, plan: Plan, identity: str) -> list[str]:
         """Return what of a run that says it is complete is not."""
         directory = self.host.layout.runs / identity
-        opened = Engine(self.host)._open(directory, EventFile(directory / "events.jsonl"))
-        steps = [(step.operation, opened.progress.prepared[step.name]) for step in opened.begun]
         count = sum(len(change.operations) for change in plan.changes)
+        with EventFile(directory / "events.jsonl") as events, Engine(self.host)._open(directory, events) as opened:
+            steps = [(step.operation, opened.progress.prepared[step.name]) for step in opened.begun]
+            wrong = [one for one, record in steps if one.observe(opened.bench, record) is not State.AFTER]
         # What a later step of the same run removes is gone by then.
-        gone = {operation.rest for operation, _ in steps if isinstance(operation, RemoveRest)}
-        missing = [
-            str(operation)
-            for operation, record in steps
-            if operation.observe(opened.bench, record) is not State.AFTER
-            and not (isinstance(operation, WriteRest) and operation.rest in gone)
-        ]
+        gone = {one.rest for one, _ in steps if isinstance(one, RemoveRest)}
+        missing = [str(one) for one in wrong if not (isinstance(one, WriteRest) and one.rest in gone)]
         return missing if len(steps) == count else [f"{len(steps)} of {count} operations were made", *missing]
 
     def forget(self) -> None:
@@ -234,15 +244,25 @@ def quietly() -> None:
     os.dup2(nothing, 2)
 
 
-def break_down(kind: Kind) -> None:
-    """Let the acts of a kind raise what nobody thought of, when their work is done."""
+def break_down(kind: Kind, step: str) -> None:
+    """Let the act of one step, which is of this kind, raise what nobody thought of, when its work is done."""
     name = "activate" if hasattr(kind, "activate") else "act"
     act: Callable[..., object] = getattr(kind, name)
+    perform: Callable[..., None] = EngineRun._perform
+    now = ""
 
-    def broken(*arguments: object) -> None:
-        act(*arguments)
-        raise RuntimeError("nobody thought of this")
+    def performing(run: EngineRun, number: str, *rest: object) -> None:
+        nonlocal now
+        now = number
+        perform(run, number, *rest)
 
+    def broken(*arguments: object) -> object:
+        result = act(*arguments)
+        if now == step:
+            raise RuntimeError("nobody thought of this")
+        return result
+
+    setattr(EngineRun, "_perform", performing)  # noqa: B010
     setattr(kind, name, broken)
 
 
@@ -258,29 +278,13 @@ def in_child(work: Callable[[], int]) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
-def start_nginx_anew() -> list[str]:
-    """Start nginx as it was at first, not as a child of an engine whose system calls are judged."""
-    wrong = []
-    try:
-        kill_nginx()
-    except psutil.NoSuchProcess:
-        wrong.append("nginx does not run")
-    Path("/run/nginx.pid").unlink(missing_ok=True)
-    subprocess.run(["nginx"], check=True)
-    # It goes into the background before it writes its number.
-    while not Path("/run/nginx.pid").exists() or not Path("/run/nginx.pid").read_text():
-        time.sleep(0.01)
-    return wrong
-
-
 def main() -> None:
     """Carry out the cases that the arguments name."""
-    by_name = {kind.__name__: kind for kind in kinds()}
     answers, *cases = sys.argv[1:]
     attacker = Attacker(answers)
     for case in cases:
-        kind, _, attack = case.partition(":")
-        result = attacker.attack(by_name[kind], attack, named(attack))
+        row, _, attack = case.partition(":")
+        result = attacker.attack(row, attack, named(attack))
         print(json.dumps(asdict(result)), flush=True)  # noqa: T201
 
 

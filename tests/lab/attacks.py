@@ -3,87 +3,27 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import signal
 import socket
+import subprocess
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
-from tests.lab.attacked_kinds import FURTHER_PORT
+from tests.lab.attacked_proxies import (
+    DIES,
+    DONE,
+    FURTHER_PORT,
+    MAIN_PROCESS_DIES,
+    NOT_PUT_BACK,
+    STOPPED,
+    TAKEN,
+    TAKEN_BACK,
+)
+from tests.lab.attacked_run import Moment, Run
+from tests.lab.hosts import ADDRESS4
 from tests.system_calls import Call
-
-
-@dataclass(frozen=True)
-class Moment:
-    """Where a run is when it makes a system call.
-
-    Attributes:
-        after: the kind of the last record in its journal: prepared, acting, done, undoing, undone.
-        step: the step of that record.
-        number: how many calls the step has made since then.
-        record: the kind of record that this call is about to write, empty when it is the step's own call.
-        about: the step of that record.
-    """
-
-    after: str
-    step: str
-    number: int
-    record: str = ""
-    about: str = ""
-
-
-class Run:
-    """One run under attack: knows by its journal where it is, and what the attack left to be ended.
-
-    Attributes:
-        step: the step of the kind that is attacked.
-        service: the activation of nginx.
-        second: starts another run and returns its exit code.
-        pid: of the engine.
-        hanging: of a program that is to stop for ever once it has begun.
-        ends: what has to be ended once the run is over.
-        struck: whether the attack has begun.
-        answers: exit codes of other runs.
-        calls: how many calls its steps made, and how many records it wrote.
-    """
-
-    def __init__(self, directory: Path, step: str, service: str, second: Callable[[], int]) -> None:
-        self.directory = directory
-        self.step, self.service, self.second = step, service, second
-        self.ends = ExitStack()
-        self.struck = False
-        self.answers: list[int] = []
-        self.pid = self.hanging = 0
-        self.calls = 0
-        self._after, self._of, self._number = "", "", 0
-
-    def moment(self, call: Call) -> Moment | None:
-        """Return where the run is, None for a call that is none of a step's: events, locks, other programs."""
-        path = call.paths[-1] if call.paths else ""
-        if path == str(self.directory / "journal.jsonl") and call.name == "write" and b'"record"' in call.data:
-            record = json.loads(call.data.splitlines()[-1])
-            self.pid = call.pid
-            seen = Moment(self._after, self._of, self._number, record["record"], record["step"])
-            self._after, self._of, self._number = seen.record, seen.about, 0
-            self.calls += 1
-            return seen
-        if path == str(self.directory / "events.jsonl") and b'"problem"' in call.data:
-            # What was being done has failed, and what comes now is no part of it.
-            self._after = ""
-        noted = path.startswith(f"{self.directory}/") and not path.startswith(f"{self.directory}/copies/")
-        ours = Path(path).is_file() if call.name == "execve" else call.pid == self.pid
-        if noted or not ours or not self._after:
-            return None
-        seen = Moment(self._after, self._of, self._number)
-        self._number += 1
-        self.calls += 1
-        return seen
-
 
 Place = Callable[[Run, Moment, Call], bool]
 Deed = Callable[[Run, Call], int]
@@ -117,11 +57,21 @@ def writing(run: Run, moment: Moment, call: Call) -> bool:
     return call.name == "write" and len(call.data) > 1 and (staging(run, moment, call) or _is_record(run, moment))
 
 
-def starting(*words: str) -> Place:
-    """When nginx is about to be started with these words, for the step's own activation or the next one."""
-    return lambda run, moment, call: (
-        call.name == "execve" and moment.step == run.service and call.argv[-len(words) :] == words
-    )
+def trying(run: Run, moment: Moment, call: Call) -> bool:
+    """When the proxy's test is about to be started, for the step's own activation or the next one."""
+    return _starts(run, moment, call, run.proxy.attacked.test)
+
+
+def telling(run: Run, moment: Moment, call: Call) -> bool:
+    """When the program that tells the proxy to take up its files is about to be started."""
+    return _starts(run, moment, call, run.proxy.attacked.told)
+
+
+def _starts(run: Run, moment: Moment, call: Call, words: tuple[str, str]) -> bool:
+    if call.name != "execve" or moment.step != run.service:
+        return False
+    program, word = words
+    return Path(call.argv[0]).name == program and any(word in each for each in call.argv)
 
 
 def fail(number: int) -> Deed:
@@ -163,58 +113,50 @@ def stop_the_program(run: Run, call: Call) -> int:
     return 0
 
 
-def reload_and_stop_the_program(run: Run, call: Call) -> int:
-    """Let nginx take up its files, and the program that was to tell it to hang for ever."""
-    os.kill(master().pid, signal.SIGHUP)
+def tell_and_stop_the_program(run: Run, call: Call) -> int:
+    """Let the proxy take up its files, and the program that was to tell it hang for ever."""
+    subprocess.run(call.argv, check=True, capture_output=True, timeout=30)
     return stop_the_program(run, call)
 
 
-def take_the_port(run: Run, _call: Call) -> int:
-    """Let another program listen where nginx is about to: it says 0 to the reload and keeps what it has."""
-    run.ends.enter_context(socket.create_server(("198.18.0.10", FURTHER_PORT)))
+def lose_what_is_told(run: Run, call: Call) -> int:
+    """Let the program say 0 though the proxy was told nothing: its signal gets lost, or somebody has put it out."""
+    if run.proxy.attacked.signal:
+        run.deaf = True
+        return 0
+    program = Path(call.paths[0])
+    kept = program.with_name(f"{program.name}-kept")
+    program.rename(kept)
+    # Only this once.
+    program.write_text(f"#!/bin/sh\nmv {kept} {program}\n")
+    program.chmod(0o755)
     return 0
 
 
-def stop_the_master(run: Run, _call: Call) -> int:
-    """Let nginx's master process do nothing any more, while its workers answer."""
-    process = master()
+def take_the_port(run: Run, _call: Call) -> int:
+    """Let another program listen where the proxy is about to, after everybody has looked."""
+    run.ends.enter_context(socket.create_server((ADDRESS4, FURTHER_PORT)))
+    return 0
+
+
+def stop_the_main_process(run: Run, _call: Call) -> int:
+    """Let the proxy's main process do nothing any more, while its workers, if it has any, answer."""
+    process = run.proxy.main
     process.suspend()
     run.ends.callback(process.resume)
     return 0
 
 
-def end_nginx(_run: Run, _call: Call) -> int:
-    """Kill nginx with all its workers, as a defect or the kernel's want of memory would."""
-    kill_nginx()
+def end_the_proxy(run: Run, _call: Call) -> int:
+    """Kill the proxy with all its workers."""
+    run.proxy.kill()
     return 0
 
 
-def end_the_master(run: Run, _call: Call) -> int:
-    """Kill nginx's master process alone; its workers go on, and keep its ports, until somebody ends them."""
-    process = master()
-    for worker in process.children():
-        run.ends.callback(worker.wait, 10)
-        run.ends.callback(worker.kill)
-    process.kill()
-    psutil.wait_procs([process], timeout=10)
+def end_the_main_process(run: Run, _call: Call) -> int:
+    """Kill the proxy's main process alone."""
+    run.proxy.kill_main(run.ends)
     return 0
-
-
-def kill_nginx() -> None:
-    """Kill nginx with all its workers."""
-    process = master()
-    # It would start others in their place.
-    process.suspend()
-    family = [*process.children(), process]
-    for each in family:
-        with suppress(psutil.NoSuchProcess):
-            each.kill()
-    psutil.wait_procs(family, timeout=10)
-
-
-def master() -> psutil.Process:
-    """Return nginx's master process."""
-    return psutil.Process(int(Path("/run/nginx.pid").read_text()))
 
 
 def start_another(run: Run, _call: Call) -> int:
@@ -235,12 +177,12 @@ def is_full(_run: Run, _moment: Moment | None, call: Call) -> int:
 
 def is_read_only(_run: Run, _moment: Moment | None, call: Call) -> int:
     """A disk on which nothing can be changed any more."""
-    return errno.EROFS if call.name not in {"execve", "kill"} and _is_file(call) else 0
+    return errno.EROFS if call.name != "execve" and _is_file(call) else 0
 
 
 def _is_file(call: Call) -> bool:
     """Whether it is about a file, and no pipe or socket, on a disk."""
-    return call.paths[-1].startswith("/") and not call.paths[-1].startswith(("/dev/", "/proc/"))
+    return bool(call.paths) and call.paths[-1].startswith("/") and not call.paths[-1].startswith(("/dev/", "/proc/"))
 
 
 @dataclass(frozen=True)
@@ -254,7 +196,7 @@ class Attack:
         afterwards: by this every further call of the engine's is judged.
         raises: whether the act of the attacked step raises an error that nobody thought of, after its work.
         again: whether the recovery is killed as well, at the first thing that it takes back.
-        deadly: whether it makes nginx itself fail requests.
+        deadly: whether it makes every proxy itself fail requests; what it does to one of them the proxy's row says.
     """
 
     place: Place
@@ -266,9 +208,7 @@ class Attack:
     deadly: bool = False
 
 
-KILLED, TAKEN_BACK, DONE = frozenset({-signal.SIGKILL}), frozenset({1}), frozenset({0})
-NOT_PUT_BACK = frozenset({5})
-RELOAD, TEST = ("-s", "reload"), ("-t",)
+KILLED = frozenset({-signal.SIGKILL})
 
 
 def nothing(_run: Run, _call: Call) -> int:
@@ -291,14 +231,16 @@ ATTACKS: Mapping[str, Attack] = {
     "a full disk from here on": Attack(staging, nothing, TAKEN_BACK, is_full),
     "a full disk once it is done": Attack(recording, fail(errno.ENOSPC), TAKEN_BACK, is_full),
     "a read-only disk once it is done": Attack(recording, fail(errno.EROFS), NOT_PUT_BACK, is_read_only),
-    "a time-out": Attack(starting(*TEST), stop_the_program, TAKEN_BACK),
-    "a reload that says 0 and keeps the old": Attack(starting(*RELOAD), take_the_port, TAKEN_BACK),
-    # What an earlier change of the run made nginx serve, it serves until its master goes on.
-    "a reload that does nothing": Attack(starting(*RELOAD), stop_the_master, frozenset({1, 5})),
-    "a reload that hangs": Attack(starting(*RELOAD), stop_the_program, TAKEN_BACK),
-    "a reload that is done and hangs": Attack(starting(*RELOAD), reload_and_stop_the_program, TAKEN_BACK),
-    "nginx dies": Attack(starting(*RELOAD), end_nginx, TAKEN_BACK, deadly=True),
-    "nginx's master dies": Attack(starting(*RELOAD), end_the_master, NOT_PUT_BACK, deadly=True),
+    "a port that is taken before the test": Attack(trying, take_the_port, TAKEN_BACK),
+    "a time-out": Attack(trying, stop_the_program, TAKEN_BACK),
+    TAKEN: Attack(telling, take_the_port, TAKEN_BACK),
+    "a reload that says 0 and keeps the old": Attack(telling, lose_what_is_told, TAKEN_BACK),
+    # What an earlier change of the run made the proxy serve, it serves until its main process goes on.
+    STOPPED: Attack(telling, stop_the_main_process, frozenset({1, 5})),
+    "a reload that hangs": Attack(telling, stop_the_program, TAKEN_BACK),
+    "a reload that is done and hangs": Attack(telling, tell_and_stop_the_program, TAKEN_BACK),
+    DIES: Attack(telling, end_the_proxy, TAKEN_BACK, deadly=True),
+    MAIN_PROCESS_DIES: Attack(telling, end_the_main_process, TAKEN_BACK, deadly=True),
     "SIGHUP": Attack(acting(0), send(signal.SIGHUP), DONE),
     "a second run": Attack(acting(0), start_another, DONE),
 }
@@ -324,8 +266,8 @@ class Judge:
 
     def __call__(self, call: Call) -> int:
         """Judge one call."""
-        if call.pid == self.run.hanging and call.name != "execve":
-            os.kill(call.pid, signal.SIGSTOP)
+        if done := self.run.meanwhile(call):
+            return done
         moment = self.run.moment(call)
         if self.run.struck:
             return self.attack.afterwards(self.run, moment, call) if self.attack.afterwards else 0

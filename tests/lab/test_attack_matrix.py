@@ -1,85 +1,119 @@
-"""Every kind of operation meets every attack, on the real nginx: as before, or complete; neighbours answered."""
+"""Every kind of operation meets every attack, on each real proxy: as before, or complete; neighbours answered."""
 
 from __future__ import annotations
 
 import importlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import chain
 
 import pytest
 
 from tests import system_calls
 from tests.lab import services, ways
-from tests.lab.attacked_kinds import ELSEWHERE, FORMER, FORMER_PORT, FORMER_SITE, ROWS, kinds
-from tests.lab.attacks import ATTACKS, KILLED_AT, named
+from tests.lab.attacked_kinds import ELSEWHERE, ROWS, kinds, rows_of
+from tests.lab.attacked_proxies import FORMER_PORT, NGINX, PROXIES, AttackedProxy
+from tests.lab.attacks import ATTACKS, KILLED_AT, named, telling, trying
+from tests.lab.conformance import rows
+from tests.lab.conformance.served import neighboured, prepare
 from tests.lab.hosts import CHECKOUT, ThrowAwayHost
-from tests.lab.load_on_neighbour import load_on_the_neighbour
-from tests.lab.services import Authority
+from tests.lab.load_on_neighbour import Load, load_on_the_neighbour
+from tests.lab.running import until
 
 pytestmark = pytest.mark.skipif(not system_calls.is_possible(), reason="system calls are filtered on x86-64 only")
 
 Case = tuple[str, str]
 Tell = Callable[[object], None]
 
-PATIENT = ("a reload that is done and hangs", "a reload that does nothing")
+PATIENT = ("a reload that is done and hangs", "a main process that is stopped")
 """Attacks whose every case takes long, and of whose sort there is a quicker one."""
 
-NAMES = [kind.__name__ for kind in kinds() if kind in ROWS]
-MATRIX: list[Case] = [(kind, attack) for kind in NAMES for attack in ATTACKS]
+OTHERS = [kind for kind in PROXIES if kind != NGINX.kind]
+CALLED = {row.kind: row for row in rows.ROWS}
+MATRIX = [(proxy.kind, row) for proxy in PROXIES.values() for row in rows_of(proxy)]
 
 
-@pytest.fixture
-def attacked(nginx: ThrowAwayHost, acme: Authority) -> ThrowAwayHost:
-    """A host behind ufw whose nginx serves a neighbour and a site that may be withdrawn."""
-    ways.prepare(nginx, acme, "srv")
-    nginx.write(str(FORMER_SITE), FORMER)
-    services.reload_nginx(nginx)
-    nginx.until_listening(FORMER_PORT)
-    services.start_ufw(nginx, FORMER_PORT)
-    return nginx
+@contextmanager
+def attacked(proxy: AttackedProxy) -> Iterator[ThrowAwayHost]:
+    """Give a host behind ufw whose proxy serves a neighbour and a site that may be withdrawn; another one is there."""
+    row = CALLED[proxy.kind]
+    with neighboured(row) as (host, authority):
+        prepare(row, host, authority, "srv")
+        host.output(["sh", "-c", f"{PROXIES[proxy.successor].lonely}; {proxy.prepared}"])
+        host.write(str(proxy.place("former")), proxy.text("former", FORMER_PORT))
+        host.output(proxy.reload)
+        host.until_listening(FORMER_PORT)
+        asked = ["curl", "--silent", "--head", f"http://former.example.org:{FORMER_PORT}/"]
+        asked += ["--resolve", f"former.example.org:{FORMER_PORT}:198.18.0.10"]
+        until(lambda: "the former port" in host.run(asked).stdout, "the site that may be withdrawn")
+        services.start_ufw(host, FORMER_PORT)
+        yield host
 
 
-def diagonal() -> list[Case]:
-    """Return cases in which every kind and every quick attack comes at least once."""
-    attacks = [name for name in ATTACKS if name not in PATIENT]
-    return [(NAMES[n % len(NAMES)], attacks[n % len(attacks)]) for n in range(max(len(NAMES), len(attacks)))]
+def sample(proxy: AttackedProxy) -> list[Case]:
+    """Return some cases: with nginx every row and every quick attack comes at least once.
+
+    With each of the others comes every quick attack on the proxy itself, and a third of those on the engine, which is
+    the same program whatever the proxy: all three together have all of them, and every row, in other pairs than nginx.
+    """
+    quick, names = [name for name in ATTACKS if name not in PATIENT], rows_of(proxy)
+    if proxy is NGINX:
+        count = max(len(names), len(quick))
+        return [(names[n % len(names)], quick[n % len(quick)]) for n in range(count)]
+    number = OTHERS.index(proxy.kind)
+    own = [name for name in quick if ATTACKS[name].place in {trying, telling}]
+    engine = [name for name in quick if name not in own][number :: len(OTHERS)]
+    thirds = [[name for name in [*ROWS][third::3] if name in names] for third in (number, (number + 1) % 3)]
+    return list(zip(chain(*thirds), (*own, *engine), strict=False))
 
 
 def attack(host: ThrowAwayHost, cases: Sequence[Case]) -> list[dict[str, object]]:
     """Carry out cases on a host, one after the other, and return how each ended."""
-    named = [f"{kind}:{attack}" for kind, attack in cases]
+    named = [f"{row}:{attack}" for row, attack in cases]
     program = [host.python, "-m", "tests.lab.attacker", ways.ANSWERS, *named]
-    ended = host.run(program, environment={"PYTHONPATH": str(CHECKOUT)}, timeout=60 + 15 * len(cases))
+    ended = host.run(program, environment={"PYTHONPATH": str(CHECKOUT)}, timeout=60 + 40 * len(cases))
     assert ended.returncode == 0, ended.stderr
     return [json.loads(line) for line in ended.stdout.splitlines()]
 
 
-def survives(host: ThrowAwayHost, cases: Sequence[Case], tell: Tell) -> None:
-    """Check all cases, and that the neighbour answered every request but where nginx itself was killed."""
-    neighbours = ways.neighbour_answers(host)
-    gentle = [case for case in cases if not named(case[1]).deadly]
-    with load_on_the_neighbour(host) as load:
-        results = attack(host, gentle)
-    deadly = [case for case in cases if named(case[1]).deadly]
-    if deadly:
-        results += attack(host, deadly)
-    states = [result["state"] for result in results]
-    met, attacks = ({case[position] for case in cases} for position in (0, 1))
-    ends = f"{states.count('before')} as before, {states.count('complete')} complete and then rolled back"
-    tell(f"{len(met)} kinds, {len(attacks)} attacks, {len(results)} cases: {ends}")
-    for phase in load.phases:
-        tell(f"neighbour, {phase}")
-    wrong = [f"{each['kind']}, {each['attack']}: {each['wrong']}" for each in results if each["wrong"]]
-    assert not wrong, "\n".join(wrong)
-    assert len(results) == len(cases)
-    assert load.failures == 0
-    assert ways.neighbour_answers(host) == neighbours
+def survives(proxy: AttackedProxy, cases: Sequence[Case], tell: Tell) -> None:
+    """Check all cases, and that the neighbour answered every request but where the proxy itself was killed."""
+    with attacked(proxy) as host:
+        neighbours = ways.neighbour_answers(host)
+        deadly = [case for case in cases if named(case[1]).deadly or case[1] in proxy.deadly]
+        with load_on_the_neighbour(host) as load:
+            results = attack(host, [case for case in cases if case not in deadly])
+        if deadly:
+            results += attack(host, deadly)
+        states = [result["state"] for result in results]
+        met, attacks = ({case[position] for case in cases} for position in (0, 1))
+        ends = f"{states.count('before')} as before, {states.count('complete')} complete and then rolled back"
+        tell(f"{proxy.kind}: {len(met)} rows, {len(attacks)} attacks, {len(results)} cases: {ends}")
+        for phase in load.phases:
+            tell(f"{proxy.kind}: neighbour, {phase}")
+        wrong = [f"{each['row']}, {each['attack']}: {each['wrong']}" for each in results if each["wrong"]]
+        assert not wrong, "\n".join(wrong)
+        assert len(results) == len(cases)
+        assert_answered(proxy, load, len(cases))
+        assert ways.neighbour_answers(host) == neighbours
+
+
+def assert_answered(proxy: AttackedProxy, load: Load, cases: int) -> None:
+    """Check that no request failed; where a reload may reset a new connection, not more than one for each case did."""
+    if not proxy.resets:
+        assert load.failures == 0
+        return
+    reasons = [reason for phase in load.phases for reason in phase.reasons]
+    assert [reason for reason in reasons if not reason.startswith("new ") or "reset by peer" not in reason] == []
+    assert load.failures <= cases
 
 
 @pytest.mark.parametrize("kind", kinds(), ids=lambda kind: str(kind.__name__))
 def test_every_kind_is_attacked(kind: type) -> None:
     """What a plan may do to a host has a row in the matrix, or a test elsewhere that is there and is about it."""
-    assert (kind in ROWS) is not (kind in ELSEWHERE), (
+    attacked = {row.kind for row in ROWS.values()}
+    assert (kind in attacked) is not (kind in ELSEWHERE), (
         f"{kind.__name__} needs one row in tests/lab/attacked_kinds.py: in ROWS, or in ELSEWHERE"
     )
     if kind in ELSEWHERE:
@@ -89,23 +123,37 @@ def test_every_kind_is_attacked(kind: type) -> None:
         assert getattr(found, kind.__name__) is kind
 
 
-def test_each_kind_and_each_attack_once(attacked: ThrowAwayHost, tell: Tell) -> None:
+def test_every_proxy_is_attacked() -> None:
+    """Each that the conformance suite has, and so each that the installer offers."""
+    assert PROXIES.keys() == CALLED.keys()
+
+
+@pytest.mark.parametrize("proxy", PROXIES.values(), ids=lambda proxy: proxy.kind)
+def test_a_sample_of_the_matrix(proxy: AttackedProxy, tell: Tell) -> None:
     """Killed, refused, out of space, lied to, or told to stop: taken back or complete, never half."""
-    survives(attacked, diagonal(), tell)
+    survives(proxy, sample(proxy), tell)
+
+
+def test_the_samples_miss_nothing() -> None:
+    """Of the other proxies too each row and each quick attack comes at least once."""
+    cases = [case for kind in OTHERS for case in sample(PROXIES[kind])]
+    assert {row for row, _ in cases} == {row for kind in OTHERS for row in rows_of(PROXIES[kind])}
+    assert {attack for _, attack in cases} == {*ATTACKS} - {*PATIENT}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", NAMES)
-def test_every_attack_on_a_kind(attacked: ThrowAwayHost, tell: Tell, kind: str) -> None:
+@pytest.mark.parametrize(("proxy", "row"), MATRIX)
+def test_every_attack_on_a_kind(tell: Tell, proxy: str, row: str) -> None:
     """One row of the matrix on one host."""
-    survives(attacked, [case for case in MATRIX if case[0] == kind], tell)
+    survives(PROXIES[proxy], [(row, attack) for attack in ATTACKS], tell)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["RemoveFile", "ConfigurePalpo", "ProbeChallenge", "EditLines", "WithdrawProxy"])
-def test_killed_at_every_call(attacked: ThrowAwayHost, tell: Tell, kind: str) -> None:
+@pytest.mark.parametrize("row", ["RemoveFile", "ConfigurePalpo", "ProbeChallenge", "EditLines", "WithdrawProxy"])
+def test_killed_at_every_call(tell: Tell, row: str) -> None:
     """SIGKILL at each single system call by which a run changes something, from the first to the last record."""
-    (whole,) = attack(attacked, [(kind, "SIGHUP")])
+    with attacked(NGINX) as host:
+        (whole,) = attack(host, [(row, "SIGHUP")])
     calls = whole["calls"]
     assert isinstance(calls, int)
-    survives(attacked, [(kind, f"{KILLED_AT}{number}") for number in range(calls)], tell)
+    survives(NGINX, [(row, f"{KILLED_AT}{number}") for number in range(calls)], tell)

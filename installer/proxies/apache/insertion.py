@@ -24,6 +24,8 @@ def place(data: bytes, number: int, text: str) -> AddedLine | Impossible:
     written = data.decode(errors="replace").split("\n")
     if number > len(written) or not OPENING.fullmatch(written[number - 1]):
         return Impossible(f"line {number}: no virtual host begins here on a line of its own")
+    if number == len(written):
+        return Impossible(f"line {number}: the file ends here, without the end of the line")
     indent = next((each for each in map(_indent, written[number:]) if each is not None), DEFAULT_INDENT)
     added = AddedLine(indent + text, number + 1)
     if _with(written, added) != _expected(written, added):

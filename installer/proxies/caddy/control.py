@@ -12,7 +12,7 @@ from palpo_installer import services
 from palpo_installer.certificates.process import Watch
 from palpo_installer.host import Command, Host
 from palpo_installer.proxies import main_process
-from palpo_installer.proxies.caddy import ordering, process
+from palpo_installer.proxies.caddy import hazards, ordering, process
 from palpo_installer.proxies.control import Mark, Verdict
 from palpo_installer.proxies.ordering import Errand
 from palpo_installer.proxies.sockets import Socket
@@ -53,8 +53,8 @@ class CaddyControl:
         return ()
 
     def hazard(self, host: Host, service: Service, sockets: Collection[Socket]) -> str:
-        """Return none: Caddy opens its new sockets first, and goes on with its old configuration where it cannot."""
-        return ""
+        """Return which socket of the configuration on disk a reload could not open: a part of it would answer."""
+        return hazards.hazard(host, service)
 
     def mark(self, host: Host, log: Path | None) -> Mark:
         """Return the present time: ``caddy reload`` itself says what was wrong."""

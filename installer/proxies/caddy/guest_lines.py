@@ -25,6 +25,8 @@ def place(data: bytes, number: int, text: str) -> AddedLine | Impossible:
         last = _last_of_head(found, number)
         if last is None:
             return Impossible(f"line {number}: no site begins here on a line of its own")
+        if last.line > written.count("\n"):
+            return Impossible(f"line {last.line}: the file ends here, without the end of the line")
         indent = _indent(written, last, braced=last.opens)
         added = AddedLine(indent + text, last.line + 1)
         if _words(lines(_with(written, added))) != _expected(found, added):

@@ -33,7 +33,9 @@ def place(data: bytes, section: Section, text: str) -> AddedLine | Impossible:
     later = [each for each in section.directives if each.words[0] in LATER and each.file == section.heading.file]
     rest = [each.line for each in section.directives if each.file == section.heading.file]
     before = later[0].front if later else max(rest, default=section.heading.line) + 1
-    if before - 1 > len(written) or written[before - 2].rstrip("\r").endswith("\\"):
+    if before > len(written):
+        return Impossible(f"line {before - 1}: the file ends here, without the end of the line")
+    if written[before - 2].rstrip("\r").endswith("\\"):
         return Impossible("the line in front of it goes on in the next one")
     near = written[before - 1] if later else written[before - 2] if rest else DEFAULT_INDENT
     indent = near[: len(near) - len(near.lstrip())]
