@@ -10,7 +10,7 @@ from palpo_installer.facts.system import System
 from palpo_installer.layout import Layout
 from palpo_installer.proxies import templates
 from palpo_installer.proxies.base import Expectation, File, Part, Rendering
-from palpo_installer.proxies.caddy import balancing, keys, sharing, words
+from palpo_installer.proxies.caddy import balancing, keys, sharing, shortcuts, words
 from palpo_installer.proxies.caddy.configuration import Caddy
 from palpo_installer.proxies.caddy.placement import PLAIN, SECURE, Placement, place
 from palpo_installer.proxies.found import ServerBlock
@@ -149,6 +149,7 @@ def _part(name: str, template: str, placement: Placement, servers: Sequence[Serv
         quoted=words.quoted,
         document=words.document,
         far_above=words.far_above,
+        shortcut_of=shortcuts.shortcut,
         error=words.error,
     )
     (text,), marker = templates.with_marker([text])

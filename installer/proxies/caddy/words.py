@@ -101,8 +101,12 @@ def literally(path: str) -> tuple[str, ...]:
 
 
 def misspelled() -> tuple[str, ...]:
-    """Return the line of a matcher for paths with signs that no URL may have, and that would not arrive as sent."""
-    return (f"not {matching(LEGAL)}",)
+    """Return the line of a matcher for paths with signs that no URL may have, and that would not arrive as sent.
+
+    As an expression (CEL): ``vars_regexp`` looks at a target only after what stands in its braces was replaced, be it
+    by a header of the client's. Behind this line no path has braces.
+    """
+    return (f"not expression {_both(LEGAL)}",)
 
 
 def detours(routes: Sequence[Route]) -> tuple[tuple[tuple[str, ...], Refusal], ...]:

@@ -139,8 +139,8 @@ WRITTEN = (
         kept=services.CADDYS_OWN,
         deviations={
             "speed": Deviation(
-                {"HTTP/1.1": 45, "HTTP/2": 45},
-                "At least 45 %: Caddy compares each target with a pattern for every path that is closed or passed on",
+                {"HTTP/1.1": 75, "HTTP/2": 75},
+                "At least 75 %: it also removes the headers that clients could forge, and looks at each path",
             ),
             "neighbour": Deviation(
                 dict.fromkeys(("apply", "killed and recovered", "renewal", "rollback"), 12),

@@ -76,6 +76,15 @@ CLOSED = [
 ]
 """Targets that lead past the open paths, as a proxy or as the homeserver would read them."""
 
+BROKEN = [
+    "/_palpo/admin/%zz",
+    "/_palpo/%61dmin/v1/%",
+    "/_matrix/%zz/../../_palpo/admin",
+    "/_matrix/../_palpo/admin/%zz",
+    "/_matrix/%2e%2e/_synapse/admin/%2",
+]
+"""Closed targets with an escape that is none: what cannot decode them must not take them for something else."""
+
 REGISTRATION = [
     "/_matrix/client/v3/register",
     "/_matrix/client/v3/%72egister",

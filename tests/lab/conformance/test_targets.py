@@ -9,7 +9,7 @@ import pytest
 
 from palpo_installer.probe import Answer
 from tests.lab.conformance.served import CLIENT, Served
-from tests.lab.conformance.targets import CLOSED, ILLEGAL, LEGAL, REGISTRATION
+from tests.lab.conformance.targets import BROKEN, CLOSED, ILLEGAL, LEGAL, REGISTRATION
 from tests.lab.served_site import refused
 
 PROTOCOLS = ("HTTP/1.1", "HTTP/2")
@@ -45,6 +45,24 @@ def test_what_is_closed_stays_closed_however_it_is_written(served: Served) -> No
         answer = served.wire.http1(target.encode())
         assert [request.target for request in served.arrived] == [], target
         refused(answer, 404, "M_UNRECOGNIZED")
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_what_is_closed_stays_closed_with_a_broken_escape(served: Served, protocol: str) -> None:
+    """Refused by whoever notices first, as a bad request or as nothing that is served."""
+    for target in BROKEN:
+        answer, arrived = served.ask(protocol, target)
+        assert arrived == [], target
+        assert 400 <= answer.status < 500 or (protocol == "HTTP/2" and answer.problem), (target, answer)
+
+
+def test_what_is_closed_is_not_opened_by_what_a_proxy_replaces(served: Served) -> None:
+    """A part of a target that the proxy takes for a variable of its own stays what it is: one segment of the path."""
+    for variable in ("{http.request.uri.query.x}", "{http.request.header.x-x}", "%[req.hdr(x-x)]", "$http_x_x", "{x}"):
+        target = f"/_matrix/client/{variable}/register?x=a/b"
+        answer = served.wire.http1(target.encode(), [(b"X-X", b"a/b")], method=b"POST")
+        assert [request.target for request in served.arrived] == [], target
+        assert 400 <= answer.status < 500, target
 
 
 def test_what_is_closed_stays_closed_without_a_name(served: Served) -> None:
