@@ -8,7 +8,7 @@ import psutil
 
 from palpo_installer import services
 from palpo_installer.errors import HostError
-from palpo_installer.host import Host
+from palpo_installer.host import Host, Socket
 from palpo_installer.services import Service
 
 
@@ -37,6 +37,13 @@ def family(host: Host, service: Service) -> frozenset[int]:
         return frozenset() if main is None else frozenset({main.pid, *(each.pid for each in main.children())})
     except psutil.Error:
         return frozenset()
+
+
+def with_sockets(host: Host, service: Service) -> tuple[frozenset[int], tuple[Socket, ...]]:
+    """Return it and its workers, and all open sockets: while it reloads, also those that have just begun or ended."""
+    before = family(host, service)
+    sockets = host.listening()
+    return before | family(host, service), sockets
 
 
 def tell(host: Host, service: Service, title: str, number: signal.Signals) -> None:

@@ -24,8 +24,8 @@ def hazard(host: Host, service: Service) -> str:
     found = discovery.read(host, processes.read(host), frozenset(), lambda _: None)
     if found is None:
         return ""
-    own = main_process.family(host, service)
-    held = {(each.address, each.port) for each in host.listening() if each.pid in own}
+    own, opened = main_process.with_sockets(host, service)
+    held = {(each.address, each.port) for each in opened if each.pid in own}
     reasons = (*overlaps(found.listens, held), *_unopenable(host, found.listens, held, own))
     consequence = "Apache's test passes, but a reload would end Apache and every site of it"
     return f"{'; '.join(dict.fromkeys(reasons))}. {consequence}" if reasons else ""

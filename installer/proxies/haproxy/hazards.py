@@ -7,10 +7,11 @@ A new worker tells the old one to stop listening, and then tries to open its soc
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from palpo_installer.host import Host
+from palpo_installer.host import Socket as Opened
 from palpo_installer.proxies import main_process
 from palpo_installer.proxies.found import Listen
 from palpo_installer.proxies.haproxy import process, reading, tree
@@ -31,17 +32,18 @@ def hazard(host: Host, service: Service, sockets: Collection[Socket]) -> str:
         service: HAProxy as it runs.
         sockets: where the change will be answered.
     """
-    own = main_process.family(host, service)
-    held = {(each.address, each.port) for each in host.listening() if each.pid in own}
-    reasons = [*_taken(host, own, sockets), *_unopenable(host, service, held, own)]
+    own, opened = main_process.with_sockets(host, service)
+    held = {(each.address, each.port) for each in opened if each.pid in own}
+    reasons = [
+        *_taken(host, [each for each in opened if each.pid not in {None, *own}], sockets),
+        *_unopenable(host, service, held, own),
+    ]
     return f"{reasons[0]}. {CONSEQUENCE}" if reasons else ""
 
 
-def _taken(host: Host, own: frozenset[int], sockets: Collection[Socket]) -> Iterator[str]:
+def _taken(host: Host, theirs: Sequence[Opened], sockets: Collection[Socket]) -> Iterator[str]:
     """Yield each socket that another program holds: it may share it, and would get a part of the connections."""
-    for listening in host.listening():
-        if listening.pid is None or listening.pid in own:
-            continue
+    for listening in theirs:
         for address, port in sockets:
             if port == listening.port and _collide(listening.address, address):
                 name = _named(host, listening.pid)
