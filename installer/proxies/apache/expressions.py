@@ -20,7 +20,11 @@ ORIGIN = "(?:https?://[^/?]+)?"
 LONGEST_LINE = 8000
 """Apache refuses lines of 8192 bytes and more (httpd.h, MAX_STRING_LEN)."""
 
+PLAIN = "(?:[A-Za-z0-9_!$@:=~/-]++|(?<!/)[.])"
+"""Some of a path that no reader decodes, resolves or cuts."""
+
 NEVER = "false"
+NOTHING_FITS = "(?!)"
 
 
 def passed_on(routes: Sequence[Route]) -> str:
@@ -57,6 +61,58 @@ def _subtrees(routes: Iterable[Route]) -> tuple[Route, ...]:
     a subtree.
     """
     return tuple(each for each in routes if isinstance(each, Closed | Forward) and each.match.scope is not Scope.EXACT)
+
+
+def usual(routes: Sequence[Route]) -> str:
+    """Return the pattern of paths, as they came, that are passed on like most whatever is asked about them.
+
+    It fits fewer targets than ``passed_on``: below a path that is passed on like everything else, of characters
+    that have one reading, without segments that begin with a dot, and below no path of an earlier route that is
+    answered here or passed on otherwise. Such a target is the same for Apache and for the homeserver, or has slashes
+    more. The pattern never goes back where it need not: that would cost as much as the rest.
+    """
+    most = next((each for each in reversed(routes) if isinstance(each, Forward)), None)
+    earlier: list[Match] = []
+    begins = []
+    for route in routes:
+        if not isinstance(route, Closed | Forward):
+            continue
+        if isinstance(route, Closed) or most is None or not _passed_on_alike(route, most):
+            earlier.append(route.match)
+        elif _is_plain(route.match):
+            others = [each for each in earlier if _meet(each, route.match)]
+            if all(len(segments(each.path)) > len(segments(route.match.path)) for each in others):
+                begins.append(_plainly(route.match, others))
+    return f"^(?:{'|'.join(begins)})(?:/{PLAIN}*+)?$" if begins else NOTHING_FITS
+
+
+def _passed_on_alike(route: Forward, most: Forward) -> bool:
+    """Return whether two routes say the same about a request, as far as Apache can tell clients apart."""
+    return (route.upstream, route.host, route.body_limit) == (most.upstream, most.host, most.body_limit)
+
+
+def _is_plain(match: Match) -> bool:
+    """Return whether nothing but the beginning of a path decides."""
+    return match.scope is Scope.SUBTREE and not match.method and "*" not in match.path and match.path != "/"
+
+
+def _meet(one: Match, other: Match) -> bool:
+    """Return whether a path can fit both, as far as their segments say."""
+    return all(a == b or "*" in {a, b} for a, b in zip(segments(one.path), segments(other.path), strict=False))
+
+
+def _plainly(match: Match, others: Iterable[Match]) -> str:
+    """Return the pattern of a beginning, where what follows is not the rest of another path."""
+    beginning = segments(match.path)
+    closed = []
+    for other in others:
+        rest = segments(other.path)[len(beginning) :]
+        letters = ("[^/]++" if part == "*" else _without_backslashes(re.escape(bare(part))) for part in rest)
+        end = "/*+$" if other.scope is Scope.EXACT else "(?:/|$)"
+        closed.append("".join(f"/++{each}" for each in letters) + end)
+    return "".join(f"/{_without_backslashes(re.escape(bare(part)))}" for part in beginning) + (
+        f"(?!(?i:{'|'.join(closed)}))" if closed else ""
+    )
 
 
 def refused(route: Closed, earlier: Sequence[Route]) -> str:
@@ -97,6 +153,14 @@ def spelled(match: Match) -> str:
         letters = (f"(?:{_without_backslashes(re.escape(each))}|%{ord(each):02x})" for each in bare(part))
         written.append("[^/?]+" if part == "*" else "".join(letters))
     return "".join(f"(?:/|%2f)+{part}" for part in written) + "(?:[/? ]|%2f|$)"
+
+
+def told_apart(match: Match) -> str:
+    """Return the pattern of what is passed on apart, the target behind its first slash as the only group.
+
+    That slash is part of the upstream's address: Apache keeps connections only where the address has a path (AH10400).
+    """
+    return f"(?i)^{ORIGIN}/((?:/|%2f)*{spelled(match).removeprefix('(?:/|%2f)+')}.*)$"
 
 
 def _without_backslashes(pattern: str) -> str:

@@ -139,8 +139,9 @@ def part(
         exactly=expressions.exactly,
         refusal=expressions.refusal,
         passed_on=expressions.passed_on,
+        usual=expressions.usual,
+        told_apart=expressions.told_apart,
         misread=expressions.misread,
-        spelled=expressions.spelled,
         here=expressions.here,
         upstream=upstream,
     )

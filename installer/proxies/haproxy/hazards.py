@@ -34,16 +34,16 @@ def hazard(host: Host, service: Service, sockets: Collection[Socket]) -> str:
     """
     own, opened = main_process.with_sockets(host, service)
     held = {(each.address, each.port) for each in opened if each.pid in own}
-    reasons = [
-        *_taken(host, [each for each in opened if each.pid not in {None, *own}], sockets),
-        *_unopenable(host, service, held, own),
-    ]
+    theirs = [each for each in opened if each.pid not in own]
+    reasons = [*_taken(host, theirs, sockets), *_unopenable(host, service, held, own)]
     return f"{reasons[0]}. {CONSEQUENCE}" if reasons else ""
 
 
 def _taken(host: Host, theirs: Sequence[Opened], sockets: Collection[Socket]) -> Iterator[str]:
     """Yield each socket that another program holds: it may share it, and would get a part of the connections."""
     for listening in theirs:
+        if listening.pid is None:
+            continue
         for address, port in sockets:
             if port == listening.port and _collide(listening.address, address):
                 name = _named(host, listening.pid)

@@ -20,8 +20,11 @@ from palpo_installer.proxies.apache.expressions import (
     quoted,
     refused,
     there,
+    told_apart,
+    usual,
 )
 from palpo_installer.site import NOT_FEDERATING, Closed, Forward, Match, Scope
+from tests.lab.conformance.targets import CLOSED, ILLEGAL, REGISTRATION
 
 UPSTREAM = Address("127.0.0.1", 8008)
 PATTERN = re.compile(
@@ -108,6 +111,61 @@ ROUTES = (
 def test_only_what_both_readings_pass_on_is_passed_on(path: str, raw: str, passes: bool) -> None:
     """The first route that fits decides, in either reading."""
     assert holds(passed_on(ROUTES), path, raw=raw) == passes
+
+
+EARLIER = (
+    Closed(Match("/_matrix/client/*/register", Scope.EXACT, method="POST"), NOT_FEDERATING),
+    *ROUTES[:-2],
+    Forward(Match("/_palpo/client"), UPSTREAM),
+    *ROUTES[-2:],
+)
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["/_matrix", "/_matrix?/../x", "/_matrix/client/v3/sync", "/_matrix//a.b/!x:y.z/@a", "/_matrix/client/v3/login"],
+)
+def test_most_targets_need_no_closer_look(target: str) -> None:
+    """Plain ones below what is passed on, which are passed on by either reading."""
+    assert re.search(usual(EARLIER), target.partition("?")[0])
+    assert holds(passed_on(EARLIER), target.partition("?")[0], raw=target)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        *CLOSED,
+        *REGISTRATION,
+        *ILLEGAL,
+        "/_matrix/client/v3/REGISTER",
+        "/_matrix/federation/v1",
+        "/_matrix//Federation?x",
+        "/_matrix/media/v3/x",
+        "/_matrix/./x",
+        "/_matrix/.",
+        "/_matrix/%61",
+        "https://matrix.example.com/_matrix/x",
+    ],
+)
+def test_all_others_are_looked_at_closely(target: str) -> None:
+    """What is closed, passed on elsewhere, or has more than one reading, in any spelling."""
+    assert re.search(usual(EARLIER), target.partition("?")[0]) is None
+
+
+def test_without_a_way_past_the_closed_paths_every_target_is_looked_at() -> None:
+    """Nothing is passed on, or a wider path is closed before."""
+    closing = Forward(Match("/_matrix"), UPSTREAM)
+    for routes in ((), ROUTES[-2:], (Closed(Match("/_matrix")), closing), (Closed(Match("/")), closing)):
+        assert re.search(usual(routes), "/_matrix/x") is None
+
+
+def test_what_is_passed_on_apart_keeps_its_first_slash_for_the_address() -> None:
+    """Apache keeps no connections where a group follows the port; the target behind that slash is as it came."""
+    for target in ("/_matrix/media/a%2Fb?x", "//%5fmatrix%2fmedia", "https://x/_matrix/media/a"):
+        found = re.search(told_apart(Match("/_matrix/media")), target)
+        assert found
+        assert f"/{found[1]}" == target.removeprefix("https://x")
+    assert re.search(told_apart(Match("/_matrix/media")), "/_matrix/mediax") is None
 
 
 def test_what_a_following_route_passes_on_has_no_expression_of_its_own() -> None:

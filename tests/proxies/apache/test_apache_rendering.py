@@ -151,6 +151,16 @@ def test_the_same_site_has_the_same_marker_and_another_one_another() -> None:
     assert "Header lines may have 9000 bytes" in " ".join(lower.findings)
 
 
+def test_most_requests_pass_by_the_conditions_and_long_bodies_do_not() -> None:
+    """All conditions of a host that passes requests on stand in one, which a long body meets whatever its path is."""
+    file = text()
+    length = len(str(re.search(r"-gt (\d+)", file)[1]))  # type: ignore[index]
+    assert f'SetEnvIf Content-Length "^.{{{length}}}" !palpo_installer_usual' in file
+    passing = next(host for host in file.split("</VirtualHost>") if "ProxyPassMatch" in host)
+    assert re.findall(r"(?m)^    <If (.*)>$", passing) == ["\"-z reqenv('palpo_installer_usual')\""]
+    assert "Redirect 413" in passing[passing.index("palpo_installer_usual')") :]
+
+
 def test_prefork_has_no_http2() -> None:
     """mod_http2 takes part in none."""
     found = rendered(replace(apache(), mpm="prefork"))
