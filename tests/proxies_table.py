@@ -129,7 +129,7 @@ CLAIMS = (
         },
     ),
     Claim(
-        "another site for the same name is switched off in the same change (`take_over`)",
+        "another site for the same name is switched off in the same change (`take_over`; Caddy: `--slow`)",
         {
             "nginx": "tests/lab/test_taking_over.py::test_the_old_homeservers_site_goes_and_comes_back",
             "apache": "tests/lab/test_apache_sites.py::test_the_old_homeservers_sites_go_and_come_back",
@@ -144,7 +144,7 @@ CLAIMS = (
         ),
     ),
     Claim(
-        "the ports change hands from one proxy to the other",
+        "the ports change hands from one proxy to the other (Caddy: `--slow`)",
         {
             **dict.fromkeys(("nginx", "apache"), "tests/lab/test_switching.py::test_from_nginx_to_another_and_back"),
             "caddy": "tests/lab/test_switching.py::test_from_a_caddy_that_goes_on_to_nginx_and_back",

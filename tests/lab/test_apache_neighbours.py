@@ -75,6 +75,7 @@ def others(address: str) -> list[Answer]:
     ]
 
 
+@pytest.mark.slow
 def test_what_is_set_for_others_stays_with_them(host: ThrowAwayHost) -> None:
     """PROXY lines, a site for everything, canonical names, an open proxy; what cannot be beside ours is named."""
     configured(host)

@@ -46,7 +46,8 @@ def answer(host: ThrowAwayHost) -> str:
     return ways.fetch(host, URL, "--insecure")
 
 
-@pytest.mark.parametrize("way", ["rollback", pytest.param("uninstall", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["rollback", "uninstall"])
 def test_the_old_homeservers_site_goes_and_comes_back(host: ThrowAwayHost, acme: Authority, way: str) -> None:
     """Refused without consent; its file goes in the change that brings ours, and taken back it answers as before."""
     start(host, f"{CADDY_NEIGHBOUR}\nimport sites/*.caddy\n", SYNAPSE)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import pytest
+
 from tests.lab import names, services, ways
 from tests.lab.conformance.served import CLIENT
 from tests.lab.hosts import ADDRESS4, ThrowAwayHost
@@ -31,6 +33,7 @@ def client(address: str, family: str = "TCP6") -> Wire:
     return Wire(ADDRESS4, 443, CLIENT, hello=f"PROXY {family} {address} {there} 4711 443\r\n".encode())
 
 
+@pytest.mark.slow
 def test_the_whole_way_behind_a_load_balancer(host: ThrowAwayHost) -> None:
     """The client's address arrives, and is limited; ``verify`` asks with the line; all is taken back."""
     balance(host)

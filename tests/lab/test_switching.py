@@ -92,6 +92,7 @@ def test_from_nginx_to_another_and_back(lone: ThrowAwayHost, other: str) -> None
     assert changed == {}, list(changed)
 
 
+@pytest.mark.slow
 def test_from_a_caddy_that_goes_on_to_nginx_and_back(lone: ThrowAwayHost) -> None:
     """A Caddy that ran before and has no other site lets go of the ports and runs on; it takes them again."""
     lone.write("/etc/caddy/Caddyfile", "# nothing yet\n")

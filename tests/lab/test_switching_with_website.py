@@ -60,6 +60,7 @@ def test_a_website_that_stays_keeps_its_proxy(website: ThrowAwayHost) -> None:
     assert sites.pages(website) == pages
 
 
+@pytest.mark.slow
 def test_a_website_that_moved_takes_the_line_in_its_new_proxy(website: ThrowAwayHost) -> None:
     """Nothing of ours is left in the file that nginx had; Apache's has the line; taken back, all is as before."""
     host = website
