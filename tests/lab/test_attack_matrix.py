@@ -128,7 +128,11 @@ def test_every_proxy_is_attacked() -> None:
     assert PROXIES.keys() == CALLED.keys()
 
 
-@pytest.mark.parametrize("proxy", PROXIES.values(), ids=lambda proxy: proxy.kind)
+@pytest.mark.parametrize(
+    "proxy",
+    [PROXIES["nginx"], *(pytest.param(PROXIES[kind], marks=pytest.mark.slow) for kind in OTHERS)],
+    ids=lambda proxy: proxy.kind,
+)
 def test_a_sample_of_the_matrix(proxy: AttackedProxy, tell: Tell) -> None:
     """Killed, refused, out of space, lied to, or told to stop: taken back or complete, never half."""
     survives(proxy, sample(proxy), tell)

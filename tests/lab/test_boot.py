@@ -67,7 +67,7 @@ def property_of(host: BootedHost, unit: str, name: str) -> str:
     return host.output(["systemctl", "show", "--value", f"--property={name}", unit]).strip()
 
 
-@pytest.mark.parametrize("how", ["reboot", "power_cut"])
+@pytest.mark.parametrize("how", ENDS)
 def test_apply_is_cut_off(booted: BootedHost, how: str, request: pytest.FixtureRequest) -> None:
     """Anywhere in a run: files back before nginx starts, the rest once the host is up, and the run has its end."""
     host = booted

@@ -31,7 +31,7 @@ def install_palpo(host: BootedHost) -> None:
     host.output(["systemctl", "daemon-reload"])
 
 
-@pytest.mark.parametrize("delegation", ["well-known", "srv"])
+@pytest.mark.parametrize("delegation", [pytest.param("well-known", marks=pytest.mark.slow), "srv"])
 def test_the_whole_way_under_systemd(booted: BootedHost, booted_acme: Authority, delegation: str) -> None:
     """Apply, start Palpo, apply a change that restarts it, renew by the unit, roll back all: as it was before."""
     host = booted
