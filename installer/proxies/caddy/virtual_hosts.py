@@ -112,7 +112,7 @@ class CaddyVirtualHosts:
                 f"Caddy itself leads plain HTTP of {guest.name} to HTTPS, and no site of the Caddyfile answers there",
                 f"{site.file}:{site.line}",
                 f"Write a site http://{guest.name} that redirects, or choose certificates.base_domain = site",
-                tuple(dict.fromkeys(answer.path for answer in guests.answers(guest.routes))),
+                tuple(dict.fromkeys(answer.path for answer in guests.written(guest))),
             ),
         )
 

@@ -14,21 +14,15 @@ from palpo_installer.errors import RefusedPlan
 from palpo_installer.proxies import templates
 from palpo_installer.proxies.base import File
 from palpo_installer.proxies.haproxy.words import CORS
+from palpo_installer.proxies.leaflets import answers, plain
 from palpo_installer.proxies.virtual_hosts import Leaflet, line_with_comment
 from palpo_installer.site import (
     MARKER_HEADER,
-    MARKER_PATH,
     Challenge,
-    Closed,
-    FixedJson,
     Guest,
-    Marker,
-    Scope,
-    compact,
 )
 
-PLAIN_PATH = re.compile(r"/[A-Za-z0-9._/+=@-]+")
-"""Paths that HAProxy reads as one word, in a rule and in a map."""
+TITLE = "HAProxy"
 
 PRINTABLE = re.compile(r"[\x20-\x7e]+")
 
@@ -70,15 +64,8 @@ def documents(guest: Guest) -> Iterator[tuple[str, str]]:
     Raises:
         RefusedPlan: a word of it cannot be written in a map.
     """
-    for route in guest.routes:
-        match route:
-            case Marker():
-                yield MARKER_PATH, "{}"
-            case FixedJson(path=path, body=body):
-                yield _plain(path), _printable(body)
-            case Closed(match=match, refusal=refusal) if match.scope is Scope.EXACT:
-                error = compact({"errcode": refusal.errcode, "error": refusal.error})
-                yield _plain(match.path), _printable(error)
+    for answer in answers(guest.routes, TITLE, _printable):
+        yield answer.path, answer.text or "{}"
 
 
 def lines(guest: Guest, path: Path) -> Iterator[str]:
@@ -87,16 +74,16 @@ def lines(guest: Guest, path: Path) -> Iterator[str]:
     The status of a rule is a number, so that paths which are not there take one before the rule for documents.
     """
     closed: dict[int, list[str]] = {}
-    for route in guest.routes:
-        if isinstance(route, Closed) and route.match.scope is Scope.EXACT:
-            closed.setdefault(route.refusal.status, []).append(_plain(route.match.path))
+    for answer in answers(guest.routes, TITLE, _printable):
+        if answer.status >= 400:
+            closed.setdefault(answer.status, []).append(answer.path)
     for status, paths in closed.items():
         yield _line(guest, path, status, f"{{ path {' '.join(paths)} }}")
     yield _line(guest, path, 200)
 
 
 def _line(guest: Guest, path: Path, status: int, *more: str) -> str:
-    source = f"map({_plain(str(path))})"
+    source = f"map({plain(str(path), TITLE)})"
     headers = " ".join(f"hdr {name} {_word(value)}" for name, value in CORS)
     named = f"{{ req.hdr(host),field(1,:) -i {guest.name} }}"
     conditions = [*(["{ ssl_fc }"] if guest.tls else []), named, *more, f"{{ path,{source} -m found }}"]
@@ -113,12 +100,6 @@ def _word(value: str) -> str:
 def reads(directive: str, path: Path) -> bool:
     """Return whether a directive is a rule that answers what a file has."""
     return directive.startswith("http-request return ") and f"lf-string %[path,map({path})]" in directive
-
-
-def _plain(path: str) -> str:
-    if not PLAIN_PATH.fullmatch(path):
-        raise RefusedPlan("this path cannot stand in a configuration of HAProxy", where=path)
-    return path
 
 
 def _printable(text: str) -> str:
