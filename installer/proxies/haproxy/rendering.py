@@ -15,10 +15,11 @@ from palpo_installer.proxies.base import File, Lines, Part, Rendering
 from palpo_installer.proxies.found import ServerBlock
 from palpo_installer.proxies.haproxy import limits, reading, words
 from palpo_installer.proxies.haproxy.configuration import HAProxy
-from palpo_installer.proxies.haproxy.placement import OWN, PLAIN, REFUSE, SECURE, Placement, place
+from palpo_installer.proxies.haproxy.placement import AWAY_PAGE, OWN, PLAIN, REFUSE, SECURE, Placement, place
 from palpo_installer.proxies.haproxy.ports import Port, balanced, expectations, links, of_site
 from palpo_installer.proxies.haproxy.sharing import lines
 from palpo_installer.site import (
+    AWAY,
     TOO_LARGE,
     Route,
     Site,
@@ -82,6 +83,7 @@ def _part(
     counted = limits.of_ports(ports)
     theirs = (each for each in haproxy.sections if not placement.owns(each.heading.file))
     refusing = _refusing(ports, haproxy, layout)
+    away_page = layout.at(OWN) / AWAY_PAGE if any(port.tls and port.upstreams for port in ports) else None
     text = templates.render(
         template,
         ports=ports,
@@ -91,6 +93,7 @@ def _part(
         counter=limits.counter(theirs),
         buffer=BUFFER if buffer(haproxy, placement) < BUFFER else 0,
         refusing=refusing,
+        away_page=away_page,
         host=host_of(haproxy),
         responder=responder.address(layout),
         logs=any(each.kind == "global" and each.all("log") for each in haproxy.sections),
@@ -107,7 +110,11 @@ def _part(
         document=words.document,
         error=words.error,
     )
-    pages = {placement.directory / name: text, **({refusing: _reader()} if refusing else {})}
+    pages = {placement.directory / name: text}
+    if refusing:
+        pages[refusing] = _reader()
+    if away_page:
+        pages[away_page] = _away()
     texts, marker = templates.with_marker(tuple(pages.values()))
     files = tuple(map(File, pages, texts))
     title = halves.title(server.host for port in ports for server in port.servers)
@@ -126,6 +133,11 @@ def _reader() -> str:
         headers=words.CORS,
         refusal=words.refusal(TOO_LARGE),
     )
+
+
+def _away() -> str:
+    page = templates.render("haproxy-away.http.j2", headers=words.CORS, refusal=words.refusal(AWAY))
+    return page.removesuffix("\n")
 
 
 def host_of(haproxy: HAProxy) -> str:
