@@ -31,7 +31,7 @@ from palpo_installer.rehearsal.private_proxies import private
 from palpo_installer.rehearsal.private_proxy import PrivateProxy, Surroundings, Visited
 from palpo_installer.rehearsal.program import has_ended
 from palpo_installer.rehearsal.recorder import NUMBER, Recorder, Request, recording
-from palpo_installer.rehearsal.sockets import reserving, usable_addresses
+from palpo_installer.rehearsal.sockets import on_one_port, reserving, usable_addresses
 from palpo_installer.site import Site
 from palpo_installer.verify.view import Endpoint, View
 
@@ -146,7 +146,7 @@ def staged(
         wanted = replace(matrix_site.build(acted, private_layout), managed=(), issuer=None)
         prepared = private(proxy, root / proxy.kind)
         ports = dict.fromkeys((*(port for port, _ in wanted.ports), *(guest.port for guest in wanted.guests)))
-        sockets = {port: prepared.opened(addresses) for port in ports}
+        sockets = {port: on_one_port(addresses, prepared.opens) for port in ports}
         opened = [stack.enter_context(each) for each in itertools.chain(*sockets.values())]
         doors = Doors(addresses, {port: there[0].getsockname()[1] for port, there in sockets.items()})
         shown = (*wanted.certificates, *wanted.borrowed, *(guest.name for guest in wanted.guests), STRANGER)
