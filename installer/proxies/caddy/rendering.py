@@ -66,7 +66,7 @@ class Server:
     @property
     def forwards(self) -> tuple[Forward, ...]:
         """What is passed on."""
-        return tuple(route for route in self.host.routes if isinstance(route, Forward))
+        return self.host.forwards
 
     @property
     def handles(self) -> tuple[Handle, ...]:

@@ -42,7 +42,7 @@ def shortcut(host: VirtualHost) -> Shortcut | None:
     for route in host.routes:
         if isinstance(route, Forward) and _is_plain(route) and route.upstream == plain[0].upstream:
             taken.append(words.bare(route.match.path))
-            kept += [each for each in earlier if _meet(each, route.match)]
+            kept += [each for each in earlier if each.meets(route.match)]
         elif isinstance(route, Closed | Forward):
             earlier.append(route.match)
         elif isinstance(route, FixedJson):
@@ -61,14 +61,8 @@ def _is_plain(route: Forward) -> bool:
     return subtree and route.match.path != "/" and not (route.host or route.limit or route.body_limit)
 
 
-def _meet(one: Match, other: Match) -> bool:
-    """Return whether a path can fit both, as far as their segments say."""
-    pairs = zip(words.segments(one.path), words.segments(other.path), strict=False)
-    return all(a == b or "*" in {a, b} for a, b in pairs)
-
-
 def _decoded(match: Match) -> str:
     """Return a pattern for the paths of a route once they are decoded."""
-    parts = ("[^/]+" if part == "*" else re.escape(words.bare(part)) for part in words.segments(match.path))
+    parts = ("[^/]+" if part == "*" else re.escape(words.bare(part)) for part in match.segments)
     end = "/?$" if match.scope is Scope.EXACT else "(?:/|$)"
     return "".join(f"/{part}" for part in parts) + end

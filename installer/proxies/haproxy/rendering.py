@@ -124,7 +124,7 @@ def _reader() -> str:
     return templates.render(
         "haproxy-refuse.lua.j2",
         headers=words.CORS,
-        refusal=words.refusal(TOO_LARGE),
+        refusal=TOO_LARGE.body(),
     )
 
 

@@ -65,7 +65,7 @@ class Server:
     @property
     def forwards(self) -> bool:
         """Whether anything is passed on."""
-        return bool(forwards([self.host]))
+        return bool(self.host.forwards)
 
 
 def render(
@@ -162,7 +162,7 @@ def part(
 
 def forwards(hosts: Iterable[VirtualHost]) -> tuple[Forward, ...]:
     """Return everything that is passed on."""
-    return tuple(route for host in hosts for route in host.routes if isinstance(route, Forward))
+    return tuple(route for host in hosts for route in host.forwards)
 
 
 def limits(hosts: Iterable[VirtualHost]) -> tuple[Limit, ...]:
@@ -172,7 +172,7 @@ def limits(hosts: Iterable[VirtualHost]) -> tuple[Limit, ...]:
 
 def tables(hosts: Iterable[VirtualHost]) -> tuple[Table, ...]:
     """Return each table of how the homeserver reads targets once, for the hosts that pass something on."""
-    return tuple(dict.fromkeys(locations.readings(host.routes) for host in hosts if forwards([host])))
+    return tuple(dict.fromkeys(locations.readings(host.routes) for host in hosts if host.forwards))
 
 
 def upstream_name(upstream: Address) -> str:
