@@ -67,7 +67,6 @@ class PrivateHAProxy:
             sections=(),
             frontends=(),
             sockets=(),
-            chroot="",
             workers=(),
         )
 

@@ -78,7 +78,6 @@ def _describe(
         sections=sections,
         frontends=fronts,
         sockets=reading.runtime_sockets(sections),
-        chroot=reading.of_global(sections, "chroot"),
         master=main is None or is_master(main.command),
         workers=tuple(each.pid for each in workers),
     )
