@@ -9,7 +9,6 @@ from functools import cached_property
 from palpo_installer.answers import BaseDomain, CertificateFiles, Method
 from palpo_installer.certificates import authority, store
 from palpo_installer.certificates.directory import STAGING
-from palpo_installer.certificates.responder import needed
 from palpo_installer.changes import Unchanged
 from palpo_installer.errors import RefusedPlan
 from palpo_installer.operations.certificates import IssueSelfSigned, OrderCertificate
@@ -30,12 +29,14 @@ class Certificates:
         site: what must be served.
         adapter: the proxy that shows them.
         sites: what of the site is in sites of somebody else's, whose certificates may be used.
+        responder: where proofs are answered while certificates are ordered, empty where the proxy reads the files.
     """
 
     inputs: Inputs
     site: Site
     adapter: Adapter
     sites: Sites
+    responder: str
 
     @cached_property
     def files(self) -> Mapping[str, CertificateFiles]:
@@ -81,11 +82,6 @@ class Certificates:
             for name, files in self.files.items()
             if name not in due
         )
-
-    @property
-    def responder(self) -> str:
-        """Where proofs are answered while certificates are ordered, empty where the proxy reads the files."""
-        return needed(self.inputs.answers.proxy, self.inputs.layout)
 
     def kept(self, name: str, issuer: Issuer) -> CertificateFiles:
         """Return where the proxy keeps the certificate of a name that it orders itself.

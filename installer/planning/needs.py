@@ -23,7 +23,3 @@ class Needs:
     def listening(self) -> tuple[int, ...]:
         """Every port to listen on."""
         return tuple(dict.fromkeys((*self.plain, *self.secure)))
-
-
-NOTHING = Needs((), (), ())
-"""With these needs ``withdrawals`` takes back everything that runs in force have set: for uninstalling."""

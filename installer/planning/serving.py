@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from palpo_installer.answers import Method
+from palpo_installer.certificates.responder import needed
 from palpo_installer.errors import RefusedPlan
 from palpo_installer.facts.listeners import Listener
 from palpo_installer.operations.certificates import OrderCertificate
@@ -71,6 +72,11 @@ class Serving:
         """The proxy as a plan uses it."""
         return adapter(self.proxy)
 
+    @property
+    def responder(self) -> str:
+        """Where proofs are answered while certificates are ordered, empty where the proxy reads the files."""
+        return needed(self.inputs.answers.proxy, self.inputs.layout)
+
     def _is_made_anew(self, path: Path) -> bool:
         """Return whether a file is ours, itself or its link, and is missing or given up as somebody edited it."""
         file = path.resolve()
@@ -79,7 +85,7 @@ class Serving:
     @cached_property
     def certificates(self) -> Certificates:
         """The certificates of the site."""
-        return Certificates(self.inputs, self.site, self.adapter, self.sites)
+        return Certificates(self.inputs, self.site, self.adapter, self.sites, self.responder)
 
     @cached_property
     def rendering(self) -> Rendering:

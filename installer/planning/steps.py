@@ -83,7 +83,7 @@ class Steps:
             asked = tuple(name for name in dict.fromkeys(e.name for e in plain) if name in names)
             places = {(e.address, e.port, e.proxy_protocol) for e in plain}
             if asked:
-                webroot, responder = self.serving.inputs.layout.webroot, self.serving.certificates.responder
+                webroot, responder = self.serving.inputs.layout.webroot, self.serving.responder
                 yield ProbeChallenge(asked, tuple(sorted(places)), webroot, responder=responder)
 
     def secure(self, *, started: bool) -> tuple[tuple[Change, ...], tuple[Unchanged, ...]]:

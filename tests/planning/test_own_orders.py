@@ -20,7 +20,7 @@ from palpo_installer.operations.proxy_orders import OrderByProxy
 from palpo_installer.operations.security import Withdraw
 from palpo_installer.planning import obstacles
 from palpo_installer.planning.inputs import Inputs
-from palpo_installer.planning.needs import NOTHING
+from palpo_installer.planning.needs import Needs
 from palpo_installer.planning.security import withdrawals
 from palpo_installer.planning.serving import Serving
 from palpo_installer.planning.steps import Steps
@@ -143,7 +143,7 @@ def test_what_is_needed_no_more_is_closed(tmp_path: Path) -> None:
     place.chmod(0o710)
     before = {"path": f"access to {place}", "gid": "4711", "mode": "0700", "given": given}
     inputs = replace(inputs_for(tmp_path, Method.PROXY), in_force=(Withdraw(letting, before, "0001"),))
-    _, releasing = withdrawals(inputs, NOTHING)
+    _, releasing = withdrawals(inputs, Needs((), (), ()))
     assert [each.operations for each in releasing.changes] == [(inputs.in_force[0],)]
-    _, kept = withdrawals(inputs, replace(NOTHING, readable=(place,)))
+    _, kept = withdrawals(inputs, Needs((), (), (), readable=(place,)))
     assert kept.changes == ()

@@ -17,7 +17,7 @@ from palpo_installer.operations.selinux import SetBoolean
 from palpo_installer.operations.ufw import AllowUfwPort
 from palpo_installer.plan import make
 from palpo_installer.planning.inputs import Inputs
-from palpo_installer.planning.needs import NOTHING
+from palpo_installer.planning.needs import Needs
 from palpo_installer.planning.security import NEEDLESS, guarding, withdrawals
 from palpo_installer.planning.shares import Share
 from palpo_installer.serialization import dump, load
@@ -93,7 +93,7 @@ def test_what_is_needed_no_more_is_taken_back_while_it_is_ours(inputs: Inputs) -
     (change,) = guarding(made, without).closing.changes
     assert (change.title, change.operations) == (NEEDLESS, (made.in_force[1],))
     assert guarding(made, NEEDS).closing.changes == ()
-    closing, releasing = withdrawals(made, NOTHING)
+    closing, releasing = withdrawals(made, Needs((), (), ()))
     assert [change.operations for change in closing.changes] == [(made.in_force[1],)]
     assert releasing == Share()
 
