@@ -24,6 +24,7 @@ from palpo_installer.planning.switching import Leaving, leaving
 from palpo_installer.planning.taking_over import FormerSite, former_sites
 from palpo_installer.proxies.adapter import Adapter
 from palpo_installer.proxies.adapters import adapter
+from palpo_installer.proxies.assignment import Assignment
 from palpo_installer.proxies.base import Part, Rendering
 from palpo_installer.proxies.found import Proxy
 from palpo_installer.proxies.standing import TITLES
@@ -95,7 +96,9 @@ class Serving:
         site of the proxy needs it, it is done without.
         """
         inputs, given_up = self.inputs, [block for each in self.former for block in each.blocks]
-        whole = self.adapter.render(self.site, inputs.facts.system, inputs.layout, self.certificates.files, given_up)
+        whole = self.adapter.render(
+            Assignment(self.site, inputs.facts.system, inputs.layout, self.certificates.files, given_up)
+        )
         held = taken(replace(whole, secure=NONE), self.listeners, self.proxy.pids)
         asked = inputs.answers.certificates.method is Method.HTTP_01 or bool(self.site.managed)
         if not held or asked or inputs.layout.http_port in self.others_ports:
