@@ -43,7 +43,7 @@ def shortcut(host: VirtualHost) -> Shortcut | None:
     for route in host.routes:
         if isinstance(route, Forward) and _is_plain(route) and route.upstream == plain[0].upstream:
             taken.append(words.bare(route.match.path))
-            kept += [each for each in earlier if _meet(each, route.match)]
+            kept += [each for each in earlier if each.meets(route.match)]
         elif isinstance(route, Closed | Forward):
             earlier.append(route.match)
         elif isinstance(route, FixedJson):
@@ -62,12 +62,6 @@ def _is_plain(route: Forward) -> bool:
     return subtree and route.match.path != "/" and not (route.host or route.limit or route.body_limit)
 
 
-def _meet(one: Match, other: Match) -> bool:
-    """Return whether a path can fit both, as far as their segments say."""
-    pairs = zip(words.segments(one.path), words.segments(other.path), strict=False)
-    return all(a == b or "*" in {a, b} for a, b in pairs)
-
-
 def _decoded(matches: Sequence[Match]) -> Iterator[str]:
     """Return patterns for the paths of routes once they are decoded: one for all that begin alike.
 
@@ -75,7 +69,7 @@ def _decoded(matches: Sequence[Match]) -> Iterator[str]:
     """
     ends: dict[str, list[str]] = {}
     for match in dict.fromkeys(matches):
-        parts = ("[^/]+" if part == "*" else re.escape(words.bare(part)) for part in words.segments(match.path))
+        parts = ("[^/]+" if part == "*" else re.escape(words.bare(part)) for part in match.segments)
         begin, free, rest = "".join(f"/{part}" for part in parts).rpartition("[^/]+")
         ends.setdefault(begin + free, []).append(rest + ("/?$" if match.scope is Scope.EXACT else "(?:/|$)"))
     for begin, alike in ends.items():

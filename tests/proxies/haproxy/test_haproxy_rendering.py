@@ -15,6 +15,7 @@ from palpo_installer.host import Host
 from palpo_installer.layout import Layout
 from palpo_installer.matrix_site import LOGIN, build
 from palpo_installer.operations.lines import edited
+from palpo_installer.proxies.assignment import Assignment
 from palpo_installer.proxies.base import Rendering
 from palpo_installer.proxies.haproxy import reading, tree
 from palpo_installer.proxies.haproxy.configuration import HAProxy
@@ -75,7 +76,7 @@ def certificates(tmp_path: Path, site: Site) -> Mapping[str, CertificateFiles]:
 def rendered(tmp_path: Path, haproxy: HAProxy) -> Rendering:
     """Return the files of the usual answers."""
     site = build(ANSWERS, Layout())
-    return render(site, haproxy, HOST, Layout(tmp_path), certificates(tmp_path, site))
+    return render(haproxy, Assignment(site, HOST, Layout(tmp_path), certificates(tmp_path, site)))
 
 
 @pytest.mark.parametrize(("theirs", "count", "lua"), [(WEB, 3, False), ("", 0, True)], ids=["shared", "alone"])
@@ -130,7 +131,7 @@ def test_a_line_leads_only_the_names_that_are_ours_on_its_port(tmp_path: Path) -
     both = "frontend both\n bind :443 ssl crt CERTS\n bind :8448 ssl crt CERTS\n default_backend x\n"
     site = build(answers, Layout())
     haproxy = found(tmp_path, WEB.replace("bind :443 ssl crt CERTS", "bind :8443 ssl crt CERTS") + both)
-    rendering = render(site, haproxy, HOST, Layout(tmp_path), certificates(tmp_path, site))
+    rendering = render(haproxy, Assignment(site, HOST, Layout(tmp_path), certificates(tmp_path, site)))
     (lines,) = rendering.secure.lines
     conditions = [line.text.partition("host_only -i ")[2].partition("  #")[0] for line in lines.add]
     assert conditions[:2] == ["matrix.example.com }"] * 2
