@@ -24,7 +24,7 @@ from tests.facts.made import certificate
 from tests.lab.nginx_with_neighbours import LOOPBACK, free_ports
 from tests.lab.pebble import running
 from tests.lab.running import require_programs
-from tests.lab.test_haproxy_three import no_secret
+from tests.lab.test_haproxy_releases import no_secret
 from tests.proxies.haproxy.test_haproxy_rendering import certificates, found
 from tests.proxies.nginx.sites import ANSWERS, HOST
 

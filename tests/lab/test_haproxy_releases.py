@@ -1,4 +1,4 @@
-"""What is written for HAProxy 3, on the real ones of newer Debians, run from their trees."""
+"""What is written for HAProxy from 2.4 on, on the real ones of other distributions, run from their trees."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from palpo_installer.proxies.haproxy.control import verdict
 from palpo_installer.proxies.haproxy.rendering import render
 from palpo_installer.secret import Secret, SecretReference
 from tests.facts.made import certificate
-from tests.lab import newer
+from tests.lab import haproxy_releases
 from tests.lab.nginx_with_neighbours import LOOPBACK, free_ports
 from tests.lab.pebble import running
 from tests.proxies.haproxy.test_haproxy_rendering import certificates, found
@@ -35,12 +35,12 @@ def no_secret(reference: SecretReference) -> Secret:
     raise LookupError(reference.name)
 
 
-@pytest.mark.parametrize("suite", newer.SUITES)
+@pytest.mark.parametrize("suite", haproxy_releases.SUITES)
 def test_it_loads_without_a_warning_and_serves_and_takes_a_renewed_certificate(suite: str, tmp_path: Path) -> None:
     """Each name and socket shows its marker and certificate, before and after one is renewed over the socket."""
-    haproxy = newer.program(suite)
+    haproxy = haproxy_releases.program(suite)
     said = subprocess.run([*haproxy, "-v"], check=True, capture_output=True, text=True).stdout
-    ((first, second, third),) = re.findall(r"version (3)\.(\d+)\.(\d+)", said)
+    ((first, second, third),) = re.findall(r"version (\d+)\.(\d+)\.(\d+)", said)
     version = (int(first), int(second), int(third))
     http, https = free_ports(2)
     layout = Layout(tmp_path, http_port=http, https_port=https, addresses=(LOOPBACK,))
