@@ -18,13 +18,14 @@ from palpo_installer.operations.base import Workbench
 from palpo_installer.proxies.haproxy import runtime
 from palpo_installer.proxies.haproxy.configuration import RuntimeSocket
 from palpo_installer.proxies.haproxy.control import verdict
-from palpo_installer.proxies.haproxy.rendering import render
+from palpo_installer.proxies.haproxy.rendering import OLDEST, render
 from palpo_installer.secret import Secret, SecretReference
 from tests.facts.made import certificate
 from tests.lab import haproxy_releases
 from tests.lab.nginx_with_neighbours import LOOPBACK, free_ports
 from tests.lab.pebble import running
 from tests.proxies.haproxy.test_haproxy_rendering import certificates, found
+from tests.proxies.haproxy.test_haproxy_versions import SINCE
 from tests.proxies.nginx.sites import ANSWERS, HOST
 
 pytestmark = pytest.mark.slow
@@ -45,12 +46,14 @@ def test_it_loads_without_a_warning_and_serves_and_takes_a_renewed_certificate(s
     http, https = free_ports(2)
     layout = Layout(tmp_path, http_port=http, https_port=https, addresses=(LOOPBACK,))
     place = tmp_path / "admin.sock"
-    proxy = replace(found(tmp_path, f"global\n    stats socket {place} level admin\n"), version=version)
+    lua = "+LUA" in subprocess.run([*haproxy, "-vv"], check=True, capture_output=True, text=True).stdout.split()
+    proxy = replace(found(tmp_path, f"global\n    stats socket {place} level admin\n"), version=version, lua=lua)
     site = build(ANSWERS, layout)
     files = certificates(tmp_path, site)
     rendering = render(site, proxy, replace(HOST, addresses=(LOOPBACK,), ipv6=False), layout, files)
     for part in (rendering.plain, rendering.secure):
         for file in part.files:
+            file.path.parent.mkdir(parents=True, exist_ok=True)
             file.path.write_text(file.text)
         for link in part.links:
             link.path.parent.mkdir(parents=True, exist_ok=True)
@@ -71,3 +74,32 @@ def test_it_loads_without_a_warning_and_serves_and_takes_a_renewed_certificate(s
         served = replace(proxy, sockets=(RuntimeSocket(str(place), "admin"),))
         runtime.swap(Host(), served, rendering.secure.links)
         markers.prove(expected, time.monotonic() + 10, bench)
+
+
+FRONTEND = "frontend f{}\n    mode http\n    timeout client 1s\n    bind 127.0.0.1:9\n{}"
+SINCE_2_4 = {
+    "from": "defaults named\n    mode http\n" + FRONTEND.format(" from named", ""),
+    "wait-for-body": FRONTEND.format("", "    http-request wait-for-body time 10s\n"),
+    "lua-load-per-thread": "global\n    lua-load-per-thread LUA\n" + FRONTEND.format("", ""),
+}
+"""What is written for every version, each by itself."""
+
+
+@pytest.mark.parametrize("word", SINCE_2_4)
+def test_what_is_older_than_2_4_is_refused_for_what_it_does_not_know(word: str, tmp_path: Path) -> None:
+    """HAProxy 2.2 refuses each of these words by name, and 2.4 knows it."""
+    assert SINCE[word if word in SINCE else f"http-request {word}"] == OLDEST[:2]
+    (tmp_path / "empty.lua").write_text("")
+    (tmp_path / "one.cfg").write_text(SINCE_2_4[word].replace("LUA", f"{tmp_path}/empty.lua"))
+    said = {
+        suite: subprocess.run(
+            [*haproxy_releases.program(suite), "-c", "-f", f"{tmp_path}/one.cfg"],
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+        for suite in ("jammy", haproxy_releases.TOO_OLD)
+    }
+    assert said["jammy"].returncode == 0, said["jammy"].stderr
+    assert said[haproxy_releases.TOO_OLD].returncode == 1
+    assert f"'{word}'" in said[haproxy_releases.TOO_OLD].stderr

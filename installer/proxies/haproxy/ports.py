@@ -73,6 +73,12 @@ class Port:
         options = {option for each in self.shared for listen in each.listens for option in listen.options}
         return not options.isdisjoint({"ipv6only=off", "proxy_protocol"})
 
+    @property
+    def forwards_for(self) -> bool:
+        """Whether a frontend of others adds a header with the client's address to what it passes on."""
+        sections = (each for there in self.shared for each in (there.frontend.section, *there.frontend.defaults))
+        return any(section.all("option", "forwardfor") for section in sections)
+
 
 def of_site(
     site: Site,

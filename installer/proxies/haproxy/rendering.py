@@ -8,6 +8,7 @@ from pathlib import Path
 
 from palpo_installer.answers import Address, CertificateFiles
 from palpo_installer.certificates import responder
+from palpo_installer.errors import RefusedPlan
 from palpo_installer.facts.system import System
 from palpo_installer.layout import Layout
 from palpo_installer.proxies import halves, templates
@@ -24,6 +25,8 @@ from palpo_installer.site import (
     Site,
 )
 
+OLDEST = (2, 4, 0)
+"""Before, a section could not be made from ``defaults`` by name, so that other files' would reach ours."""
 HOST_ONLY = (2, 6, 5)
 """Before, a Host header was cut at its colon by ``field``."""
 READS_REFUSED = (3, 0, 0)
@@ -32,6 +35,9 @@ DEFAULT_BUFFER = 16384
 """Bytes of ``tune.bufsize`` where it is not set."""
 BUFFER = 65536
 """``tune.bufsize``: several header lines of 32 KiB are one request head, which must fit."""
+
+SECOND_HEADER = "X-Palpo-Installer-Client"
+"""Has the address that a frontend of others adds by itself, which can only be given another name."""
 
 
 def render(
@@ -45,9 +51,10 @@ def render(
     """Return both files, and what every bound address must show once they are live.
 
     Raises:
-        RefusedPlan: HAProxy has no place for our files, somebody else has a port, or a word of the site cannot be
-            written in HAProxy's language.
+        RefusedPlan: HAProxy is too old or has no place for our files, somebody else has a port, or a word of the site
+            cannot be written in HAProxy's language.
     """
+    _refuse_old(haproxy)
     placement = place(haproxy, layout)
     gone = {(block.file, block.line) for block in taken}
     others = [
@@ -66,6 +73,16 @@ def render(
         secure=_part(SECURE, "haproxy-tls.cfg.j2", placement, secure, site, haproxy, system, layout, edits),
         findings=(*_findings(site, haproxy, placement), *balanced(ports)),
     )
+
+
+def _refuse_old(haproxy: HAProxy) -> None:
+    if haproxy.version < OLDEST:
+        raise RefusedPlan(
+            f"HAProxy {'.'.join(map(str, haproxy.version))} is too old: before 2.4 our files could not be kept apart "
+            "from the defaults of others",
+            where=str(haproxy.binary),
+            next="Install HAProxy 2.4 or newer, as Debian 12 and Ubuntu 22.04 have it, or choose another proxy",
+        )
 
 
 def _part(
@@ -93,6 +110,7 @@ def _part(
         refusing=refusing,
         host=host_of(haproxy),
         responder=responder.address(layout),
+        second_header=SECOND_HEADER,
         logs=any(each.kind == "global" and each.all("log") for each in haproxy.sections),
         window=limits.window,
         server_name=server_name,
