@@ -40,7 +40,7 @@ class PathState:
 ABSENT = PathState("absent")
 
 ENDING = ".key"
-"""Ends each dot name: HAProxy 2.4 takes dot names in a directory of certificates for certificates, but none of these."""
+"""Ends each dot name: HAProxy 2.4 takes dot names in a directory of certificates for some, but none of these."""
 
 
 def state_of(path: Path) -> PathState:
