@@ -65,7 +65,13 @@ def program(suite: str) -> tuple[str, ...]:
 
 
 def start(host: LabHost, suite: str) -> None:
-    """Let a throw-away host have HAProxy of a suite, beside a neighbour.
+    """Let a throw-away host have HAProxy of a suite, beside a neighbour."""
+    put(host, suite)
+    services.start_haproxy(host)
+
+
+def put(host: LabHost, suite: str) -> None:
+    """Put HAProxy of a suite onto a throw-away host.
 
     Programs run with a C library that is newer than theirs, not with an older one: so the newer of the two stays.
     """
@@ -76,7 +82,6 @@ def start(host: LabHost, suite: str) -> None:
         host.output(["cp", "--archive", keeping, f"{own}/.", f"/usr/lib/{own.name}/"])
     for path in PROGRAMS.values() if newer else [PROGRAMS["haproxy"]]:
         host.output(["cp", "--remove-destination", f"{there}{path}", path])
-    services.start_haproxy(host)
 
 
 def _loading(there: Path) -> tuple[str, ...]:

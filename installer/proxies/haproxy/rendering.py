@@ -17,7 +17,7 @@ from palpo_installer.proxies.found import ServerBlock
 from palpo_installer.proxies.haproxy import limits, reading, words
 from palpo_installer.proxies.haproxy.configuration import HAProxy
 from palpo_installer.proxies.haproxy.placement import OWN, PLAIN, REFUSE, SECURE, Placement, place
-from palpo_installer.proxies.haproxy.ports import Port, balanced, expectations, links, of_site
+from palpo_installer.proxies.haproxy.ports import Port, balanced, expectations, links, listed, of_site
 from palpo_installer.proxies.haproxy.sharing import lines
 from palpo_installer.site import (
     TOO_LARGE,
@@ -68,9 +68,11 @@ def render(
     # Both halves need them: without the one for port 80 they come with the other.
     edits = (*placement.lines, *theirs)
     plain, secure = ([port for port in ports if port.tls is tls] for tls in (False, True))
+    # A list may name a certificate only when there is one.
+    more = listed(secure, haproxy, layout)
     return Rendering(
         plain=_part(PLAIN, "haproxy-http.cfg.j2", placement, plain, site, haproxy, system, layout, edits),
-        secure=_part(SECURE, "haproxy-tls.cfg.j2", placement, secure, site, haproxy, system, layout, edits),
+        secure=_part(SECURE, "haproxy-tls.cfg.j2", placement, secure, site, haproxy, system, layout, (*edits, *more)),
         findings=(*_findings(site, haproxy, placement), *balanced(ports)),
     )
 
