@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -11,8 +11,7 @@ from tests.lab import names, services, ways
 from tests.lab.conformance.served import BASE, CLIENT
 from tests.lab.hosts import ADDRESS4, ADDRESS6, ThrowAwayHost
 from tests.lab.names import Records, Service
-from tests.lab.running import until
-from tests.lab.services import Authority
+from tests.lab.running import require_root, until
 from tests.lab.test_haproxy_renewal import on_disk
 from tests.lab.upstream import Upstream, upstream
 from tests.lab.wire import Wire
@@ -109,12 +108,24 @@ def assert_the_host_decides(homeserver: Upstream) -> None:
     assert arrived(homeserver) == []
 
 
+@pytest.fixture
+def recorded() -> Iterator[ThrowAwayHost]:
+    """A host of its own with SRV records that lead to port 443."""
+    require_root()
+    host = ThrowAwayHost()
+    try:
+        names.serve(host, Records(services=TO_IT))
+        yield host
+    finally:
+        host.stop()
+
+
 @pytest.mark.slow
-def test_other_servers_find_it_by_their_records(host: ThrowAwayHost, acme: Authority) -> None:
-    """With SRV records that lead to 443, certificates of an authority, and a homeserver that answers; and back."""
+def test_other_servers_find_it_by_their_records(recorded: ThrowAwayHost) -> None:
+    """With certificates of an authority, and a homeserver that answers; and back."""
+    host = recorded
     services.start_haproxy(host)
-    names.serve(host, Records(services=TO_IT))
-    ways.prepare(host, acme, "srv", proxy='kind = "haproxy"', federation="port = 443")
+    ways.prepare(host, services.start_pebble(host), "srv", proxy='kind = "haproxy"', federation="port = 443")
     before = host.snapshot()
     ways.done(host, "apply", "--answers", ways.ANSWERS, "--yes")
     homeserver = ways.start_palpo(host)
