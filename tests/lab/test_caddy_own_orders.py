@@ -35,13 +35,18 @@ done
 """Asks without a pause whether each name has a certificate."""
 
 
-def start_as_caddy(host: LabHost) -> None:
-    """Start Caddy as its package's account, beside a neighbour whose certificate that account may read."""
+def start_as_caddy(host: LabHost, options: str = "") -> None:
+    """Start Caddy as its package's account, beside a neighbour whose certificate that account may read.
+
+    Args:
+        host: where.
+        options: further lines of the global options.
+    """
     require_programs("caddy", "openssl", "runuser")
     services.make_certificate(host, services.NEIGHBOUR_CERTIFICATE, services.NEIGHBOUR_KEY, f"DNS:{services.NEIGHBOUR}")
     host.output(["sh", "-c", f"chgrp caddy {services.NEIGHBOUR_KEY} && chmod 640 {services.NEIGHBOUR_KEY}"])
     host.output(["sh", "-c", f"chmod o+rx $(dirname {services.NEIGHBOUR_KEY})"])
-    host.write("/etc/caddy/Caddyfile", services.CADDY_NEIGHBOUR)
+    host.write("/etc/caddy/Caddyfile", services.CADDY_NEIGHBOUR.replace("{\n", f"{{\n{options}", 1))
     host.output(["sysctl", "-qw", "net.ipv4.ip_unprivileged_port_start=0"])
     host.output(["install", "-d", "-o", "caddy", "/run/caddy"])
     host.output(["runuser", "-u", "caddy", "--", "sh", "-c", f"{START} >/run/caddy/out 2>&1"])
