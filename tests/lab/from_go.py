@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -55,7 +56,13 @@ def put(host: LabHost, program: Path) -> None:
     if program == Path(INSTALLED):
         return
     host.output(["install", "-m", "755", str(program), INSTALLED])
-    assert host.output([INSTALLED, "version"]) == host.output([str(program), "version"])
+    assert is_caddy_of(host, program)
+
+
+def is_caddy_of(host: LabHost, program: Path) -> bool:
+    """Return whether a program is the Caddy of a host: those that Go built tell no version by themselves."""
+    digest = hashlib.sha256(program.read_bytes()).hexdigest()
+    return host.output(["sha256sum", INSTALLED]).startswith(digest)
 
 
 def _kept(version: str) -> tuple[str, str]:

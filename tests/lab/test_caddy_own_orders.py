@@ -55,9 +55,9 @@ def start_as_caddy(host: LabHost, options: str = "") -> None:
 
 def restart(host: LabHost) -> None:
     """End Caddy and start it with its Caddyfile."""
-    (process,) = (each for each in host.processes("caddy run"))
-    process.terminate()
-    until(lambda: not process.is_running(), "the end of Caddy")
+    process = host.read("/run/caddy/caddy.pid").strip()
+    host.output(["kill", process])
+    until(lambda: host.run(["test", "-d", f"/proc/{process}"]).returncode != 0, "the end of Caddy")
     host.output(["runuser", "-u", "caddy", "--", "sh", "-c", f"{START} >/run/caddy/out 2>&1"])
     host.until_listening(443)
 
