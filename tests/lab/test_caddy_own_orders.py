@@ -83,9 +83,9 @@ def prepare(host: LabHost, authority: Authority, delegation: str = "well-known")
     host.write(ways.ANSWERS, text, 0o600)
 
 
-def kept(host: LabHost, name: str) -> str:
+def kept(host: LabHost, name: str, storage: str = STORAGE) -> str:
     """Return the fingerprint of the certificate that Caddy has for a name."""
-    return host.output(["sh", "-c", f"{ways.FINGERPRINT} <{STORAGE}/{name}/{name}.crt"]).strip()
+    return host.output(["sh", "-c", f"{ways.FINGERPRINT} <{storage}/{name}/{name}.crt"]).strip()
 
 
 def kept_there(host: LabHost, name: str) -> bool:
@@ -218,6 +218,28 @@ def test_from_our_orders_to_caddys_own_and_back(host: ThrowAwayHost, authority: 
     asking.stop()
     assert "dark" not in said
     assert said.count("shown") > 20
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("any_caddy")
+def test_from_one_authority_to_another(host: ThrowAwayHost, authority: Authority) -> None:
+    """As from one for trying out to the real one: Caddy orders anew, and no name is without a certificate meanwhile."""
+    prepare(host, authority)
+    ways.done(host, "apply", "--answers", ways.ANSWERS, "--yes")
+    former = {name: kept(host, name) for name in NAMES}
+    other = authority.directory.replace("127.0.0.1", "localhost")
+    host.write(ways.ANSWERS, host.read(ways.ANSWERS).replace(authority.directory, other), 0o600)
+    asking = host.start(["sh", "-c", HANDSHAKES])
+    until(lambda: asking.said().count("shown") > 4, "handshakes")
+    ways.done(host, "apply", "--answers", ways.ANSWERS, "--yes")
+    shown = {name: ways.served(host, ADDRESS4, 443, name) for name in NAMES}
+    assert shown == {name: kept(host, name, STORAGE.replace("127.0.0.1", "localhost")) for name in NAMES}
+    assert not set(shown.values()) & set(former.values())
+    assert ways.ledger_orders(host) == 2 * len(NAMES)
+    assert ways.done(host, "apply", "--yes").startswith("Nothing to do")
+    said = asking.said()
+    asking.stop()
+    assert "dark" not in said
 
 
 def closed_to_caddy(host: LabHost) -> bool:

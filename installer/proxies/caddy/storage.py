@@ -19,6 +19,7 @@ from palpo_installer.answers import CertificateFiles
 from palpo_installer.errors import HostError
 from palpo_installer.host import Host
 from palpo_installer.proxies.caddy.tree import Segment
+from palpo_installer.proxies.ordering import Errand
 
 UNSAFE = re.compile(r"[^\w@.-]")
 CERTIFICATES = "certificates"
@@ -71,6 +72,11 @@ def newest(host: Host, directory: str, name: str) -> CertificateFiles | None:
     """
     issued = dict(_issued(host, directory, name))
     return issued[max(issued)] if issued else None
+
+
+def shown_beside(host: Host, errand: Errand) -> CertificateFiles | None:
+    """Return what Caddy has for the name of an order meanwhile: it lies beside what is ordered."""
+    return newest(host, str(errand.files.chain.parents[3]), errand.name)
 
 
 def _issued(host: Host, directory: str, name: str) -> Iterator[tuple[datetime, CertificateFiles]]:
