@@ -55,7 +55,8 @@ def order(host: Host, service: Service, errand: Errand, watch: Watch, arrived: C
         try:
             document = written.document
             if letting_go.is_managed(document, errand.name):
-                document = letting_go.without(document, errand.name, storage.shown_beside(host, errand))
+                shown = storage.newest(host, storage.directory_with(errand.files), errand.name)
+                document = letting_go.without(document, errand.name, shown)
                 _load(written.endpoint, document)
             _load(written.endpoint, with_order(document, errand, confidant.address))
             _wait(confidant, errand, watch, arrived)

@@ -19,7 +19,6 @@ from palpo_installer.answers import CertificateFiles
 from palpo_installer.errors import HostError
 from palpo_installer.host import Host
 from palpo_installer.proxies.caddy.tree import Segment
-from palpo_installer.proxies.ordering import Errand
 
 UNSAFE = re.compile(r"[^\w@.-]")
 CERTIFICATES = "certificates"
@@ -74,11 +73,6 @@ def newest(host: Host, directory: str, name: str) -> CertificateFiles | None:
     return issued[max(issued)] if issued else None
 
 
-def shown_beside(host: Host, errand: Errand) -> CertificateFiles | None:
-    """Return what Caddy has for the name of an order meanwhile: it lies beside what is ordered."""
-    return newest(host, str(errand.files.chain.parents[3]), errand.name)
-
-
 def _issued(host: Host, directory: str, name: str) -> Iterator[tuple[datetime, CertificateFiles]]:
     place = Path(directory) / CERTIFICATES
     for authority in host.names(place):
@@ -94,6 +88,11 @@ def _issued(host: Host, directory: str, name: str) -> Iterator[tuple[datetime, C
 def holds(directory: str, file: Path) -> bool:
     """Return whether a file is a certificate that Caddy orders and renews itself."""
     return bool(directory) and file.is_relative_to(Path(directory) / CERTIFICATES)
+
+
+def directory_with(files: CertificateFiles) -> str:
+    """Return Caddy's directory with a certificate that it keeps."""
+    return str(files.chain.parents[3])
 
 
 def _of(authority: Path, name: str) -> CertificateFiles:
