@@ -18,6 +18,7 @@ from palpo_installer.screens.app import Heard, Looked, TermsRead
 from palpo_installer.screens.asides import Seen, aside, named
 from palpo_installer.screens.form import Form
 from palpo_installer.screens.found import Found
+from palpo_installer.screens.frame import Step
 from palpo_installer.screens.overview import overview
 from palpo_installer.secret import Secret
 
@@ -89,8 +90,8 @@ def form(app: Wizard, page: Page, *, pressing: bool = False) -> Form:
 
 
 def show(app: Wizard) -> None:
-    """Show what there is now on the screen that is there."""
-    match app.screen:
+    """Show what there is now on the screen that is there, also below help that is open."""
+    match next((screen for screen in reversed(app.screen_stack) if isinstance(screen, Step)), None):
         case Form() as form if form.is_mounted:
             now = seen(app)
             form.show(now.talk, aside(form.page, now))
