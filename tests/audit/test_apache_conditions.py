@@ -41,8 +41,8 @@ def test_expressions_about_paths(text: str, expected: bool | None) -> None:
     "closing",
     [
         '    <If "%{REQUEST_URI} =~ m#^/_palpo/(admin|mas)#">\n        Redirect 404\n    </If>\n',
-        '    <If "-z reqenv(\'usual\')">\n        <If "%{REQUEST_URI} =~ m#^/_palpo/(admin|mas)#">\n            Redirect 404\n'
-        "        </If>\n    </If>\n",
+        '    <If "-z reqenv(\'usual\')">\n        <If "%{REQUEST_URI} =~ m#^/_palpo/(admin|mas)#">\n'
+        "            Redirect 404\n        </If>\n    </If>\n",
         '    <Location "/_palpo/admin">\n        Require all denied\n    </Location>\n'
         '    <LocationMatch "^/_palpo/mas">\n        Require all denied\n    </LocationMatch>\n',
     ],

@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from palpo_installer.facts import Facts
+from palpo_installer.facts import Facts, gather
 from palpo_installer.host import Host
-from palpo_installer.screens import conversing
 from palpo_installer.screens.app import Wizard
 from palpo_installer.screens.choices import Menu
 from palpo_installer.screens.found import Found
@@ -22,7 +21,7 @@ from tests.screens.piloted import Stage, drive, show, text, until
 
 def test_what_was_found_is_there_when_help_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Help on the very first frame, before the host was looked at, does not leave the wizard looking for ever."""
-    opened, gather = threading.Event(), conversing.gather
+    opened = threading.Event()
 
     def later(host: Host) -> Facts:
         assert opened.wait(20)
@@ -37,7 +36,7 @@ def test_what_was_found_is_there_when_help_is_closed(tmp_path: Path, monkeypatch
         await pilot.press("escape")
         await until(pilot, lambda: "Who answers now" in text(wizard) and bool(wizard.screen.query(Menu)), "the menu")
 
-    monkeypatch.setattr(conversing, "gather", later)
+    monkeypatch.setattr("palpo_installer.screens.conversing.gather", later)
     drive(recorded("debian_sites", tmp_path), {}, go)
 
 

@@ -48,7 +48,7 @@ def test_the_whole_way_beside_a_neighbour(row: Row, tell: Callable[[object], Non
 
 
 def assert_served(host: LabHost, row: Row) -> None:
-    """Certificates on each socket, documents on both hosts, every check of ``verify`` with a homeserver, and no trap."""
+    """Certificates on each socket, documents on both hosts, every check of ``verify``, and no trap for ``audit``."""
     for name in NAMES:
         for address in (ADDRESS4, ADDRESS6):
             assert ways.served(host, address, 443, name) == ways.on_disk(host, name)
