@@ -68,7 +68,7 @@ PAGES = (
     Page(
         "homeserver",
         "The homeserver",
-        "Palpo itself is not installed: its configuration is written, and where it runs already it is restarted.",
+        "palpo-installer does not install Palpo: it writes its configuration, and restarts it where it runs.",
         (
             "homeserver.database_url",
             "homeserver.database_url_file",

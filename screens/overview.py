@@ -66,13 +66,10 @@ def overview(facts: Facts, past: Past, layout: Layout, audited: Audit | None = N
 
 def _matrix(facts: Facts, audited: Audit | None) -> Iterator[str]:
     """Yield what is configured for Matrix already, and what the audit says of it."""
-    if audited is None or not audited.read:
+    if audited is None or not audited.configured:
         return
     found = facts.matrix
     named = (("server name", found.server_name), ("clients at", found.client_host), ("passed on to", found.upstream))
-    if not audited.findings and not any(told for _, told in named):
-        # A unit that starts Palpo, say, is read, and configures nothing.
-        return
     yield ""
     yield "Matrix is already configured here"
     for words, told in named:
