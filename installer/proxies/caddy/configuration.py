@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
 from palpo_installer.proxies.caddy.balancing import Balancing
@@ -45,6 +46,7 @@ class Caddy(Proxy):
         room: the line in front of which a line of ours can come, 0 where there is none.
         uneditable: why no line can be added to the Caddyfile, empty where one can.
         storage: the directory with the certificates that it orders; empty where it keeps them in no files.
+        globbed: the directories of its imports whose patterns fit every name.
     """
 
     kind: ClassVar[str] = "caddy"
@@ -60,6 +62,12 @@ class Caddy(Proxy):
     room: int = 0
     uneditable: str = ""
     storage: str = ""
+    globbed: tuple[Path, ...] = ()
+
+    @property
+    def read_whole(self) -> tuple[Path, ...]:
+        """Those of its imports: before 2.7 it takes dot names for any others (caddyserver/caddy#5295)."""
+        return self.globbed if self.version < (2, 7, 0) else ()
 
     @property
     def reader(self) -> str:
