@@ -187,7 +187,8 @@ http://{name}.example.org:{port} {{
     test=("caddy", "validate"),
     told=("caddy", "reload"),
     signal=0,
-    prepared="printf 'import sites/f*.caddy\\n' >>/etc/caddy/Caddyfile",
+    # As ``*`` would, it fits dot names, and so what a run would lay aside there; but no name of ours.
+    prepared="printf 'import sites/[.fu]*\\n' >>/etc/caddy/Caddyfile",
     without={
         **NO_OPTIONS,
         "MakeLink": "Caddy reads a directory of ours through one import, and certificates by their paths",

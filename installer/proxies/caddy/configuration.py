@@ -46,7 +46,7 @@ class Caddy(Proxy):
         room: the line in front of which a line of ours can come, 0 where there is none.
         uneditable: why no line can be added to the Caddyfile, empty where one can.
         storage: the directory with the certificates that it orders; empty where it keeps them in no files.
-        globbed: the directories of its imports whose patterns fit every name.
+        globbed: the directories of its imports by patterns that fit what begins with a dot.
     """
 
     kind: ClassVar[str] = "caddy"
@@ -62,12 +62,13 @@ class Caddy(Proxy):
     room: int = 0
     uneditable: str = ""
     storage: str = ""
-    globbed: tuple[Path, ...] = ()
+    globbed: tuple[IncludeDirectory, ...] = ()
 
     @property
     def read_whole(self) -> tuple[Path, ...]:
-        """Those of its imports: before 2.7 it takes dot names for any others (caddyserver/caddy#5295)."""
-        return self.globbed if self.version < (2, 7, 0) else ()
+        """Those of its imports; from 2.7 on a pattern that begins with ``*`` leaves dot names out (caddy#5295)."""
+        spared = self.version >= (2, 7, 0)
+        return tuple(each.directory for each in self.globbed if not (spared and each.pattern.startswith("*")))
 
     @property
     def reader(self) -> str:

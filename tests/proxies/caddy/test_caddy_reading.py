@@ -74,7 +74,7 @@ def test_a_pattern_for_every_name_fits_dot_names_too(tmp_path: Path, pattern: st
     """Before Caddy 2.7, also within a site: so what a run lays aside must lie elsewhere."""
     (tmp_path / "sites").mkdir()
     read, _ = parsed(tmp_path, f"http://one.example {{\n\timport {pattern}\n}}\n")
-    assert read.globbed == (tmp_path / "sites",)
+    assert [(each.directory, each.pattern) for each in read.globbed] == [(tmp_path / "sites", Path(pattern).name)]
 
 
 def test_sites_with_names_sockets_certificates_and_redirects(tmp_path: Path) -> None:
