@@ -179,6 +179,11 @@ def remove_file(scene: Scene) -> tuple[Change, ...]:
     return (scene.activated(removed(scene.proxy.unused[0])),)
 
 
+def remove_link(scene: Scene) -> tuple[Change, ...]:
+    """A link of somebody's goes."""
+    return (scene.activated(RemoveFile(scene.proxy.linked, f"link {scene.proxy.unused[0].name}")),)
+
+
 def make_directory(scene: Scene) -> tuple[Change, ...]:
     """A directory comes in which nothing lies."""
     return (scene.activated(MakeDirectory(scene.proxy.empty.with_name("made.d"), 0o750)),)

@@ -69,6 +69,11 @@ class AttackedProxy:
     resets: str = ""
     restarted: frozenset[str] = frozenset()
 
+    @property
+    def linked(self) -> Path:
+        """A link of somebody's to the file that is needed no more, beside it."""
+        return self.unused[0].with_stem("unused-link")
+
     def place(self, name: str) -> Path:
         """Return where a site of somebody's lies."""
         return Path(self.file.format(name))

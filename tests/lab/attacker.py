@@ -100,6 +100,9 @@ class Attacker:
             path.write_bytes(data)
             path.chmod(0o640)
         self.proxy.empty.mkdir(mode=0o750, exist_ok=True)
+        if not self.proxy.linked.is_symlink():
+            self.proxy.linked.symlink_to(self.proxy.unused[0].name)
+            os.chown(self.proxy.linked, 1, 60, follow_symlinks=False)
         inputs = inputs_of(begin(self.host, resolved))
         successor = inputs.facts.proxy(self.proxy.successor)
         assert successor is not None
@@ -134,10 +137,16 @@ class Attacker:
         directory = self.host.layout.runs / identity
         run = Run(self.proxy, directory, attacked_step(plan, kind), last_activation(plan), self.second)
         judge = Judge(run, attack)
+        wrong: list[str] = []
+        work = partial(self.carry_on, identity, (kind, run.step) if attack.raises else None)
+        if attack.later:
+            if code := in_child(work):
+                wrong.append(f"the run that is to be rolled back ended with {code}: {last_words(directory)}")
+            wrong += self.incomplete(plan, identity)
+            work = partial(self.roll_back, identity)
         with run.ends:
-            broken = (kind, run.step) if attack.raises else None
-            code = watch(partial(self.carry_on, identity, broken), judge)
-        wrong = [] if run.struck else ["the attack never came"]
+            code = watch(work, judge)
+        wrong += [] if run.struck else ["the attack never came"]
         starved = kind in STORED_BY_PROGRAMS and attack.afterwards is is_full
         ends = self.proxy.ends.get(name, attack.ends)
         if code not in (ends | NOT_PUT_BACK if starved else ends):
@@ -147,7 +156,7 @@ class Attacker:
         if name in self.proxy.restarted:
             wrong += self.process.start_anew()
         if past_run(directory).result in {"interrupted", "not-put-back"}:
-            wrong += self.recover(identity, again=attack.again)
+            wrong += self.recover(identity, again=attack.again, right=0 if attack.later else 1)
         if attack.deadly or name in self.proxy.deadly:
             wrong += self.process.start_anew()
         state = self.judged(plan, identity, wrong)
@@ -174,8 +183,14 @@ class Attacker:
         engine.listen_to_signals()
         return engine.carry_on(identity)
 
-    def recover(self, identity: str, *, again: bool) -> list[str]:
-        """Take back a run that was cut off; ``again`` is killed first at what it takes back."""
+    @staticmethod
+    def roll_back(identity: str) -> int:
+        """Be the engine of a rollback."""
+        quietly()
+        return Engine(Host()).roll_back(identity, refuse_edits)
+
+    def recover(self, identity: str, *, again: bool, right: int) -> list[str]:
+        """Take back a run that was cut off; ``again`` is killed first at what it takes back; ``right`` is its end."""
         if again:
             directory = self.host.layout.runs / identity
             judge = Judge(
@@ -184,20 +199,20 @@ class Attacker:
             code = watch(partial(self.carry_on, identity, None), judge)
             if not judge.run.struck:
                 # There was nothing to take back.
-                return [] if code == 1 else [f"the recovery ended with {code}"]
+                return [] if code == right else [f"the recovery ended with {code}"]
             if code not in KILLED:
                 return [f"the recovery was not killed, and ended with {code}"]
         code = in_child(partial(self.carry_on, identity, None))
-        return [] if code == 1 else [f"the recovery ended with {code}"]
+        return [] if code == right else [f"the recovery ended with {code}"]
 
     def judged(self, plan: Plan, identity: str, wrong: list[str]) -> str:
         """Return in which state the host is, and note what is in neither; a complete change is rolled back."""
         result = past_run(self.host.layout.runs / identity).result
         if result == "applied":
             wrong += self.incomplete(plan, identity)
-            code = in_child(lambda: Engine(Host()).roll_back(identity, refuse_edits))
+            code = in_child(partial(self.roll_back, identity))
             wrong += [] if code == 0 else [f"the rollback ended with {code}"]
-        elif result not in {"taken-back", "never began"}:
+        elif result not in {"taken-back", "never began", "rolled-back"}:
             wrong.append(f"the run is {result}: {past_run(self.host.layout.runs / identity).problems}")
         now = self.seen()
         for path, pair in differences(self.before.files, now.files).items():

@@ -74,6 +74,21 @@ def _starts(run: Run, moment: Moment, call: Call, words: tuple[str, str]) -> boo
     return Path(call.argv[0]).name == program and any(word in each for each in call.argv)
 
 
+def making_ready_for_a_rollback(_run: Run, moment: Moment, _: Call) -> bool:
+    """When all that a rollback needs is there, and it is about to be recorded."""
+    return moment.record == "prepared"
+
+
+def rolling_back(run: Run, moment: Moment, _: Call) -> bool:
+    """At the first call by which the step is taken back, or its record where it makes none."""
+    return (moment.after, moment.step) == ("undoing", run.step) or (moment.record, moment.about) == ("undone", run.step)
+
+
+def rolled_back(_run: Run, moment: Moment, _: Call) -> bool:
+    """When a rollback is complete, and its end is about to be recorded."""
+    return moment.record == "end"
+
+
 def fail(number: int) -> Deed:
     """Let the call fail."""
     return lambda _run, _call: number
@@ -197,6 +212,7 @@ class Attack:
         raises: whether the act of the attacked step raises an error that nobody thought of, after its work.
         again: whether the recovery is killed as well, at the first thing that it takes back.
         deadly: whether it makes every proxy itself fail requests; what it does to one of them the proxy's row says.
+        later: whether the run is left alone, and its rollback of a later day is attacked.
     """
 
     place: Place
@@ -206,6 +222,7 @@ class Attack:
     raises: bool = False
     again: bool = False
     deadly: bool = False
+    later: bool = False
 
 
 KILLED = frozenset({-signal.SIGKILL})
@@ -241,6 +258,12 @@ ATTACKS: Mapping[str, Attack] = {
     "a reload that is done and hangs": Attack(telling, tell_and_stop_the_program, TAKEN_BACK),
     DIES: Attack(telling, end_the_proxy, TAKEN_BACK, deadly=True),
     MAIN_PROCESS_DIES: Attack(telling, end_the_main_process, TAKEN_BACK, deadly=True),
+    "a rollback killed while making ready": Attack(
+        making_ready_for_a_rollback, send(signal.SIGKILL), KILLED, later=True
+    ),
+    "a rollback killed": Attack(rolling_back, send(signal.SIGKILL), KILLED, later=True),
+    "a rollback killed at its end": Attack(rolled_back, send(signal.SIGKILL), KILLED, later=True),
+    "a rollback on a full disk": Attack(rolling_back, nothing, DONE, is_full, later=True),
     "SIGHUP": Attack(acting(0), send(signal.SIGHUP), DONE),
     "a second run": Attack(acting(0), start_another, DONE),
 }
