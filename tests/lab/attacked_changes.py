@@ -181,7 +181,7 @@ def remove_file(scene: Scene) -> tuple[Change, ...]:
 
 def remove_link(scene: Scene) -> tuple[Change, ...]:
     """A link of somebody's goes."""
-    return (scene.activated(RemoveFile(scene.proxy.linked, f"link {scene.proxy.unused[0].name}")),)
+    return (scene.activated(RemoveFile(scene.proxy.linked, f"link {EARLIER}")),)
 
 
 def make_directory(scene: Scene) -> tuple[Change, ...]:

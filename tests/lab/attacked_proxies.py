@@ -71,7 +71,7 @@ class AttackedProxy:
 
     @property
     def linked(self) -> Path:
-        """A link of somebody's to the file that is needed no more, beside it."""
+        """A link of somebody's that is needed no more, beside the file."""
         return self.unused[0].with_stem("unused-link")
 
     def place(self, name: str) -> Path:
@@ -192,8 +192,8 @@ http://{name}.example.org:{port} {{
     test=("caddy", "validate"),
     told=("caddy", "reload"),
     signal=0,
-    # As ``*`` would, it fits dot names, and so what a run would lay aside there; but no name of ours.
-    prepared="printf 'import sites/[.fu]*\\n' >>/etc/caddy/Caddyfile",
+    # As ``*`` would, it fits dot names, and so what a run would lay aside there; but ours go elsewhere.
+    prepared="printf 'import sites/?*\\n' >>/etc/caddy/Caddyfile",
     without={
         **NO_OPTIONS,
         "MakeLink": "Caddy reads a directory of ours through one import, and certificates by their paths",

@@ -34,11 +34,12 @@ from palpo_installer.plan import make
 from palpo_installer.proxies.adapters import adapter
 from palpo_installer.session import Session, begin, given, inputs_of
 from tests.lab import load
-from tests.lab.attacked_changes import Scene, files
+from tests.lab.attacked_changes import EARLIER, Scene, files
 from tests.lab.attacked_kinds import ROWS, STORED_BY_PROGRAMS, Kind, attacked_step, last_activation, rows_of
 from tests.lab.attacked_proxies import NOT_PUT_BACK, PROXIES
 from tests.lab.attacked_run import Moment, ProxyProcess, Run
-from tests.lab.attacks import ATTACKS, KILLED, Attack, Judge, is_full, named
+from tests.lab.attacks import ATTACKS, KILLED, Attack, is_full
+from tests.lab.judging import Judge, named
 from tests.lab.services import RULES
 from tests.lab.snapshots import BELOW, SCAN, WITHOUT, Snapshot, differences, parse
 from tests.system_calls import watch
@@ -65,7 +66,8 @@ class Result:
         attack: how.
         code: how the engine ended.
         state: ``before``, ``complete``, or what is neither.
-        calls: how many calls the run made at its steps.
+        calls: how many calls the run, or its rollback, made at its steps.
+        beside: how many others.
         seconds: how long all of it took.
         wrong: everything that is not as promised.
     """
@@ -75,6 +77,7 @@ class Result:
     code: int
     state: str
     calls: int
+    beside: int
     seconds: float
     wrong: tuple[str, ...]
 
@@ -101,7 +104,7 @@ class Attacker:
             path.chmod(0o640)
         self.proxy.empty.mkdir(mode=0o750, exist_ok=True)
         if not self.proxy.linked.is_symlink():
-            self.proxy.linked.symlink_to(self.proxy.unused[0].name)
+            self.proxy.linked.symlink_to(EARLIER)
             os.chown(self.proxy.linked, 1, 60, follow_symlinks=False)
         inputs = inputs_of(begin(self.host, resolved))
         successor = inputs.facts.proxy(self.proxy.successor)
@@ -142,7 +145,6 @@ class Attacker:
         if attack.later:
             if code := in_child(work):
                 wrong.append(f"the run that is to be rolled back ended with {code}: {last_words(directory)}")
-            wrong += self.incomplete(plan, identity)
             work = partial(self.roll_back, identity)
         with run.ends:
             code = watch(work, judge)
@@ -162,7 +164,7 @@ class Attacker:
         state = self.judged(plan, identity, wrong)
         self.forget()
         seconds = round(time.monotonic() - began, 1)
-        return Result(row, name, code, state, run.calls, seconds, tuple(wrong))
+        return Result(row, name, code, state, run.calls, run.beside, seconds, tuple(wrong))
 
     def registered(self, plan: Plan) -> str:
         """Register a run and return its id."""
@@ -242,9 +244,9 @@ class Attacker:
 
 
 def last_words(directory: Path) -> str:
-    """Return the last thing that a run said."""
+    """Return what a run said was wrong, and its last word."""
     events, _ = parse_events((directory / "events.jsonl").read_bytes())
-    return events[-1].text if events else "nothing"
+    return " / ".join(each.text for each in (*(e for e in events if e.kind == "problem"), *events[-1:])) or "nothing"
 
 
 def undoing(_run: Run, moment: Moment, _call: object) -> bool:

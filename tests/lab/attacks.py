@@ -80,12 +80,13 @@ def making_ready_for_a_rollback(_run: Run, moment: Moment, _: Call) -> bool:
 
 
 def rolling_back(run: Run, moment: Moment, _: Call) -> bool:
-    """At the first call by which the step is taken back, or its record where it makes none."""
-    return (moment.after, moment.step) == ("undoing", run.step) or (moment.record, moment.about) == ("undone", run.step)
+    """At the first call by which the step is taken back, its record where it makes none, or the end where it stays."""
+    own = (moment.after, moment.step) == ("undoing", run.step) or (moment.record, moment.about) == ("undone", run.step)
+    return own or moment.record == "end"
 
 
-def rolled_back(_run: Run, moment: Moment, _: Call) -> bool:
-    """When a rollback is complete, and its end is about to be recorded."""
+def ending(_run: Run, moment: Moment, _: Call) -> bool:
+    """When all is done, and the end is about to be recorded."""
     return moment.record == "end"
 
 
@@ -213,6 +214,7 @@ class Attack:
         again: whether the recovery is killed as well, at the first thing that it takes back.
         deadly: whether it makes every proxy itself fail requests; what it does to one of them the proxy's row says.
         later: whether the run is left alone, and its rollback of a later day is attacked.
+        beside: whether its place is among the calls that are no step's, where an engine keeps its books.
     """
 
     place: Place
@@ -223,6 +225,7 @@ class Attack:
     again: bool = False
     deadly: bool = False
     later: bool = False
+    beside: bool = False
 
 
 KILLED = frozenset({-signal.SIGKILL})
@@ -262,39 +265,8 @@ ATTACKS: Mapping[str, Attack] = {
         making_ready_for_a_rollback, send(signal.SIGKILL), KILLED, later=True
     ),
     "a rollback killed": Attack(rolling_back, send(signal.SIGKILL), KILLED, later=True),
-    "a rollback killed at its end": Attack(rolled_back, send(signal.SIGKILL), KILLED, later=True),
+    "a rollback killed at its end": Attack(ending, send(signal.SIGKILL), KILLED, later=True),
     "a rollback on a full disk": Attack(rolling_back, nothing, DONE, is_full, later=True),
     "SIGHUP": Attack(acting(0), send(signal.SIGHUP), DONE),
     "a second run": Attack(acting(0), start_another, DONE),
 }
-
-
-KILLED_AT = "killed at call "
-
-
-def named(name: str) -> Attack:
-    """Return an attack by its name; ``killed at call N`` is the N-th call of all steps together, from 0."""
-    if not name.startswith(KILLED_AT):
-        return ATTACKS[name]
-    position = int(name.removeprefix(KILLED_AT))
-    return Attack(lambda run, _moment, _call: run.calls == position + 1, send(signal.SIGKILL), KILLED)
-
-
-@dataclass
-class Judge:
-    """Carries out an attack on a run, once."""
-
-    run: Run
-    attack: Attack
-
-    def __call__(self, call: Call) -> int:
-        """Judge one call."""
-        if done := self.run.meanwhile(call):
-            return done
-        moment = self.run.moment(call)
-        if self.run.struck:
-            return self.attack.afterwards(self.run, moment, call) if self.attack.afterwards else 0
-        if moment is None or not self.attack.place(self.run, moment, call):
-            return 0
-        self.run.struck = True
-        return self.attack.deed(self.run, call)
