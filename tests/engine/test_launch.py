@@ -17,7 +17,7 @@ from palpo_installer.engine import launch
 from palpo_installer.engine.events import Event, EventFile
 from palpo_installer.engine.history import runs
 from palpo_installer.engine.lock import hold
-from palpo_installer.engine.process import STOP
+from palpo_installer.engine.process import STOP, Engine
 from palpo_installer.errors import HostError
 from palpo_installer.host import Host
 from palpo_installer.layout import Layout
@@ -82,6 +82,26 @@ def test_an_engine_that_never_speaks_is_given_up(
     identity = registered(tmp_path, ("file", "text"))
     monkeypatch.setattr(launch, "START_LIMIT", 0.2)
     assert launch.follow(layout, identity, lambda _: None) is None
+
+
+def test_an_engine_that_comes_too_late_does_nothing(
+    layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever started it was told that nothing happened, and on a busy host it may begin a minute later."""
+    identity = registered(tmp_path, ("file", "text"))
+    monkeypatch.setattr(launch, "START_LIMIT", 0.2)
+    assert launch.follow(layout, identity, lambda _: None) is None
+    assert Engine(Host(layout)).carry_on(identity) == 1
+    assert not (tmp_path / "file").exists()
+    assert runs(layout)[0].result == "never began"
+
+
+def test_an_engine_that_begins_at_the_last_moment_is_followed(layout: Layout, tmp_path: Path) -> None:
+    """It has the lock, and so cannot be called off any more."""
+    identity = registered(tmp_path, ("file", "text"))
+    with hold(layout, "run"):
+        assert not launch.call_off(layout, identity)
+    assert Engine(Host(layout)).carry_on(identity) == 0
 
 
 def test_an_engine_that_dies_at_work_is_noticed(layout: Layout, tmp_path: Path) -> None:

@@ -34,8 +34,11 @@ EARLIER = Path("/var/lib/palpo-installer/earlier/unused")
 RENEWAL = Path("/etc/cron.d/renewal")
 PALPO = Path("/etc/palpo/palpo.toml")
 PATIENCE, LIMIT = 10.0, 8.0
+LONG = 90.0
+"""Seconds for what is to come about: on a machine under load a reload alone took more than ten."""
 
 Found = TypeVar("Found")
+Waiting = TypeVar("Waiting", ActivateProxy, WithdrawProxy)
 
 
 def files(proxy: AttackedProxy) -> dict[Path, bytes]:
@@ -149,6 +152,21 @@ def written(path: Path, text: str) -> WriteFile:
 def removed(path: Path) -> RemoveFile:
     """Return that a file goes which is there."""
     return RemoveFile(path, state_of(path).sha256)
+
+
+def unhurried(change: Change) -> Change:
+    """Return a change that waits long for what comes about: nothing in it is to hang, or to be answered wrongly."""
+    match change.activation:
+        case ActivateProxy() | WithdrawProxy() as one:
+            return replace(change, activation=_waiting(one))
+        case HandOver() as both:
+            return replace(change, activation=replace(both, old=_waiting(both.old), new=_waiting(both.new)))
+        case _:
+            return change
+
+
+def _waiting(activation: Waiting) -> Waiting:
+    return replace(activation, patience=LONG, limit=LONG)
 
 
 def with_an_order(scene: Scene) -> tuple[Change, ...]:

@@ -34,11 +34,11 @@ from palpo_installer.plan import make
 from palpo_installer.proxies.adapters import adapter
 from palpo_installer.session import Session, begin, given, inputs_of
 from tests.lab import load
-from tests.lab.attacked_changes import EARLIER, Scene, files
+from tests.lab.attacked_changes import EARLIER, Scene, files, unhurried
 from tests.lab.attacked_kinds import ROWS, STORED_BY_PROGRAMS, Kind, attacked_step, last_activation, rows_of
 from tests.lab.attacked_proxies import NOT_PUT_BACK, PROXIES
 from tests.lab.attacked_run import Moment, ProxyProcess, Run
-from tests.lab.attacks import ATTACKS, KILLED, Attack, is_full
+from tests.lab.attacks import ATTACKS, KILLED, Attack, is_full, telling, trying
 from tests.lab.judging import Judge, named
 from tests.lab.services import RULES
 from tests.lab.snapshots import BELOW, SCAN, WITHOUT, Snapshot, differences, parse
@@ -135,7 +135,10 @@ class Attacker:
     def attack(self, row: str, name: str, attack: Attack) -> Result:
         """Attack a run of the plan of a row, recover where it was killed, and compare."""
         began, kind = time.monotonic(), ROWS[row].kind
-        plan = replace(self.scene.plan, changes=ROWS[row].changes(self.scene), rests_on=())
+        changes = ROWS[row].changes(self.scene)
+        if attack.place not in {trying, telling}:
+            changes = tuple(map(unhurried, changes))
+        plan = replace(self.scene.plan, changes=changes, rests_on=())
         identity = self.registered(plan)
         directory = self.host.layout.runs / identity
         run = Run(self.proxy, directory, attacked_step(plan, kind), last_activation(plan), self.second)

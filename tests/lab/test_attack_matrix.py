@@ -73,7 +73,7 @@ def attack(host: ThrowAwayHost, cases: Sequence[Case]) -> list[dict[str, object]
     """Carry out cases on a host, one after the other, and return how each ended."""
     named = [f"{row}:{attack}" for row, attack in cases]
     program = [host.python, "-m", "tests.lab.attacker", ways.ANSWERS, *named]
-    ended = host.run(program, environment={"PYTHONPATH": str(CHECKOUT)}, timeout=60 + 40 * len(cases))
+    ended = host.run(program, environment={"PYTHONPATH": str(CHECKOUT)}, timeout=60 + 120 * len(cases))
     assert ended.returncode == 0, ended.stderr
     return [json.loads(line) for line in ended.stdout.splitlines()]
 
