@@ -157,7 +157,9 @@ def removed(path: Path) -> RemoveFile:
 def unhurried(change: Change) -> Change:
     """Return a change that waits long for what comes about: nothing in it is to hang, or to be answered wrongly."""
     match change.activation:
-        case ActivateProxy() | WithdrawProxy() as one:
+        case ActivateProxy() as one:
+            return replace(change, activation=_waiting(one))
+        case WithdrawProxy() as one:
             return replace(change, activation=_waiting(one))
         case HandOver() as both:
             return replace(change, activation=replace(both, old=_waiting(both.old), new=_waiting(both.new)))
