@@ -18,6 +18,7 @@ from palpo_installer.matrix_site import build
 from palpo_installer.operations.base import Workbench
 from palpo_installer.operations.lines import edited
 from palpo_installer.probe import Answer, Question, ask
+from palpo_installer.proxies.assignment import Assignment
 from palpo_installer.proxies.base import Rendering
 from palpo_installer.proxies.haproxy.rendering import render
 from tests.facts.made import certificate
@@ -123,7 +124,7 @@ def written(root: Path, text: str) -> tuple[Layout, str]:
 def planned(root: Path, layout: Layout, text: str) -> Rendering:
     """Return what is planned beside a configuration."""
     site, system = build(ANSWERS, layout), replace(HOST, addresses=(LOOPBACK,), ipv6=False)
-    return render(site, found(root, text), system, layout, certificates(root, site))
+    return render(found(root, text), Assignment(site, system, layout, certificates(root, site)))
 
 
 def install(rendering: Rendering) -> None:

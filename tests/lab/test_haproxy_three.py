@@ -15,6 +15,7 @@ from palpo_installer.host import Host
 from palpo_installer.layout import Layout
 from palpo_installer.matrix_site import build
 from palpo_installer.operations.base import Workbench
+from palpo_installer.proxies.assignment import Assignment
 from palpo_installer.proxies.haproxy import runtime
 from palpo_installer.proxies.haproxy.configuration import RuntimeSocket
 from palpo_installer.proxies.haproxy.control import verdict
@@ -48,7 +49,8 @@ def test_it_loads_without_a_warning_and_serves_and_takes_a_renewed_certificate(s
     proxy = replace(found(tmp_path, f"global\n    stats socket {place} level admin\n"), version=version)
     site = build(ANSWERS, layout)
     files = certificates(tmp_path, site)
-    rendering = render(site, proxy, replace(HOST, addresses=(LOOPBACK,), ipv6=False), layout, files)
+    system = replace(HOST, addresses=(LOOPBACK,), ipv6=False)
+    rendering = render(proxy, Assignment(site, system, layout, files))
     for part in (rendering.plain, rendering.secure):
         for file in part.files:
             file.path.write_text(file.text)

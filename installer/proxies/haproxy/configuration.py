@@ -107,7 +107,6 @@ class HAProxy(Proxy):
         sections: in reading order.
         frontends: what accepts connections.
         sockets: its runtime sockets.
-        chroot: where its workers are locked in, empty for nowhere.
         master: whether a main process watches workers and can be told to reload.
         workers: the processes that hold its sockets.
         lua: whether it was built with Lua.
@@ -125,7 +124,6 @@ class HAProxy(Proxy):
     sections: tuple[Section, ...] = ()
     frontends: tuple[Frontend, ...] = ()
     sockets: tuple[RuntimeSocket, ...] = ()
-    chroot: str = ""
     master: bool = True
     workers: tuple[int, ...] = ()
     lua: bool = False

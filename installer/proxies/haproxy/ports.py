@@ -34,7 +34,7 @@ class Server:
     @property
     def forwards(self) -> tuple[Forward, ...]:
         """What is passed on."""
-        return tuple(route for route in self.host.routes if isinstance(route, Forward))
+        return self.host.forwards
 
     @property
     def challenges(self) -> bool:

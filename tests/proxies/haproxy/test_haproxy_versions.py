@@ -15,7 +15,8 @@ SINCE: dict[str, tuple[int, ...]] = {
     **dict.fromkeys(
         (
             "global", "tune.bufsize", "defaults", "mode", "timeout", "frontend", "bind", "backend", "acl", "server",
-            "use-server", "default_backend", "use_backend", "stick-table", "option httpchk", "http-check expect",
+            "errorfile", "use-server", "default_backend", "use_backend", "stick-table", "option httpchk",
+            "http-check expect",
             "http-request add-header", "http-request allow", "http-request del-header", "http-request redirect",
             "http-request sc-inc-gpc0",
             "http-request set-header", "http-request track-sc0", "http-request track-sc1", "http-request track-sc2",
