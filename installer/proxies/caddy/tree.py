@@ -23,7 +23,7 @@ ARGUMENT = re.compile(r"\{args(?:\.(\d+)|\[(\d+)\])\}")
 """An argument of an import in what is imported; the second form is that of Caddy 2.7."""
 
 MAGIC = frozenset("*?[")
-LAID_ASIDE = ".palpo-installer-0001-1.old"
+LAID_ASIDE = ".palpo-installer-0001-1.old.key"
 """A name as a run has it beside the files that it changes."""
 
 

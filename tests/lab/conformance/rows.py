@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 
 from palpo_installer.questions.support import is_supported
-from tests.lab import from_go, newer, services
+from tests.lab import from_go, haproxy_releases, services
 from tests.lab.hosts import LabHost
 
 
@@ -194,10 +194,10 @@ def _built(version: str) -> Row:
 def _of(suite: str) -> Row:
     """Return HAProxy as another Debian has it."""
     (row,) = (row for row in WRITTEN if row.kind == "haproxy")
-    return replace(row, version=suite, start=partial(newer.start, suite=suite))
+    return replace(row, version=suite, start=partial(haproxy_releases.start, suite=suite))
 
 
-FURTHER = (*(_built(version) for version in from_go.RELEASES), *(_of(suite) for suite in newer.SUITES))
+FURTHER = (*(_built(version) for version in from_go.RELEASES), *(_of(suite) for suite in haproxy_releases.SUITES))
 """Other versions, with ``--slow``."""
 
 ROWS = tuple(row for row in WRITTEN if is_supported("proxy.kind", row.kind))
