@@ -174,7 +174,7 @@ def test_an_order_that_fails_leaves_the_old_file(old: tuple[ThrowAwayHost, Old],
 
 def forget_orders(host: ThrowAwayHost) -> None:
     """Forget what was ordered, and that it was: with a certificate at hand the next plan would be another one."""
-    host.output(["rm", "-rf", "/etc/palpo-installer/acme", "/var/lib/palpo-installer/ledger.jsonl"])
+    host.output(["rm", "-rf", "/etc/palpo-installer", "/var/lib/palpo-installer/ledger.jsonl"])
 
 
 @pytest.mark.slow
