@@ -59,7 +59,7 @@ def _describe(
         binary=binary,
         version=(version[0], version[1], version[2]),
         configuration=loads[0],
-        files=written.files,
+        files=(*written.files, *tree.read(host, [each.path for front in fronts for each in front.lists])),
         servers=reading.blocks(host, fronts),
         streams=tuple(listen for each in fronts if each.mode != "http" for listen in each.listens),
         problems=(*written.problems, *unread),
