@@ -81,7 +81,7 @@ def _of_proxy(name: str, serving: Serving) -> str:
     Raises:
         GateFailed: it is not there, or the proxy has long failed to renew it.
     """
-    title, certificate = serving.proxy.title, store.read(serving.inputs.host, serving.certificates[name])
+    title, certificate = serving.proxy.title, store.read(serving.inputs.host, serving.certificates.files[name])
     why = store.usable(certificate, name, serving.inputs.now, remaining=LATE)
     if why or certificate is None:
         cure = f"See the log of {title}; restart it where its files are gone"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import os
 import shutil
@@ -13,6 +12,7 @@ from palpo_installer.errors import NotPutBack, RefusedPlan
 from palpo_installer.homeserver.masking import masked_pair
 from palpo_installer.host import Host
 from palpo_installer.operations.base import Description, Json, Operation, State, Workbench
+from palpo_installer.operations.differences import presentable, unified
 from palpo_installer.operations.paths import (
     ABSENT,
     PathState,
@@ -254,20 +254,3 @@ class MakeDirectory(Operation):
         except OSError as error:
             raise NotPutBack(f"cannot be removed: {error.strerror}", where=str(self.path)) from error
         fsync_directory(self.path.parent)
-
-
-def presentable(path: Path, old: str, new: str) -> tuple[str, str]:
-    """Return two versions of a file for a review: with secrets masked where others may not read it, and in TOML."""
-    private = not state_of(path).mode & 0o007
-    return masked_pair(old, new) if private or path.suffix == ".toml" else (old, new)
-
-
-def unified(old: str, new: str, path: Path) -> str:
-    """Return a unified diff of a file as it is and as it will be."""
-    return difference(old, new, path, ("now", "then"))
-
-
-def difference(old: str, new: str, path: Path, called: tuple[str, str]) -> str:
-    """Return a unified diff of two texts of a file; ``called`` says what each is."""
-    before, after = (f"{path} ({each})" for each in called)
-    return "\n".join(difflib.unified_diff(old.splitlines(), new.splitlines(), before, after, lineterm="", n=3))

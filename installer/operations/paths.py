@@ -39,6 +39,9 @@ class PathState:
 
 ABSENT = PathState("absent")
 
+ENDING = ".key"
+"""Ends each dot name: HAProxy 2.4 takes dot names in a directory of certificates for some, but none of these."""
+
 
 def state_of(path: Path) -> PathState:
     """Return what stands at a path; links are not followed."""
@@ -172,7 +175,8 @@ class Replacement:
         name = f".palpo-installer-{bench.run}-{number}"
         copy = bench.copies / str(number) if before.kind == "file" else ""
         parent = existing_ancestor(path)
-        return cls(str(path), before, after, str(parent / f"{name}.new"), str(parent / f"{name}.old"), str(copy))
+        staged, kept = parent / f"{name}.new{ENDING}", parent / f"{name}.old{ENDING}"
+        return cls(str(path), before, after, str(staged), str(kept), str(copy))
 
     @classmethod
     def read(cls, record: Json) -> Replacement:
@@ -231,7 +235,7 @@ class Replacement:
     @property
     def _half(self) -> str:
         """Where the old file is written again; it gets its name when it is whole."""
-        return f"{self.kept}.half"
+        return f"{self.kept}.half{ENDING}"
 
     def act(self) -> None:
         """Let the staged file become the path, in one step."""

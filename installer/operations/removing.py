@@ -10,7 +10,8 @@ from pathlib import Path
 from palpo_installer.errors import NotPutBack, RefusedPlan
 from palpo_installer.host import Host
 from palpo_installer.operations.base import Description, Json, Operation, State, Workbench
-from palpo_installer.operations.files import PathOperation, presentable, require_unchanged, unified
+from palpo_installer.operations.differences import presentable, unified
+from palpo_installer.operations.files import PathOperation, require_unchanged
 from palpo_installer.operations.paths import PathState, Replacement, fsync_directory, state_of
 
 

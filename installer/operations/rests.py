@@ -14,7 +14,8 @@ from pathlib import Path
 from palpo_installer.errors import RefusedPlan
 from palpo_installer.host import Host
 from palpo_installer.operations.base import Description, Json, State, Workbench
-from palpo_installer.operations.files import PathOperation, presentable, require_unchanged, unified
+from palpo_installer.operations.differences import presentable, unified
+from palpo_installer.operations.files import PathOperation, require_unchanged
 from palpo_installer.operations.paths import ABSENT, PathState, Replacement, fsync_directory, state_of, write_new
 
 

@@ -55,7 +55,7 @@ frontend web
 frontend web-tls
     bind *:443 ssl crt /etc/haproxy/certs/ alpn h2,http/1.1
     bind [::]:443 v6only ssl crt /etc/haproxy/certs/ alpn h2,http/1.1
-    use_backend neighbour if {{ req.hdr(host),host_only -i {NEIGHBOUR} }}
+    use_backend neighbour if {{ req.hdr(host),field(1,:) -i {NEIGHBOUR} }}
     default_backend nobody
 
 backend neighbour

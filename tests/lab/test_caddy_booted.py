@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab import from_go, names, services, trees, ways
-from tests.lab.booted import BootedHost, installed
+from tests.lab import from_go, services, ways
+from tests.lab.booted import BootedHost
+from tests.lab.booted_proxies import applied, main_process, without_nginx
 from tests.lab.hosts import ADDRESS4, ADDRESS6
 from tests.lab.running import require_root
 from tests.lab.test_caddy_account import answer_with_files, make_certificates
@@ -19,6 +20,7 @@ from tests.lab.test_caddy_own_orders import TRUSTED, kept, prepare
 
 pytestmark = [pytest.mark.booted, pytest.mark.slow]
 
+UNIT = "caddy"
 VERSIONS = (from_go.DEBIANS, from_go.NEWEST)
 LIMIT = 150.0
 """Seconds in which a run ends that cannot reach Caddy: reloads have limits, and there are two of them."""
@@ -36,13 +38,7 @@ def debian(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[BootedHos
         program.parent.mkdir(parents=True)
         shutil.copy(from_go.made(request.param), program)
         program.chmod(0o755)
-    unit = tmp_path / "layer/etc/systemd/system/nginx.service"
-    unit.parent.mkdir(parents=True)
-    # Both are enabled where they are installed, and both want port 80.
-    unit.symlink_to("/dev/null")
-    host = BootedHost(tmp_path / "layer", installed(), tree=trees.with_packages("caddy", ("caddy",)))
-    try:
-        names.serve(host.outside)
+    with without_nginx(tmp_path, "caddy", ("caddy",)) as host:
         make_certificates(host)
         host.write("/etc/caddy/Caddyfile", services.CADDY_NEIGHBOUR)
         services.make_certificate(
@@ -51,17 +47,10 @@ def debian(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[BootedHos
         host.output(
             ["sh", "-c", f"chmod o+rx {Path(services.NEIGHBOUR_KEY).parent}; chmod 644 {services.NEIGHBOUR_KEY}"]
         )
-        host.output(["systemctl", "restart", "caddy"])
+        host.output(["systemctl", "restart", UNIT])
         host.until_listening(443)
         assert request.param == from_go.DEBIANS or from_go.is_caddy_of(host, program)
         yield host
-    finally:
-        host.stop()
-
-
-def main_process(host: BootedHost) -> str:
-    """Return the number of Caddy's process as systemd knows it."""
-    return host.output(["systemctl", "show", "--property=MainPID,ActiveState", "caddy"])
 
 
 def test_the_whole_way_under_systemd(debian: BootedHost) -> None:
@@ -69,21 +58,12 @@ def test_the_whole_way_under_systemd(debian: BootedHost) -> None:
     host = debian
     ways.prepare(host, None, "srv", proxy='kind = "caddy"')
     answer_with_files(host)
-    before, neighbours, running = host.snapshot(), ways.neighbour_answers(host), main_process(host)
-    assert "ActiveState=active" in running
-
-    ways.done(host, "apply", "--answers", ways.ANSWERS, "--yes")
-    assert main_process(host) == running
-    shown = {ways.served(host, address, 8448, "example.com") for address in (ADDRESS4, ADDRESS6)}
-    assert len(shown) == 1
-    assert "" not in shown
-    assert ways.neighbour_answers(host) == neighbours
-    assert host.tool("plan", "--exit-code").returncode == 0
-
+    before, running = host.snapshot(), main_process(host, UNIT)
+    applied(host, UNIT)
     ways.done(host, "rollback", "--yes")
     left = {path for path in ways.untouched(before, host) if not path.startswith("/var/lib/caddy")}
     assert left == set()
-    assert main_process(host) == running
+    assert main_process(host, UNIT) == running
 
 
 @pytest.mark.parametrize("method", ["proxy", "http-01"])
@@ -95,15 +75,11 @@ def test_ordered_certificates_under_systemd(debian: BootedHost, method: str) -> 
         host.write(path, host.outside.read(authority.ca_file), 0o644)
     prepare(host, authority, "srv")
     host.write(ways.ANSWERS, host.read(ways.ANSWERS).replace('"proxy"', f'"{method}"'), 0o600)
-    before, neighbours, running = host.snapshot(), ways.neighbour_answers(host), main_process(host)
-
-    ways.done(host, "apply", "--answers", ways.ANSWERS, "--yes")
-    assert main_process(host) == running
+    before = host.snapshot()
+    applied(host, UNIT)
     place = kept if method == "proxy" else ways.on_disk
     for port, name in ((443, "matrix.example.com"), (8448, "example.com")):
         assert {ways.served(host, address, port, name) for address in (ADDRESS4, ADDRESS6)} == {place(host, name)}
-    assert ways.neighbour_answers(host) == neighbours
-    assert host.tool("plan", "--exit-code").returncode == 0
     timer = host.run(["systemctl", "is-active", "palpo-installer-renew.timer"]).stdout.strip()
     assert timer == ("inactive" if method == "proxy" else "active")
     host.output(["systemctl", "restart", "caddy"])
@@ -118,12 +94,12 @@ def test_ordered_certificates_under_systemd(debian: BootedHost, method: str) -> 
 
 def refused(host: BootedHost, why: str) -> None:
     """Assert that an apply is refused for a reason, and changes nothing."""
-    before, running, answers = host.snapshot(), main_process(host), ways.neighbour_answers(host)
+    before, running, answers = host.snapshot(), main_process(host, UNIT), ways.neighbour_answers(host)
     said = host.tool("apply", "--answers", ways.ANSWERS, "--yes")
     assert said.returncode not in {0, 5}
     assert why in " ".join((said.stdout + said.stderr).split()), said.stdout + said.stderr
     assert ways.untouched(before, host) == {}
-    assert (main_process(host), ways.neighbour_answers(host)) == (running, answers)
+    assert (main_process(host, UNIT), ways.neighbour_answers(host)) == (running, answers)
 
 
 def answer(host: BootedHost) -> None:

@@ -114,7 +114,7 @@ def test_what_is_staged_has_a_dot_name(etc: Path, tmp_path: Path) -> None:
     before = operation.prepare(bench, 3)
     operation.stage(bench, before)
     added = {path.name for path in etc.iterdir()} - {"old", "link", "empty"}
-    assert added == {".palpo-installer-0001-3.new", ".palpo-installer-0001-3.old"}
+    assert added == {".palpo-installer-0001-3.new.key", ".palpo-installer-0001-3.old.key"}
     assert not [path for path in etc.glob("*") if path.name in added and not path.name.startswith(".")]
 
 
@@ -124,7 +124,7 @@ def test_a_file_in_a_directory_that_is_made_later_is_staged_above_it(etc: Path, 
     directory, file = MakeDirectory(etc / "made", 0o755), write(etc / "made" / "file", planned="")
     records = [operation.prepare(bench, number) for number, operation in enumerate((directory, file))]
     file.stage(bench, records[1])
-    assert (etc / ".palpo-installer-0001-1.new").read_text() == "new\n"
+    assert (etc / ".palpo-installer-0001-1.new.key").read_text() == "new\n"
     directory.act(bench, records[0])
     file.act(bench, records[1])
     assert (etc / "made" / "file").read_text() == "new\n"

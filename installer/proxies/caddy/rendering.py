@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from palpo_installer.answers import Address, CertificateFiles
-from palpo_installer.facts.system import System
-from palpo_installer.layout import Layout
 from palpo_installer.proxies import templates
+from palpo_installer.proxies.assignment import Assignment
 from palpo_installer.proxies.base import Expectation, File, Part, Rendering
 from palpo_installer.proxies.caddy import automation, balancing, keys, sharing, shortcuts, words
 from palpo_installer.proxies.caddy.configuration import Caddy
 from palpo_installer.proxies.caddy.placement import PLAIN, SECURE, Placement, place
-from palpo_installer.proxies.found import ServerBlock
 from palpo_installer.proxies.halves import certificate, literal, title
 from palpo_installer.site import (
     MARKER_PATH,
@@ -68,7 +66,7 @@ class Server:
     @property
     def forwards(self) -> tuple[Forward, ...]:
         """What is passed on."""
-        return tuple(route for route in self.host.routes if isinstance(route, Forward))
+        return self.host.forwards
 
     @property
     def handles(self) -> tuple[Handle, ...]:
@@ -112,25 +110,19 @@ def _matchers(route: Route, routes: Sequence[Route]) -> Iterator[tuple[tuple[str
             yield words.condition(route.match), None
 
 
-def render(
-    site: Site,
-    caddy: Caddy,
-    system: System,
-    layout: Layout,
-    certificates: Mapping[str, CertificateFiles],
-    taken: Collection[ServerBlock] = (),
-) -> Rendering:
+def render(caddy: Caddy, assignment: Assignment) -> Rendering:
     """Return both files, and what every bound address must show once they are live.
 
     Raises:
         RefusedPlan: Caddy has no place for our files, somebody else has a name or a port, or a word of the site
             cannot be written in a Caddyfile.
     """
+    site, system, layout = assignment.site, assignment.system, assignment.layout
     placement = place(caddy)
-    others = [each for each in caddy.servers if not placement.owns(each.file) and each not in taken]
+    others = [each for each in caddy.servers if not placement.owns(each.file) and each not in assignment.taken]
     servers = []
     for host in site.virtual_hosts:
-        files = certificate(host, certificates)
+        files = certificate(host, assignment.certificates)
         lent = files is not None and host.certificate in site.borrowed and caddy.renews(files.chain)
         if files is not None and host.certificate not in site.managed and not lent:
             keys.refuse_unreadable(files, caddy.user, layout)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from palpo_installer import services
 from palpo_installer.host import Command, Host
-from palpo_installer.proxies import main_process
+from palpo_installer.proxies import error_log, main_process
 from palpo_installer.proxies.control import Mark, Verdict
 from palpo_installer.proxies.nginx import diagnosis, process
 from palpo_installer.proxies.sockets import Socket
@@ -51,7 +51,7 @@ class NginxControl:
 
     def mark(self, host: Host, log: Path | None) -> Mark:
         """Return the present end of its error log."""
-        return diagnosis.mark(host, log)
+        return error_log.mark(host, log)
 
     def gave_up(self, host: Host, log: Path | None, since: Mark) -> bool:
         """Return whether it could not open a socket after trying for 2.5 seconds."""

@@ -15,6 +15,7 @@ from palpo_installer.facts import certificates
 from palpo_installer.host import Host
 from palpo_installer.layout import Layout
 from palpo_installer.matrix_site import build
+from palpo_installer.proxies.assignment import Assignment
 from palpo_installer.proxies.base import Rendering
 from palpo_installer.proxies.caddy import automation, storage
 from palpo_installer.proxies.caddy.adapter import CaddyAdapter
@@ -119,7 +120,8 @@ def lent(caddy: Caddy) -> Rendering:
     assert own is not None
     assert why == ""
     client = adapter.kept("matrix.example.com", ISSUER)
-    return adapter.render(site, HOST, Layout(), {"matrix.example.com": client, NAME: replace(client, chain=own.chain)})
+    files = {"matrix.example.com": client, NAME: replace(client, chain=own.chain)}
+    return adapter.render(Assignment(site, HOST, Layout(), files))
 
 
 def test_a_lent_certificate_is_named_nowhere_and_expected_everywhere(caddy: Caddy) -> None:

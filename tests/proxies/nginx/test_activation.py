@@ -122,7 +122,7 @@ def test_a_rollback_long_after_leaves_nginx_running(tmp_path: Path) -> None:
 
 
 def test_a_wish_to_stop_does_not_end_a_restore(tmp_path: Path) -> None:
-    """Taking back goes to its end."""
+    """Taking back goes to its end: nginx is reloaded, and nobody is asked whether to stop."""
 
     def check() -> None:
         raise AssertionError("asked whether to stop")
@@ -132,6 +132,7 @@ def test_a_wish_to_stop_does_not_end_a_restore(tmp_path: Path) -> None:
     record = before(running=True, sockets=(Former("", closed=True, silent=False),))
     activation = replace(ACTIVATION, expectations=(closed,), patience=10.0)
     activation.restore(replace(workbench(tmp_path), host=host, check=check), record)
+    assert verbs(host)[-1] == "systemctl reload nginx.service"
 
 
 def test_what_cannot_be_put_back_says_why(tmp_path: Path) -> None:
