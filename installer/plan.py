@@ -81,6 +81,7 @@ def make(inputs: Inputs) -> Plan:
         ours=dict(inputs.ours),
         edits=(*edits(inputs, wanted), *key_edits(inputs)),
         former_name=former,
+        read_whole=inputs.facts.read_whole,
     )
 
 

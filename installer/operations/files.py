@@ -50,7 +50,7 @@ class PathOperation(Operation):
         path = Path(replacement.path)
         now = state_of(path)
         if now.kind == "file":
-            kept = bench.copies / f"edited-{path.name}"
+            kept = _place_for(bench.copies / f"edited-{path.name}", path)
             shutil.copyfile(path, kept)
             kept.chmod(0o600)
             bench.report(f"the edited {path} is kept as {kept}")
@@ -59,6 +59,14 @@ class PathOperation(Operation):
     def finish(self, bench: Workbench, before: Json) -> None:
         """Remove what was staged beside the path."""
         Replacement.read(before).finish()
+
+
+def _place_for(wanted: Path, edited: Path) -> Path:
+    """Return where the copy of an edited file goes: another file of its name may have been kept there before."""
+    data, number, place = edited.read_bytes(), 1, wanted
+    while place.exists() and place.read_bytes() != data:
+        number, place = number + 1, wanted.with_name(f"{wanted.name}-{number + 1}")
+    return place
 
 
 def require_unchanged(path: Path, planned: str) -> None:

@@ -193,6 +193,11 @@ class Proxy:
         return ""
 
     @property
+    def read_whole(self) -> tuple[Path, ...]:
+        """The directories of which it reads every file, those with dot names too: nothing may be laid aside there."""
+        return ()
+
+    @property
     def pids(self) -> frozenset[int]:
         """The processes that may hold its sockets, none where it is stopped."""
         return frozenset() if self.pid is None else frozenset((self.pid,))

@@ -122,15 +122,13 @@ class WithdrawProxy(Activation):
             services.stop(host, service)
             return
         self.test(bench, record)
-        if hazard := self.control.hazard(host, service, ()):
-            raise GateFailed(hazard, next=f"{title} was left as it was. Put this right, then try again")
         services.carry_out(host, service, taking_up(self.control, host, service, self.limit))
 
     def test(self, bench: Workbench, record: Before) -> None:
-        """Test the configuration without our files.
+        """Test the configuration without our files, and foresee what a reload with it would cost.
 
         Raises:
-            GateFailed: it does not load.
+            GateFailed: it does not load, or a reload would end the proxy, as over a socket that others want to open.
             HostError: it cannot be tested.
         """
         host, service, title = bench.host, record.service, self.control.title
@@ -142,6 +140,8 @@ class WithdrawProxy(Activation):
                 where=f"{verdict.file}:{verdict.line}" if verdict.file else "",
                 next=f"{title} was left as it was. Correct this line, then try again",
             )
+        if hazard := self.control.hazard(host, service, ()):
+            raise GateFailed(hazard, next=f"{title} was left as it was. Put this right, then try again")
 
     def _prove(self, bench: Workbench, record: Before) -> None:
         """Wait until nothing of ours is served; a failure tells its cause before its symptom."""

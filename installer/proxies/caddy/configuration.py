@@ -48,6 +48,7 @@ class Caddy(Proxy):
         uneditable: why no line can be added to the Caddyfile, empty where one can.
         storage: the directory with the certificates that it orders; empty where it keeps them in no files.
         particular: the names of sites whose own ``tls`` says how their certificates are ordered.
+        globbed: the directories of its imports by patterns that fit what begins with a dot.
     """
 
     kind: ClassVar[str] = "caddy"
@@ -77,6 +78,14 @@ class Caddy(Proxy):
             "the tls directive of its site says how it is ordered, and Caddy takes no second site of that name then; "
             "global options that say so (email, acme_ca, cert_issuer) are for both"
         )
+
+    globbed: tuple[IncludeDirectory, ...] = ()
+
+    @property
+    def read_whole(self) -> tuple[Path, ...]:
+        """Those of its imports; from 2.7 on a pattern that begins with ``*`` leaves dot names out (caddy#5295)."""
+        spared = self.version >= (2, 7, 0)
+        return tuple(each.directory for each in self.globbed if not (spared and each.pattern.startswith("*")))
 
     @property
     def reader(self) -> str:

@@ -91,6 +91,7 @@ def read(
         unit_enabled=unit.enabled,
         options=what.options,
         imports=what.imports,
+        globbed=written.globbed,
         last_line=written.last_line,
         braceless=written.braceless,
         elsewhere=elsewhere,
