@@ -23,6 +23,7 @@ from palpo_installer.probe import Answer, Question, ask
 from palpo_installer.proxies.assignment import Assignment
 from palpo_installer.proxies.base import Rendering
 from palpo_installer.proxies.haproxy.rendering import render
+from palpo_installer.rehearsal import installing
 from tests.facts.made import certificate
 from tests.lab.nginx_with_neighbours import LOOPBACK, free_ports
 from tests.lab.pebble import running
@@ -154,13 +155,7 @@ def planned(root: Path, layout: Layout, text: str) -> Rendering:
 
 def install(rendering: Rendering) -> None:
     """Write our files, links and lines."""
-    for part in (rendering.plain, rendering.secure):
-        for file in part.files:
-            file.path.parent.mkdir(parents=True, exist_ok=True)
-            file.path.write_text(file.text)
-        for link in part.links:
-            link.path.parent.mkdir(parents=True, exist_ok=True)
-            link.path.symlink_to(link.target)
+    installing.install(rendering)
     for lines in dict.fromkeys((*rendering.plain.lines, *rendering.secure.lines)):
         places: dict[int, str] = {}
         for line in lines.add:
