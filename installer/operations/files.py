@@ -131,6 +131,7 @@ class WriteFile(ContentOperation):
         gid: its group.
         planned: hash of the file that the plan was made for, empty for none.
         unedited: what would stand in it if nobody had edited it, where ``text`` has somebody's edit in it.
+        kept: the placeholders of those secrets that the file has already, in the same lines.
     """
 
     path: Path
@@ -140,6 +141,7 @@ class WriteFile(ContentOperation):
     gid: int
     planned: str
     unedited: Text | None = None
+    kept: tuple[str, ...] = ()
 
     @property
     def pure(self) -> Text:
@@ -152,7 +154,7 @@ class WriteFile(ContentOperation):
         verb = "write" if old is None else "change"
         before, after = old or "", self.text.shown
         if not self.mode & 0o077:
-            before, after = masked_pair(before, after)
+            before, after = masked_pair(before, after, self.kept)
         details = (f"mode {self.mode:04o}", *(["with what you changed in it"] if self.unedited else []))
         return Description(f"{verb} {self.path}", unified(before, after, self.path), details)
 

@@ -138,7 +138,7 @@ class Restoration:
             self._prove(bench, sockets, neighbours)
         except (GateFailed, HostError) as error:
             what = f"{trouble}. {title} was left alone and goes on with the change: {error}" if trouble else str(error)
-            cure = f"The files are back; correct this, then reload {title}, or restart it where that does not help"
+            cure = f"The files are back. Correct this, then: palpo-installer recover. Else restart {title}"
             raise NotPutBack(what, where=title, next=cure) from error
         if trouble:
             bench.report(f"{trouble}; what {title} serves is what it served before")

@@ -16,6 +16,7 @@ from palpo_installer.proxies.base import Expectation
 from palpo_installer.proxies.control import Control
 from palpo_installer.proxies.controls import control, taking_up
 from palpo_installer.proxies.restoration import Before, Restoration, look
+from palpo_installer.proxies.standing import named
 from palpo_installer.serialization import converter
 from palpo_installer.services import Service
 
@@ -63,13 +64,16 @@ class WithdrawProxy(Activation):
         if self.disable:
             commands.append(services.disable_command(self.service.unit))
         sockets = {(e.address, e.port) for e in self.expectations}
-        ports = ", ".join(sorted({str(port) for _, port in self.alone}, key=int))
+        where = f"{len(sockets)} addresses and ports" if len(sockets) > 1 else "one address and port"
+        ports = sorted({port for _, port in self.alone})
         return Description(
             title=f"{'Stop' if self.stop else 'Reload'} {proxy.title}",
             details=(
                 *(f"{command} (at most {command.timeout:g} seconds)" for command in commands),
-                f"proven by the marker, which must be gone from {len(sockets)} addresses and ports",
-                f"closed afterwards, as no other site uses it: port {ports}" if ports else "",
+                f"proven on {where}: our configuration must answer no more",
+                f"closed afterwards, as no other site uses {'it' if len(ports) == 1 else 'them'}: {named(ports)}"
+                if ports
+                else "",
                 "" if self.stop else f"compared before and after: {len(self.neighbours)} requests to other sites",
             ),
         )

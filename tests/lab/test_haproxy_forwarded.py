@@ -10,6 +10,7 @@ import pytest
 
 from palpo_installer.matrix_site import build
 from palpo_installer.probe import Question, ask
+from palpo_installer.proxies.assignment import Assignment
 from palpo_installer.proxies.haproxy.rendering import OLDEST, SECOND_HEADER, render
 from tests.lab import haproxy_releases
 from tests.lab.nginx_with_neighbours import LOOPBACK
@@ -60,7 +61,7 @@ def test_one_address_arrives_and_it_is_the_clients(way: str, suite: str, tmp_pat
         answers = replace(ANSWERS, homeserver=replace(ANSWERS.homeserver, upstream=homeserver.address))
         site, system = build(answers, layout), replace(HOST, addresses=(LOOPBACK,), ipv6=False)
         proxy = found(tmp_path, text, version=OLDEST)
-        install(render(site, proxy, system, layout, certificates(tmp_path, site)))
+        install(render(proxy, Assignment(site, system, layout, certificates(tmp_path, site))))
         program = haproxy_releases.program(suite) if suite else (shutil.which("haproxy") or "haproxy",)
         with running((*program, "-db", "-f", str(tmp_path / "conf.d")), {}, layout.https_port):
             request = arrived(homeserver, layout.https_port)

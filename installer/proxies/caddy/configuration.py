@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from palpo_installer.proxies.caddy import storage
 from palpo_installer.proxies.caddy.balancing import Balancing
 from palpo_installer.proxies.found import IncludeDirectory, Proxy
 
@@ -47,6 +48,7 @@ class Caddy(Proxy):
         uneditable: why no line can be added to the Caddyfile, empty where one can.
         storage: the directory with the certificates that it orders; empty where it keeps them in no files.
         globbed: the directories of its imports by patterns that fit what begins with a dot.
+        particular: the names of sites whose own ``tls`` says how their certificates are ordered.
     """
 
     kind: ClassVar[str] = "caddy"
@@ -63,12 +65,26 @@ class Caddy(Proxy):
     uneditable: str = ""
     storage: str = ""
     globbed: tuple[IncludeDirectory, ...] = ()
+    particular: tuple[str, ...] = ()
 
     @property
     def read_whole(self) -> tuple[Path, ...]:
         """Those of its imports; from 2.7 on a pattern that begins with ``*`` leaves dot names out (caddy#5295)."""
         spared = self.version >= (2, 7, 0)
         return tuple(each.directory for each in self.globbed if not (spared and each.pattern.startswith("*")))
+
+    def renews(self, chain: Path) -> bool:
+        """Return whether it orders and renews a certificate itself: it lies in its own storage."""
+        return storage.holds(self.storage, chain)
+
+    def keeps_to_site(self, name: str) -> str:
+        """Return why no second site can show the certificate that it orders for a name."""
+        if name not in self.particular:
+            return ""
+        return (
+            "the tls directive of its site says how it is ordered, and Caddy takes no second site of that name then; "
+            "global options that say so (email, acme_ca, cert_issuer) are for both"
+        )
 
     @property
     def reader(self) -> str:

@@ -150,7 +150,7 @@ def _reader() -> str:
 
 
 def _away() -> str:
-    page = templates.render("haproxy-away.http.j2", headers=words.CORS, refusal=words.refusal(AWAY))
+    page = templates.render("haproxy-away.http.j2", headers=words.CORS, refusal=AWAY.body())
     return page.removesuffix("\n")
 
 
