@@ -12,6 +12,7 @@ from palpo_installer.gates import markers
 from palpo_installer.gates.neighbours import Neighbour, differences, in_short
 from palpo_installer.host import Host
 from palpo_installer.operations.base import Activation, Description, Json, Workbench
+from palpo_installer.proxies import main_process
 from palpo_installer.proxies.base import Expectation
 from palpo_installer.proxies.control import Control
 from palpo_installer.proxies.controls import control, taking_up
@@ -149,7 +150,8 @@ class WithdrawProxy(Activation):
         try:
             markers.prove_gone(self.expectations, self._closed(record), until, bench)
         except GateFailed as unproven:
-            cause = self.control.trouble(bench.host, record.service) if record.running and not self.stop else ""
+            goes_on = record.running and not self.stop
+            cause = main_process.trouble(bench.host, record.service, self.control.title) if goes_on else ""
             what = f"{cause} ({unproven.what})" if cause else unproven.what
             raise GateFailed(what, where=unproven.where, next=unproven.next) from unproven
 

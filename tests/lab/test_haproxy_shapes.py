@@ -156,6 +156,7 @@ def install(rendering: Rendering) -> None:
     """Write our files, links and lines."""
     for part in (rendering.plain, rendering.secure):
         for file in part.files:
+            file.path.parent.mkdir(parents=True, exist_ok=True)
             file.path.write_text(file.text)
         for link in part.links:
             link.path.parent.mkdir(parents=True, exist_ok=True)

@@ -47,8 +47,8 @@ class Caddy(Proxy):
         room: the line in front of which a line of ours can come, 0 where there is none.
         uneditable: why no line can be added to the Caddyfile, empty where one can.
         storage: the directory with the certificates that it orders; empty where it keeps them in no files.
-        globbed: the directories of its imports by patterns that fit what begins with a dot.
         particular: the names of sites whose own ``tls`` says how their certificates are ordered.
+        globbed: the directories of its imports by patterns that fit what begins with a dot.
     """
 
     kind: ClassVar[str] = "caddy"
@@ -64,14 +64,8 @@ class Caddy(Proxy):
     room: int = 0
     uneditable: str = ""
     storage: str = ""
-    globbed: tuple[IncludeDirectory, ...] = ()
     particular: tuple[str, ...] = ()
-
-    @property
-    def read_whole(self) -> tuple[Path, ...]:
-        """Those of its imports; from 2.7 on a pattern that begins with ``*`` leaves dot names out (caddy#5295)."""
-        spared = self.version >= (2, 7, 0)
-        return tuple(each.directory for each in self.globbed if not (spared and each.pattern.startswith("*")))
+    globbed: tuple[IncludeDirectory, ...] = ()
 
     def renews(self, chain: Path) -> bool:
         """Return whether it orders and renews a certificate itself: it lies in its own storage."""
@@ -85,6 +79,12 @@ class Caddy(Proxy):
             "the tls directive of its site says how it is ordered, and Caddy takes no second site of that name then; "
             "global options that say so (email, acme_ca, cert_issuer) are for both"
         )
+
+    @property
+    def read_whole(self) -> tuple[Path, ...]:
+        """Those of its imports; from 2.7 on a pattern that begins with ``*`` leaves dot names out (caddy#5295)."""
+        spared = self.version >= (2, 7, 0)
+        return tuple(each.directory for each in self.globbed if not (spared and each.pattern.startswith("*")))
 
     @property
     def reader(self) -> str:

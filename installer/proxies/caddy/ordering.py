@@ -57,7 +57,7 @@ def order(host: Host, service: Service, errand: Errand, watch: Watch, arrived: C
             if letting_go.is_managed(document, errand.name):
                 shown = storage.newest(host, storage.directory_with(errand.files), errand.name)
                 document = letting_go.without(document, errand.name, shown)
-                _load(written.endpoint, document)
+                _load(written.endpoint, with_log(document, confidant.address))
             _load(written.endpoint, with_order(document, errand, confidant.address))
             _wait(confidant, errand, watch, arrived)
         finally:
@@ -119,6 +119,12 @@ def with_order(document: dict[str, object], errand: Errand, address: str) -> dic
             policy["subjects"] = [each for each in policy["subjects"] if each != errand.name]
     kept = [policy for policy in policies if not isinstance(policy, dict) or policy.get("subjects") != []]
     policies[:] = [{"subjects": [errand.name], "issuers": [issuer]}, *kept]
+    return with_log(copy, address)
+
+
+def with_log(document: dict[str, object], address: str) -> dict[str, object]:
+    """Return a configuration with our log, by which it is known as ours after a kill; the given one stays."""
+    copy: dict[str, object] = json.loads(json.dumps(document))
     section(section(copy, "logging"), "logs")[LOG] = {
         "writer": {"output": "net", "address": address},
         "encoder": {"format": "json"},

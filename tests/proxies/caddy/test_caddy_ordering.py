@@ -12,7 +12,7 @@ from palpo_installer.answers import CertificateFiles
 from palpo_installer.certificates.protocol import Problem
 from palpo_installer.proxies.caddy import letting_go
 from palpo_installer.proxies.caddy.confidant import Confidant, Told, heard
-from palpo_installer.proxies.caddy.ordering import LOG, with_order
+from palpo_installer.proxies.caddy.ordering import LOG, with_log, with_order
 from palpo_installer.proxies.ordering import Errand
 from tests.lab.running import until
 
@@ -52,7 +52,9 @@ def test_a_name_that_caddy_has_is_let_go_and_shown_meanwhile(listen: list[str], 
     document: dict[str, object] = {"apps": {"http": {"servers": {"srv0": {"listen": listen, "routes": [route]}}}}}
     assert letting_go.is_managed(document, "example.com") is managed
     assert not letting_go.is_managed(document, "b.example")
-    made = json.loads(json.dumps(letting_go.without(document, "example.com", FILES)))
+    made = json.loads(json.dumps(with_log(letting_go.without(document, "example.com", FILES), "127.0.0.1:7")))
+    # By which a recovery knows that Caddy must go back to its Caddyfile.
+    assert LOG in made["logging"]["logs"]
     skips = made["apps"]["http"]["servers"]["srv0"].get("automatic_https", {}).get("skip_certificates", [])
     assert skips == (["example.com"] if managed else [])
     loaded = {"load_files": [{"certificate": str(FILES.chain), "key": str(FILES.key)}]}
