@@ -38,8 +38,11 @@ def require_programs(*programs: str) -> None:
     assert not missing, f"missing: {' '.join(missing)}; tests/run installs what the tests need"
 
 
-def until(holds: Callable[[], bool], what: str, timeout: float = 15.0) -> None:
-    """Wait until something holds; fail with what was waited for after ``timeout`` seconds."""
+def until(holds: Callable[[], bool], what: str, timeout: float = 120.0) -> None:
+    """Wait until something holds; fail with what was waited for after ``timeout`` seconds.
+
+    On a machine under load an engine's start alone has taken 43 seconds.
+    """
     deadline = time.monotonic() + timeout
     while not holds():
         assert time.monotonic() < deadline, f"after {timeout:g} seconds still not: {what}"

@@ -65,6 +65,7 @@ class Caddy(Proxy):
     uneditable: str = ""
     storage: str = ""
     particular: tuple[str, ...] = ()
+    globbed: tuple[IncludeDirectory, ...] = ()
 
     def renews(self, chain: Path) -> bool:
         """Return whether it orders and renews a certificate itself: it lies in its own storage."""
@@ -78,8 +79,6 @@ class Caddy(Proxy):
             "the tls directive of its site says how it is ordered, and Caddy takes no second site of that name then; "
             "global options that say so (email, acme_ca, cert_issuer) are for both"
         )
-
-    globbed: tuple[IncludeDirectory, ...] = ()
 
     @property
     def read_whole(self) -> tuple[Path, ...]:
