@@ -81,6 +81,7 @@ def make(inputs: Inputs) -> Plan:
         ours=dict(inputs.ours),
         edits=(*edits(inputs, wanted), *key_edits(inputs)),
         former_name=former,
+        read_whole=inputs.facts.read_whole,
     )
 
 
@@ -185,7 +186,7 @@ def summary(answers: Answers, layout: Layout, proxy: str) -> Iterator[str]:
             yield "This server does not talk to other servers."
     match answers.certificates.method:
         case Method.HTTP_01:
-            yield f"Certificates are ordered from {answers.certificates.directory} and renewed twice a day where due."
+            yield f"Certificates are ordered from {answers.certificates.directory}; twice a day those due are renewed."
         case Method.PROXY:
             yield f"{proxy} orders certificates from {answers.certificates.directory} and renews them, itself."
             for name in answers.certificates.files:

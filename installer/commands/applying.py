@@ -75,6 +75,7 @@ def apply(
         session, plan = _saved(host, file, settings, saved, choices)
     click.echo(review.in_words(plan, host))
     if plan.obstacles:
+        click.echo(review.refusal(plan), err=True)
         return 1
     if not plan.changes:
         return 0

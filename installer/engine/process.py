@@ -230,7 +230,7 @@ class Engine:
             return opened.take_back("taken-back", cause)
 
     def _open(self, directory: Path, events: EventFile) -> Run:
-        secrets = _take_secrets(directory)
+        secrets, plan = _take_secrets(directory), plan_of(directory)
         bench = Workbench(
             host=self.host,
             run=directory.name,
@@ -238,9 +238,10 @@ class Engine:
             secret=lambda reference: self._resolve(reference, secrets),
             report=lambda text: events.write(Event("waiting", text)),
             check=lambda: self._check(directory),
+            read_whole=plan.read_whole,
         )
         watch = Watch(bench.report, lambda: None)
-        return Run(plan_of(directory), directory, bench, events, settle=partial(settle, self.layout, watch))
+        return Run(plan, directory, bench, events, settle=partial(settle, self.layout, watch))
 
     def _resolve(self, reference: SecretReference, delivered: Mapping[str, Secret]) -> Secret:
         match reference.source:

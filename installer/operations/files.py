@@ -50,7 +50,7 @@ class PathOperation(Operation):
         path = Path(replacement.path)
         now = state_of(path)
         if now.kind == "file":
-            kept = bench.copies / f"edited-{path.name}"
+            kept = _place_for(bench.copies / f"edited-{path.name}", path)
             shutil.copyfile(path, kept)
             kept.chmod(0o600)
             bench.report(f"the edited {path} is kept as {kept}")
@@ -59,6 +59,14 @@ class PathOperation(Operation):
     def finish(self, bench: Workbench, before: Json) -> None:
         """Remove what was staged beside the path."""
         Replacement.read(before).finish()
+
+
+def _place_for(wanted: Path, edited: Path) -> Path:
+    """Return where the copy of an edited file goes: another file of its name may have been kept there before."""
+    data, number, place = edited.read_bytes(), 1, wanted
+    while place.exists() and place.read_bytes() != data:
+        number, place = number + 1, wanted.with_name(f"{wanted.name}-{number + 1}")
+    return place
 
 
 def require_unchanged(path: Path, planned: str) -> None:
@@ -123,6 +131,7 @@ class WriteFile(ContentOperation):
         gid: its group.
         planned: hash of the file that the plan was made for, empty for none.
         unedited: what would stand in it if nobody had edited it, where ``text`` has somebody's edit in it.
+        kept: the placeholders of those secrets that the file has already, in the same lines.
     """
 
     path: Path
@@ -132,6 +141,7 @@ class WriteFile(ContentOperation):
     gid: int
     planned: str
     unedited: Text | None = None
+    kept: tuple[str, ...] = ()
 
     @property
     def pure(self) -> Text:
@@ -144,7 +154,7 @@ class WriteFile(ContentOperation):
         verb = "write" if old is None else "change"
         before, after = old or "", self.text.shown
         if not self.mode & 0o077:
-            before, after = masked_pair(before, after)
+            before, after = masked_pair(before, after, self.kept)
         details = (f"mode {self.mode:04o}", *(["with what you changed in it"] if self.unedited else []))
         return Description(f"{verb} {self.path}", unified(before, after, self.path), details)
 

@@ -101,8 +101,8 @@ class Certificates:
                 f"{self.adapter.proxy.title} cannot order a certificate for {name}: somebody else answers for it where "
                 "the authority asks",
                 where=f'certificates.files."{name}"',
-                next="Give the files of its certificate, which this host then shows for other servers, or choose "
-                "federation.delegation = well-known, which needs none here",
+                next="Let other servers be shown the certificate of its site (certificates.base_domain = site), give "
+                "the files of another one, or choose federation.delegation = well-known, which needs none here",
             )
         return self.adapter.kept(name, issuer)
 

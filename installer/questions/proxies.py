@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from palpo_installer.answers import BaseDomain
 from palpo_installer.facts import Facts
 from palpo_installer.layout import Layout
-from palpo_installer.proxies.standing import Standing, freeing, holder, named, standings
+from palpo_installer.proxies.standing import TITLES, Standing, freeing, holder, named, standings
 from palpo_installer.questions import readers
 from palpo_installer.questions.federation import has_own_port
 from palpo_installer.questions.names import looked_at, serves_base
 from palpo_installer.questions.question import Choice, Kind, Question, Situation
-from palpo_installer.questions.support import is_supported
+from palpo_installer.questions.support import SUPPORTED, is_supported
 
 RECOMMENDED = "nginx"
 """Where none is installed, or none that this version can set up."""
@@ -51,6 +51,9 @@ def _now(situation: Situation) -> Iterator[str]:
     if not found:
         yield "None is installed here. nginx or Caddy can be installed first, with a consent of its own."
     yield from (f"{told}." for told in in_words(situation.facts))
+    missing = sorted({*SUPPORTED["proxy.kind"]} - {each.kind for each in found})
+    if found and missing:
+        yield f"Not installed here: {', '.join(TITLES.get(kind, kind) for kind in missing)}."
     holding = holder(situation.facts, situation.layout)
     if holding is not None:
         web = [port for port in holding.ports if port in {situation.layout.http_port, situation.layout.https_port}]

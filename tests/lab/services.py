@@ -227,7 +227,7 @@ def start_pebble(host: LabHost, *, validity: int = 90 * 24 * 3600, binary: str =
     """
     require_programs(binary, "openssl", "curl")
     chain, key, configuration = (f"{PEBBLE}/{name}" for name in ("ca.pem", "ca.key", "pebble.json"))
-    make_certificate(host, chain, key, "IP:127.0.0.1")
+    make_certificate(host, chain, key, "IP:127.0.0.1", "DNS:localhost")
     settings = {
         "listenAddress": "127.0.0.1:14000",
         "managementListenAddress": "127.0.0.1:15000",

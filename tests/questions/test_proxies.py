@@ -55,6 +55,7 @@ def test_what_another_choice_takes_is_said_beforehand() -> None:
     said = proxies_now(host(held(443, "apache2", 3), nginx=True, apache=True))
     assert "Apache runs and holds port 443, 0 other sites, apache2.service." in said
     assert "nginx is stopped, 1 other site" in said
+    assert "Not installed here: Caddy, HAProxy." in said
     assert "another proxy gets it only when Apache leaves it" in said
     assert "To free it yourself: systemctl disable --now apache2.service." in said
     assert "relayd runs and holds port 80 (this version cannot set it up yet)." in proxies_now(

@@ -63,19 +63,11 @@ class ApacheControl:
         said = diagnosis.grave(host, log, since)
         if not said and service.manager == "systemd":
             said = diagnosis.journal(host, service.unit, since.at)
-        return diagnosis.explain(host, said) or self.trouble(host, service)
+        return diagnosis.explain(host, said) or main_process.trouble(host, service, self.title)
 
     def as_running(self, host: Host, service: Service) -> Service:
         """Return the service with the manager that its main process has now."""
         return services.as_running(host, service)
-
-    def trouble(self, host: Host, service: Service) -> str:
-        """Return why the main process cannot have done what it was told, empty when it seems well."""
-        return main_process.trouble(host, service, self.title)
-
-    def family(self, host: Host, service: Service) -> frozenset[int]:
-        """Return the main process and its workers."""
-        return main_process.family(host, service)
 
     def hang_up(self, host: Host, service: Service) -> None:
         """Reload by the signal USR1.

@@ -120,6 +120,7 @@ def _describe(
         listens=says.listens,
         includes=says.includes,
         server_root=written.server_root,
+        included=awake.included,
         awake=Awake(would.listens, would.servers, would.everywhere),
     )
 

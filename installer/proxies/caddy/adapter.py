@@ -39,9 +39,10 @@ class CaddyAdapter:
         """Return where Caddy keeps the certificate of a name that it orders.
 
         Raises:
-            RefusedPlan: it is told not to order, may not read what it needs, or keeps certificates in no files.
+            RefusedPlan: it is told not to order, may not read what it needs, keeps certificates in no files, or has one
+                that it takes for this name.
         """
-        managing.refuse(self.proxy, issuer)
+        managing.refuse(self.proxy, issuer, name)
         return storage.kept(self.proxy.storage, issuer.directory, name)
 
     def owns(self, file: Path) -> bool:

@@ -70,19 +70,11 @@ class CaddyControl:
             found = [message for line in said.splitlines() if (message := _error(line))]
             if found:
                 return f"Caddy says: {found[-1]}"
-        return self.trouble(host, service)
+        return main_process.trouble(host, service, self.title)
 
     def as_running(self, host: Host, service: Service) -> Service:
         """Return the service with the manager that its process has now."""
         return services.as_running(host, service)
-
-    def trouble(self, host: Host, service: Service) -> str:
-        """Return why the process cannot have done what it was told, empty when it seems well."""
-        return main_process.trouble(host, service, self.title)
-
-    def family(self, host: Host, service: Service) -> frozenset[int]:
-        """Return the process, which has no workers."""
-        return main_process.family(host, service)
 
     def hang_up(self, host: Host, service: Service) -> None:
         """Do nothing: no signal makes Caddy reload."""

@@ -14,7 +14,7 @@ from palpo_installer.errors import HostError
 from palpo_installer.host import Command, Host
 from palpo_installer.processes import PROC, Process, consult, in_our_network
 from palpo_installer.proxies import discovering, editability
-from palpo_installer.proxies.caddy import admin, insertion, reading, storage, tree
+from palpo_installer.proxies.caddy import admin, automation, insertion, reading, storage, tree
 from palpo_installer.proxies.caddy.configuration import Caddy
 
 UNIT = "caddy.service"
@@ -67,6 +67,11 @@ def read(
     environment = environment_of(host, main.pid) if main else {}
     written = tree.load(host, configuration, environment)
     what = reading.parse(written, version)
+    kept = storage.directory_of(
+        next((each for each in written.segments if not each.words), None),
+        environment,
+        _user(host, main) or unit.user,
+    )
     elsewhere = _elsewhere(started, unit.name, configuration, host)
     if main and not elsewhere and what.options.admin and not written.problems:
         elsewhere = _differs(host, binary, configuration, what.options.admin, environment)
@@ -75,7 +80,7 @@ def read(
         version=version,
         configuration=configuration,
         files=written.files,
-        servers=what.servers,
+        servers=automation.with_certificates(host, what.servers, what.options, kept),
         streams=(),
         problems=() if elsewhere else written.problems,
         user=_user(host, main) or unit.user,
@@ -86,17 +91,15 @@ def read(
         unit_enabled=unit.enabled,
         options=what.options,
         imports=what.imports,
+        globbed=written.globbed,
         last_line=written.last_line,
         braceless=written.braceless,
         elsewhere=elsewhere,
         variables=written.variables,
         room=insertion.room(host.text(configuration) or "", written.options_imported),
         uneditable=editability.uneditable(host, configuration),
-        storage=storage.directory_of(
-            next((each for each in written.segments if not each.words), None),
-            environment,
-            _user(host, main) or unit.user,
-        ),
+        storage=kept,
+        particular=what.particular,
     )
 
 

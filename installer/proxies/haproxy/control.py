@@ -87,19 +87,11 @@ class HAProxyControl:
             found = [alert["message"] for line in said.splitlines() if (alert := ALERT.search(line))]
             if found:
                 return f"HAProxy says: {found[0]}"
-        return self.trouble(host, service)
+        return main_process.trouble(host, service, self.title)
 
     def as_running(self, host: Host, service: Service) -> Service:
         """Return the service with the manager and the files that its main process has now."""
         return process.as_running(host, service)
-
-    def trouble(self, host: Host, service: Service) -> str:
-        """Return why the main process cannot have done what it was told, empty when it seems well."""
-        return main_process.trouble(host, service, self.title)
-
-    def family(self, host: Host, service: Service) -> frozenset[int]:
-        """Return the main process and its workers."""
-        return main_process.family(host, service)
 
     def hang_up(self, host: Host, service: Service) -> None:
         """Reload by the signal USR2.

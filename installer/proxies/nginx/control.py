@@ -62,19 +62,11 @@ class NginxControl:
         messages = diagnosis.emergencies(host, log, since)
         if not messages and service.manager == "systemd":
             messages = diagnosis.journal_emergencies(host, service.unit, since.at)
-        return diagnosis.explain(host, messages) or self.trouble(host, service)
+        return diagnosis.explain(host, messages) or main_process.trouble(host, service, self.title)
 
     def as_running(self, host: Host, service: Service) -> Service:
         """Return the service with the manager, the prefix and the first error log that its master process has now."""
         return process.as_running(host, service)
-
-    def trouble(self, host: Host, service: Service) -> str:
-        """Return why the master process cannot have done what it was told, empty when it seems well."""
-        return main_process.trouble(host, service, self.title)
-
-    def family(self, host: Host, service: Service) -> frozenset[int]:
-        """Return the master process and its workers."""
-        return main_process.family(host, service)
 
     def hang_up(self, host: Host, service: Service) -> None:
         """Reload by the signal HUP.

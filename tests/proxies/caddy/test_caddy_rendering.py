@@ -229,6 +229,7 @@ def test_keys_that_the_account_of_caddy_may_not_read_are_refused_with_what_is_in
     [
         (replace(ORDERING, options=Options(auto_https="off")), ISSUER, "told to order no certificates"),
         (replace(ORDERING, storage=""), ISSUER, "in no files"),
+        (replace(ORDERING, servers=(site_of("*.com", 443, "::", "ssl"),)), ISSUER, r"certificate for \*\.com"),
         (
             replace(ORDERING, user="nobody"),
             replace(ISSUER, ca_file=Path("/root/none.pem")),
@@ -237,7 +238,7 @@ def test_keys_that_the_account_of_caddy_may_not_read_are_refused_with_what_is_in
     ],
 )
 def test_a_caddy_that_cannot_order_is_refused_by_name(caddy: Caddy, issuer: Issuer, why: str) -> None:
-    """By its options, its storage, or the authority to trust; with the cure."""
+    """By its options, its storage, the authority to trust, or what it shows instead; with the cure."""
     with pytest.raises(RefusedPlan, match=why) as refused:
         CaddyAdapter(caddy).kept("example.com", issuer)
     assert "http-01" in refused.value.next

@@ -59,7 +59,7 @@ def test_it_shows_its_commands_with_their_limits() -> None:
     assert "systemctl reload nginx.service (at most 30 seconds)" in shown.details
     assert "/usr/sbin/nginx -c /etc/nginx/nginx.conf -t (at most 30 seconds)" in shown.details
     assert "systemctl enable nginx.service (at most 15 seconds)" in shown.details
-    assert any("on 1 addresses and ports" in line for line in shown.details)
+    assert any("proven on one address and port: the new configuration must answer" in line for line in shown.details)
     assert replace(ACTIVATION, start=True).describe(Host()).title == "Start nginx"
 
 
