@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import time
@@ -22,7 +23,8 @@ from palpo_installer.proxies.haproxy.control import verdict
 from palpo_installer.proxies.haproxy.rendering import OLDEST, render
 from palpo_installer.secret import Secret, SecretReference
 from tests.facts.made import certificate
-from tests.lab import haproxy_releases
+from tests.lab import haproxy_releases, ways
+from tests.lab.hosts import ThrowAwayHost
 from tests.lab.nginx_with_neighbours import LOOPBACK, free_ports
 from tests.lab.pebble import running
 from tests.proxies.haproxy.test_haproxy_rendering import certificates, found
@@ -105,3 +107,25 @@ def test_what_is_older_than_2_4_is_refused_for_what_it_does_not_know(word: str, 
     assert said["jammy"].returncode == 0, said["jammy"].stderr
     assert said[haproxy_releases.TOO_OLD].returncode == 1
     assert f"'{word}'" in said[haproxy_releases.TOO_OLD].stderr
+
+
+@pytest.mark.parametrize("suite", haproxy_releases.SUITES)
+def test_a_rehearsal_keeps_every_promise(host: ThrowAwayHost, suite: str) -> None:
+    """On a host that has this one beside a neighbour."""
+    haproxy_releases.start(host, suite)
+    ways.prepare(host, None, "srv", proxy='kind = "haproxy"', media='upstream = "127.0.0.1:8000"')
+    rehearsed = host.tool("rehearse", "--answers", ways.ANSWERS, "--json")
+    checks = json.loads(rehearsed.stdout)["checks"]
+    assert rehearsed.returncode == 0, [check for check in checks if check["result"] == "fail"]
+    assert sum(check["result"] == "pass" for check in checks) > 20
+
+
+def test_one_that_is_too_old_is_left_as_it_is(host: ThrowAwayHost) -> None:
+    """A plan says so, with its version, before anything is done."""
+    haproxy_releases.start(host, haproxy_releases.TOO_OLD)
+    ways.prepare(host, None, "well-known", proxy='kind = "haproxy"')
+    before = host.snapshot()
+    refused = host.tool("apply", "--answers", ways.ANSWERS, "--yes")
+    assert refused.returncode != 0
+    assert re.search(r"HAProxy 2\.2\.\d+ is too old", refused.stderr)
+    assert ways.untouched(before, host) == {}

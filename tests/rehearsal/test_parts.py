@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -45,6 +47,30 @@ def test_the_recorder_takes_down_bytes_and_headers() -> None:
         assert recorder.numbered("7")[0].at == recorder.address
         assert recorder.numbered("8") == ()
     assert ask(to(recorder, "/")).problem == "refused"
+
+
+def test_a_body_that_was_announced_and_not_sent_ends_its_line() -> None:
+    """The next request has a connection of its own: a server that waits for the rest would take it for that."""
+    answers_once = b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n"
+    opened = []
+
+    def serve(server: socket.socket) -> None:
+        for _ in range(2):
+            connection, _ = server.accept()
+            opened.append(connection)
+            connection.recv(65536)
+            connection.sendall(answers_once)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=serve, args=(server,), daemon=True).start()
+        question = Question("127.0.0.1", server.getsockname()[1], tls=False, host="h", method="POST")
+        lines = Lines()
+        for length in ("9", "0"):
+            assert lines.ask(replace(question, headers={"Content-Length": length})).status == 413
+        lines.close()
+    assert len(opened) == 2
+    for connection in opened:
+        connection.close()
 
 
 def test_the_recorder_has_keys_that_other_servers_take() -> None:
