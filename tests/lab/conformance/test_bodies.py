@@ -16,6 +16,9 @@ from tests.lab.wire import Headers
 
 UPLOAD = b"/_matrix/client/v3/keys/upload"
 PIECE = 64 * 1024
+CUT_SHORT = 18
+"""curl's exit where an answer ended before its length."""
+CURLS_TRIES = 9
 OPTIONS = {"HTTP/1.1": "--http1.1", "HTTP/2": "--http2"}
 """What tells curl the protocol."""
 
@@ -72,7 +75,15 @@ def test_a_client_that_goes_on_sending_reads_why_it_is_refused(
     served.host.run(["truncate", f"--size={LIMIT + excess}", "/root/large"])
     url = f"https://{CLIENT}{UPLOAD.decode()}"
     sent = ["--insecure", OPTIONS[protocol], "--header", expect, "--data-binary", "@/root/large", "--max-time", "60"]
-    said = served.host.run(["curl", "--silent", "--show-error", "--write-out", "%{http_code}", *sent, url])
+    asked = ["curl", "--silent", "--show-error", "--write-out", "%{http_code}", *sent, url]
+    said = served.host.run(asked)
+    # Behind a whole answer the stream is reset (RFC 9113, section 8.1): curl 7.88, which reads the status each time,
+    # takes that for a cut now and then, while it sends. A client that reads first had the whole in every try.
+    for _ in range(CURLS_TRIES):
+        if protocol != "HTTP/2" or said.returncode != CUT_SHORT:
+            break
+        assert said.stdout[-3:] == "413"
+        said = served.host.run(asked)
     assert [request.body for request in served.arrived if request.body > LIMIT] == []
     if served.row.exceptions("refusals").get(protocol) == AT_ONCE:
         assert said.stdout[-3:] in {"000", "413"}
