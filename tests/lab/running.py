@@ -38,7 +38,7 @@ def require_programs(*programs: str) -> None:
     assert not missing, f"missing: {' '.join(missing)}; tests/run installs what the tests need"
 
 
-def until(holds: Callable[[], bool], what: str, timeout: float = 15.0) -> None:
+def until(holds: Callable[[], bool], what: str, timeout: float = 60.0) -> None:
     """Wait until something holds; fail with what was waited for after ``timeout`` seconds."""
     deadline = time.monotonic() + timeout
     while not holds():
