@@ -17,6 +17,7 @@ from tests.terminals import Dialogue
 POOR = {"TERM": "dumb", "LC_ALL": "C", "PATH": os.environ["PATH"]}
 GOOD = POOR | {"TERM": "xterm-256color", "LC_ALL": "C.UTF-8"}
 ALTERNATE_SCREEN = "\x1b[?1049h"
+CTRL_Q = b"\x11"
 
 
 @pytest.fixture
@@ -78,9 +79,12 @@ def test_ctrl_c_and_the_end_of_input_end_it_with_a_word(root: Path, end: Callabl
 
 
 def test_a_terminal_that_can_do_more_gets_the_wizard(root: Path) -> None:
-    """The full screen is drawn, and quitting before anything is done asks nothing."""
+    """The full screen is drawn, and leaving before anything is done asks nothing."""
     with start(root, environment=GOOD) as visit:
         visit.expect(ALTERNATE_SCREEN)
+        visit.match(r"\^q.*Leave")
+        visit.press(CTRL_Q)
+        assert visit.wait() == 0
 
 
 def test_without_a_terminal_it_says_what_to_pass(root: Path) -> None:

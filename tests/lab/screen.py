@@ -47,11 +47,11 @@ class Terminal:
         """Return the screen with all that scrolled out of it."""
         return self._tmux("capture-pane", "-p", "-S", "-")
 
-    def until(self, *words: str, timeout: float = 20.0) -> str:
+    def until(self, *words: str, timeout: float = 60.0) -> str:
         """Wait until all words are on the screen, and return it."""
         return self.until_holds(lambda shown: all(word in shown for word in words), " and ".join(words), timeout)
 
-    def until_holds(self, holds: Callable[[str], bool], what: str, timeout: float = 20.0) -> str:
+    def until_holds(self, holds: Callable[[str], bool], what: str, timeout: float = 60.0) -> str:
         """Wait until something holds of the screen, and return it; a failure shows the screen."""
         shown = ""
 
