@@ -57,7 +57,15 @@ def make(inputs: Inputs) -> Plan:
     # Palpo first where it moves: then nobody is without an answer for longer than its restart takes.
     served = (*palpo, *tls) if former_listener(inputs) else (*tls, *palpo)
     wanted = {file.path: file for file in rendered(inputs, serving)}
-    ahead = (*guards.policy.changes, *plain, *guards.plain.changes, *guests, *steps.orders(), *steps.access())
+    ahead = (
+        *guards.policy.changes,
+        *steps.proofs(),
+        *plain,
+        *guards.plain.changes,
+        *guests,
+        *steps.orders(),
+        *steps.access(),
+    )
     made = (*ahead, *served, *schedule)
     removed, stale = leftovers(inputs, wanted, (*made, *answered), steps.remaining(secure))
     changes = (*made, *removed, *answered)
@@ -65,6 +73,7 @@ def make(inputs: Inputs) -> Plan:
         summary=(
             *(lost(former, answers.names.server_name) if former else ()),
             *summary(answers, inputs.layout, proxy.title),
+            *((serving.proofs.summary,) if serving.proofs else ()),
             *(serving.leaving.summary if serving.leaving else ()),
         ),
         changes=changes,

@@ -22,6 +22,7 @@ from palpo_installer.operations.files import MakeDirectory, MakeLink, RemoveFile
 from palpo_installer.operations.firewalld import OpenFirewalldPort
 from palpo_installer.operations.lines import EditLines
 from palpo_installer.operations.palpo import ConfigurePalpo
+from palpo_installer.operations.passing import RemoveWritten
 from palpo_installer.operations.proxy_orders import OrderByProxy
 from palpo_installer.operations.removing import KeepCopy, PutBack, RemoveDirectory
 from palpo_installer.operations.rests import RemoveRest, WriteRest
@@ -93,6 +94,7 @@ WAYS: Mapping[type, Planner] = {
     RemoveDirectory: of_removals,
     WriteRest: files,
     RemoveRest: files,
+    RemoveWritten: files,
 }
 """How what an operation of each kind left is taken back. One function gets the traces of all its kinds, in order."""
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from palpo_installer.changes import AnyOperation
 from palpo_installer.errors import RefusedPlan
 from palpo_installer.facts.listeners import Listener
 from palpo_installer.operations.files import RemoveFile
 from palpo_installer.operations.lines import EditLines
+from palpo_installer.operations.passing import RemoveWritten
 from palpo_installer.planning.inputs import Inputs
 from palpo_installer.planning.removal_of_files import files, joined
 from palpo_installer.planning.removal_of_lines import lines
@@ -21,7 +21,11 @@ from palpo_installer.proxies.base import Expectation
 from palpo_installer.proxies.found import Proxy, ServerBlock
 from palpo_installer.proxies.handover import HandOver
 from palpo_installer.proxies.neighbours import served
+from palpo_installer.proxies.sockets import Socket
 from palpo_installer.proxies.withdrawal import WithdrawProxy
+
+Removal = RemoveFile | EditLines | RemoveWritten
+"""How something of ours leaves a proxy."""
 
 
 @dataclass(frozen=True)
@@ -33,12 +37,14 @@ class Leaving:
         operations: what of ours goes, lines before the files behind them.
         withdrawal: how it takes that up.
         summary: what becomes of it, a few sentences.
+        meanwhile: the sockets on which a change before this one lets it answer for certificates that are ordered.
     """
 
     proxy: Proxy
-    operations: tuple[AnyOperation, ...]
+    operations: tuple[Removal, ...]
     withdrawal: WithdrawProxy
     summary: tuple[str, ...]
+    meanwhile: tuple[Socket, ...] = ()
 
     @property
     def others(self) -> tuple[ServerBlock, ...]:
@@ -94,8 +100,8 @@ class Leaving:
         released = {(each.address, each.port) for each in self.withdrawal.expectations}
         # What is asked there without a name was answered by our own site.
         compared = tuple(each for each in new.neighbours if (each.address, each.port) not in released)
-        paths = tuple(each.path for each in self.operations if isinstance(each, RemoveFile | EditLines))
-        return HandOver(self.withdrawal, replace(new, neighbours=compared), paths)
+        paths = tuple(each.path for each in self.operations)
+        return HandOver(self.withdrawal, replace(new, neighbours=compared), paths, self.meanwhile)
 
 
 def leaving(inputs: Inputs) -> Leaving | None:
@@ -119,7 +125,7 @@ def leaving(inputs: Inputs) -> Leaving | None:
     return Leaving(proxy, operations, up.activation, up.summary)
 
 
-def _operations(scene: Scene, kind: str) -> tuple[AnyOperation, ...]:
+def _operations(scene: Scene, kind: str) -> tuple[Removal, ...]:
     """Return what of ours goes; what a run switched off for us stays so, and comes back with an uninstall."""
     traces = tuple(each for each in scene.traces.operations if _is_of(each, kind))
     own = tuple(each for each in traces if not isinstance(each.operation, EditLines))
@@ -139,7 +145,7 @@ def _is_link(operation: RemoveFile | EditLines) -> bool:
     return isinstance(operation, RemoveFile) and operation.planned.startswith("link ")
 
 
-def _refuse_edits(operations: Sequence[AnyOperation], inputs: Inputs, proxy: Proxy) -> None:
+def _refuse_edits(operations: Sequence[Removal], inputs: Inputs, proxy: Proxy) -> None:
     """Check that nobody's edit would go with our files.
 
     Raises:
