@@ -149,7 +149,9 @@ class Run:
                 if judged and step.operation.observe(self.bench, record) is State.OTHER:
                     record = edited(self.bench, step, record)
                 before[step.name] = record
-                step.operation.restage(self.bench, record)
+            # As they are undone: what lies in a directory that is gone needs that first.
+            for step in reversed(self.begun):
+                step.operation.restage(self.bench, before[step.name])
             for number, change in enumerate(self.plan.changes):
                 name = activation(number)
                 if change.activation is not None and name in done.prepared:

@@ -17,6 +17,7 @@ from palpo_installer.errors import RefusedPlan
 from palpo_installer.operations.files import MakeLink, RemoveFile, WriteFile
 from palpo_installer.operations.lines import EditLines
 from palpo_installer.operations.passing import RemoveWritten
+from palpo_installer.operations.removing import RemoveDirectory
 from palpo_installer.planning.inputs import Inputs, link, write
 from palpo_installer.planning.switching import Leaving, Removal
 from palpo_installer.proxies.activation import activate
@@ -114,7 +115,7 @@ def proofs(leaving: Leaving, site: Site, names: Sequence[str], inputs: Inputs, t
 
 
 def _turn(operation: Removal) -> int:
-    """Return when an operation has its turn: lines, then links, then files, so that no name leads nowhere."""
+    """Return when an operation has its turn: lines, links, files, so that no name leads nowhere; then directories."""
     match operation:
         case EditLines():
             return 0
@@ -122,3 +123,5 @@ def _turn(operation: Removal) -> int:
             return 1 if planned.startswith("link ") else 2
         case RemoveWritten(now=now):
             return 1 if now.kind == "link" else 2
+        case RemoveDirectory():
+            return 3

@@ -66,6 +66,11 @@ def of_removals(traces: tuple[Trace, ...], scene: Scene) -> Way:  # noqa: ARG001
     return Way()
 
 
+def of_ours_alone(traces: tuple[Trace, ...], scene: Scene) -> Way:  # noqa: ARG001
+    """Return nothing to do: a run that goes on removes only directories that earlier runs made (``switching``)."""
+    return Way()
+
+
 def nobody(scene: Scene, operations: tuple[AnyOperation, ...]) -> TakingUp:  # noqa: ARG001
     """Return that nobody has to take the files up."""
     return TakingUp()
@@ -91,7 +96,7 @@ WAYS: Mapping[type, Planner] = {
     Withdraw: host_settings,
     PutBack: of_removals,
     KeepCopy: of_removals,
-    RemoveDirectory: of_removals,
+    RemoveDirectory: of_ours_alone,
     WriteRest: files,
     RemoveRest: files,
     RemoveWritten: files,

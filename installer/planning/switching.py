@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 
 from palpo_installer.errors import RefusedPlan
 from palpo_installer.facts.listeners import Listener
-from palpo_installer.operations.files import RemoveFile
+from palpo_installer.operations.files import MakeDirectory, RemoveFile
 from palpo_installer.operations.lines import EditLines
 from palpo_installer.operations.passing import RemoveWritten
+from palpo_installer.operations.removing import RemoveDirectory
 from palpo_installer.planning.inputs import Inputs
-from palpo_installer.planning.removal_of_files import files, joined
+from palpo_installer.planning.removal_of_files import directories, emptied, files, joined
 from palpo_installer.planning.removal_of_lines import lines
 from palpo_installer.planning.removal_of_services import kinds, proxy_of, withdrawn_proxy
 from palpo_installer.planning.scene import Scene
@@ -24,7 +25,7 @@ from palpo_installer.proxies.neighbours import served
 from palpo_installer.proxies.sockets import Socket
 from palpo_installer.proxies.withdrawal import WithdrawProxy
 
-Removal = RemoveFile | EditLines | RemoveWritten
+Removal = RemoveFile | EditLines | RemoveWritten | RemoveDirectory
 """How something of ours leaves a proxy."""
 
 
@@ -34,7 +35,7 @@ class Leaving:
 
     Attributes:
         proxy: as found.
-        operations: what of ours goes, lines before the files behind them.
+        operations: what of ours goes: lines before the files behind them, directories of ours that are empty then last.
         withdrawal: how it takes that up.
         summary: what becomes of it, a few sentences.
         meanwhile: the sockets on which a change before this one lets it answer for certificates that are ordered.
@@ -134,7 +135,18 @@ def _operations(scene: Scene, kind: str) -> tuple[Removal, ...]:
     found = [each for _, each in way.operations if isinstance(each, RemoveFile | EditLines)]
     # A link before what it leads to: at no moment does the proxy read a name that leads nowhere.
     order = sorted(found, key=lambda each: (isinstance(each, RemoveFile), not _is_link(each)))
-    return tuple(each for each in order if proxy_of(each, scene) == kind)
+    going = tuple(each for each in order if proxy_of(each, scene) == kind)
+    return (*going, *_empty_then(own, going, scene)) if going else ()
+
+
+def _empty_then(
+    traces: tuple[Trace, ...], going: Sequence[RemoveFile | EditLines], scene: Scene
+) -> tuple[RemoveDirectory, ...]:
+    """Return the removals of directories that runs made for a proxy and that are empty then, the deepest first."""
+    made = tuple(each for each in traces if isinstance(each.operation, MakeDirectory))
+    there = [each.path for _, each in directories(made, scene).operations if isinstance(each, RemoveDirectory)]
+    removed, _ = emptied(there, [each.path for each in going if isinstance(each, RemoveFile)])
+    return tuple(map(RemoveDirectory, removed))
 
 
 def _is_of(trace: Trace, kind: str) -> bool:

@@ -1,4 +1,4 @@
-"""The proxy is changed while a certificate has to be ordered: the one of before answers the authority, then it leaves."""
+"""The proxy is changed while a certificate has to be ordered: the former one answers the authority, then it leaves."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from tests.lab.services import Authority
 from tests.lab.test_faults import engine, register
 from tests.lab.test_switching import APPLY, MARKER, PROGRAMS, lone, masters, silence
 from tests.lab.test_taking_over_with_order import let_proofs_be_missed
+from tests.lab.website_owners import HAPROXY_NEIGHBOUR, OWNERS
 
 __all__ = ["lone"]
 
@@ -39,18 +40,34 @@ PAIRS = [
 ]
 
 
+@pytest.fixture
+def several(lone: ThrowAwayHost) -> ThrowAwayHost:
+    """The host with a Caddy that has no site, and a running HAProxy that has one on a port of its own."""
+    lone.write("/etc/caddy/Caddyfile", "# nothing yet\n")
+    lone.output(["mkdir", "-p", "/run/haproxy", "/etc/haproxy/conf.d"])
+    lone.write("/etc/haproxy/conf.d/elsewhere.cfg", HAPROXY_NEIGHBOUR)
+    lone.output(OWNERS["haproxy"].start)
+    return lone
+
+
 def started(host: ThrowAwayHost, acme: Authority, kind: str, *more: str) -> None:
     """Let a proxy serve Palpo, with these answers beside those of an authority."""
-    host.write("/etc/caddy/Caddyfile", "# nothing yet\n")
     ways.prepare(host, acme, "well-known")
     ways.done(host, *APPLY, "--set", f"proxy.kind={kind}", *more)
-    assert masters(host) == {PROGRAMS[kind]}
+    assert masters(host) == running(kind)
+
+
+def running(*kinds: str) -> set[str]:
+    """Return the programs of some proxies; HAProxy runs whoever serves."""
+    return {PROGRAMS[kind] for kind in (*kinds, "haproxy")}
 
 
 @pytest.mark.parametrize(("old", "new"), PAIRS)
-def test_an_order_comes_before_the_old_proxy_leaves(lone: ThrowAwayHost, acme: Authority, old: str, new: str) -> None:
+def test_an_order_comes_before_the_old_proxy_leaves(
+    several: ThrowAwayHost, acme: Authority, old: str, new: str
+) -> None:
     """From a certificate for trying out to a real one: clients are without an answer for the handover alone."""
-    host = lone
+    host = several
     started(host, acme, old, *SELF_SIGNED)
     before = host.snapshot()
     palpo = ways.start_palpo(host)
@@ -61,7 +78,7 @@ def test_an_order_comes_before_the_old_proxy_leaves(lone: ThrowAwayHost, acme: A
     with silence(host) as meanwhile:
         ways.done(host, *to_the_new)
     assert meanwhile["longest"] < 5
-    assert masters(host) == {PROGRAMS[new]}
+    assert masters(host) == running(new)
     assert not host.run(["sh", "-c", OF_OURS[old]]).stdout
     assert ways.served(host, ADDRESS4, 443, OLD) == ways.on_disk(host, OLD)
     assert ways.done(host, "apply", "--yes").startswith("Nothing to do")
@@ -71,27 +88,26 @@ def test_an_order_comes_before_the_old_proxy_leaves(lone: ThrowAwayHost, acme: A
     assert ways.on_disk(host, OLD) != former, "the new proxy answers for renewals"
     palpo.stop()
     ways.done(host, "rollback", "0002", "--yes")
-    assert masters(host) == {PROGRAMS[old]}
+    assert masters(host) == running(old)
     assert ways.untouched(before, host) == {}
     assert "palpo-installer:" in ways.fetch(host, MARKER, "--insecure").lower()
     ways.done(host, *to_the_new)
     ways.done(host, "uninstall", "--yes")
-    assert not masters(host)
+    assert masters(host) == running()
     assert not host.run(["sh", "-c", ";".join(OF_OURS.values())]).stdout
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("old", "new"), [("apache", "nginx"), ("haproxy", "apache"), ("nginx", "haproxy")])
-def test_with_another_client_host_and_srv(lone: ThrowAwayHost, acme: Authority, old: str, new: str) -> None:
+def test_with_another_client_host_and_srv(several: ThrowAwayHost, acme: Authority, old: str, new: str) -> None:
     """A name that nobody had yet is ordered by way of the old proxy; rolled back in two steps, all is as before all."""
-    host = lone
-    host.write("/etc/caddy/Caddyfile", "# nothing yet\n")
+    host = several
     nothing = host.snapshot()
     started(host, acme, old)
     before = host.snapshot()
     changed = {"proxy.kind": new, "names.client_host": NEW, "federation.delegation": "srv"}
     ways.done(host, *APPLY, *(word for key, value in changed.items() for word in ("--set", f"{key}={value}")))
-    assert masters(host) == {PROGRAMS[new]}
+    assert masters(host) == running(new)
     assert ways.served(host, ADDRESS4, 443, NEW) == ways.on_disk(host, NEW)
     assert ways.served(host, ADDRESS4, 8448, "example.com") == ways.on_disk(host, "example.com")
     assert ways.done(host, "apply", "--yes").startswith("Nothing to do")
@@ -103,9 +119,9 @@ def test_with_another_client_host_and_srv(lone: ThrowAwayHost, acme: Authority, 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("old", "new"), [("nginx", "apache"), ("apache", "haproxy"), ("caddy", "nginx")])
-def test_an_order_that_fails_changes_nothing(lone: ThrowAwayHost, acme: Authority, old: str, new: str) -> None:
+def test_an_order_that_fails_changes_nothing(several: ThrowAwayHost, acme: Authority, old: str, new: str) -> None:
     """The old proxy has its files back and was never told to leave: no request is without an answer."""
-    host = lone
+    host = several
     started(host, acme, old, *SELF_SIGNED)
     before = host.snapshot()
     ways.start_palpo(host)
@@ -116,14 +132,14 @@ def test_an_order_that_fails_changes_nothing(lone: ThrowAwayHost, acme: Authorit
     assert failed.returncode == 1, failed.stdout + failed.stderr
     assert "order a certificate for" in failed.stdout
     assert meanwhile["failed"] <= (12 if old == "caddy" else 0), meanwhile
-    assert masters(host) == {PROGRAMS[old]}
+    assert masters(host) == running(old)
     assert ways.untouched(before, host) == {}
 
 
 @pytest.mark.slow
-def test_killed_anywhere_the_old_proxy_serves_again(lone: ThrowAwayHost, acme: Authority) -> None:
+def test_killed_anywhere_the_old_proxy_serves_again(several: ThrowAwayHost, acme: Authority) -> None:
     """SIGKILL after every third record: recovered, nginx has its ports, its files and its answers back."""
-    host = lone
+    host = several
     started(host, acme, "nginx", *SELF_SIGNED)
     before = host.snapshot()
     text = host.read(ways.ANSWERS)
@@ -133,7 +149,7 @@ def test_killed_anywhere_the_old_proxy_serves_again(lone: ThrowAwayHost, acme: A
         assert engine(host, "kill", identity, str(place)) != 0
         recovered = host.tool("recover")
         assert recovered.returncode == 0, f"record {place}: {recovered.stdout}{recovered.stderr}"
-        assert masters(host) == {"nginx"}, f"record {place}"
+        assert masters(host) == running("nginx"), f"record {place}"
         assert ways.untouched(before, host) == {}, f"record {place}"
         assert "palpo-installer:" in ways.fetch(host, MARKER, "--insecure").lower()
         identity, _ = register(host)
