@@ -28,8 +28,8 @@ from palpo_installer.operations.paths import PathState, fsync_directory, write_n
 from palpo_installer.secret import Secret
 from palpo_installer.serialization import dump
 
-START_LIMIT = 20.0
-"""Seconds within which an engine must say its first word."""
+START_LIMIT = 60.0
+"""Seconds within which an engine must say its first word: on a busy machine Python itself takes many."""
 
 RESTART_LIMIT = 3.0
 """Seconds within which another engine must be at work where one was killed."""
