@@ -113,6 +113,7 @@ class QuestionRow(Vertical):
     def _show_answer(self, field: Field) -> None:
         match self.answer:
             case Choices() as choices:
+                choices.tell({each.value: each.help for each in field.choices})
                 choices.hide(field.hidden)
                 choices.show(field.shown)
             case Tick() as tick:

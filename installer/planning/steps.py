@@ -14,6 +14,7 @@ from palpo_installer.operations.rests import RemoveRest, WriteRest
 from palpo_installer.planning import access
 from palpo_installer.planning.halving import going_on
 from palpo_installer.planning.inputs import MARKER, link, missing_directories, write
+from palpo_installer.planning.joining import edited_once
 from palpo_installer.planning.serving import Serving
 from palpo_installer.probe import ask
 from palpo_installer.proxies.activation import ActivateProxy, activate
@@ -119,7 +120,8 @@ class Steps:
             # What comes is written while the old one serves; what goes is the last before it is told.
             title = f"{part.title}: {self.serving.proxy.title} instead of {self.serving.leaving.proxy.title}"
             left = self.serving.proofs.left(self.serving.leaving) if self.serving.proofs else self.serving.leaving
-            return (Change(title, (*operations, *left.operations), left.hand_over(activation)),), unchanged
+            coming = tuple(edited_once(operations))
+            return (Change(title, (*coming, *left.operations), left.hand_over(activation)),), unchanged
         return (Change(part.title, operations, activation),), unchanged
 
     def remaining(self, changed: Sequence[Change]) -> ActivateProxy:
