@@ -43,6 +43,7 @@ def make(inputs: Inputs) -> Plan:
     refuse_taken_ports(serving.rendering, listeners, proxy, answers, inputs.layout, others, standings(inputs.facts))
     needed = rivals.ports_of(serving.rendering)
     rivals.refuse_return(serving.leaving, proxy, needed)
+    rivals.refuse_waiting(serving.leaving, proxy, needed, inputs.facts)
     plain, plain_left = steps.plain()
     started = bool(plain) and proxy.pid is None
     guests, guests_left = steps.guests()
