@@ -82,10 +82,11 @@ def refuse_taken_ports(
     """
     found = taken(rendering, listeners, proxy.pids)
     if found:
-        one = len({each.holder.port for each in found}) == 1
+        told, one = tuple(in_words(found)), len({each.holder.port for each in found}) == 1
+        named_there = told[0].startswith("port")
         raise RefusedPlan(
-            f"{'; '.join(in_words(found))}. {proxy.title} needs {'it' if one else 'them'}",
-            where="ports" if not one else f"port {found[0].holder.port}",
+            f"{'; '.join(told)}. {proxy.title} needs {'it' if one else 'them'}",
+            where="" if named_there else "ports" if not one else f"port {found[0].holder.port}",
             next=" ".join((*offers(found, answers, layout, others), *_left(found, standing, proxy), _free(found))),
         )
 
