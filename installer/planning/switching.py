@@ -87,7 +87,7 @@ class Leaving:
         if not staying and not streams:
             return
         ports = sorted({port for block in staying for _, port in served((block,), inputs.facts.system) & places})
-        sites = ", ".join(f"{' '.join(each.names) or 'no name'} at {each.file}:{each.line}" for each in staying)
+        sites = ", ".join(map(_told, staying))
         raise RefusedPlan(
             f"{self.proxy.title} would go on holding port {', '.join(map(str, ports))} for other sites: {sites}. "
             f"{title} needs it",
@@ -103,6 +103,12 @@ class Leaving:
         compared = tuple(each for each in new.neighbours if (each.address, each.port) not in released)
         paths = tuple(each.path for each in self.operations)
         return HandOver(self.withdrawal, replace(new, neighbours=compared), paths, self.meanwhile)
+
+
+def _told(block: ServerBlock) -> str:
+    """Return a site by name and place; one that the proxy makes by itself is nowhere to be moved from."""
+    by_itself = ", which it adds by itself for redirects to HTTPS unless it is told not to" if block.implied else ""
+    return f"{' '.join(block.names) or 'no name'} at {block.file}:{block.line}{by_itself}"
 
 
 def leaving(inputs: Inputs) -> Leaving | None:

@@ -22,22 +22,17 @@ OF_OURS = {
     "haproxy": "ls -d /etc/haproxy/*/*palpo* /etc/haproxy/palpo*",
     "caddy": "ls -d /etc/caddy/*/*palpo* /etc/caddy/palpo*; grep -l palpo /etc/caddy/Caddyfile",
 }
-PAIRS = [
+PAIRS = (
     ("nginx", "apache"),
-    *(
-        pytest.param(*pair, marks=pytest.mark.slow)
-        for pair in (
-            ("nginx", "haproxy"),
-            ("nginx", "caddy"),
-            ("apache", "nginx"),
-            ("apache", "haproxy"),
-            ("haproxy", "nginx"),
-            ("haproxy", "caddy"),
-            ("caddy", "nginx"),
-            ("caddy", "apache"),
-        )
-    ),
-]
+    ("nginx", "haproxy"),
+    ("nginx", "caddy"),
+    ("apache", "nginx"),
+    ("apache", "haproxy"),
+    ("haproxy", "nginx"),
+    ("haproxy", "caddy"),
+    ("caddy", "nginx"),
+    ("caddy", "apache"),
+)
 
 
 @pytest.fixture
@@ -62,6 +57,7 @@ def running(*kinds: str) -> set[str]:
     return {PROGRAMS[kind] for kind in (*kinds, "haproxy")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("old", "new"), PAIRS)
 def test_an_order_comes_before_the_old_proxy_leaves(
     several: ThrowAwayHost, acme: Authority, old: str, new: str

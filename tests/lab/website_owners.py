@@ -68,6 +68,10 @@ backend nobody
     http-request return status 404 content-type text/plain string "nobody"
 """
 CADDY_SITE = f"""\
+{{
+\tauto_https disable_redirects
+}}
+
 http://example.com:80 {{
 \trespond "{PAGE}"
 }}
