@@ -210,13 +210,18 @@ def _secret(key: str, reference: SecretReference | None) -> dict[str, object]:
 
 
 def _write(table: Table, name: str, question: Question, value: object) -> None:
-    choices = " | ".join(choice.value for choice in question.choices if question.kind is Kind.CHOICE)
-    table.add(tomlkit.comment(f"{question.text}: {choices}" if choices else question.text))
+    table.add(tomlkit.comment(_explained(question)))
     if value is not None:
         table.add(name, tomlkit.item(value))
     else:
         example = [question.example] if question.kind is Kind.LIST else question.example
         table.add(tomlkit.comment(f"{name} = {tomlkit.item(example).as_string()}"))
+
+
+def _explained(question: Question) -> str:
+    """Return what stands above an answer: the question, and what may be chosen in this version."""
+    choices = " | ".join(choice.value for choice in question.available if question.kind is Kind.CHOICE)
+    return f"{question.text}: {choices}" if choices else question.text
 
 
 def _write_files(document: Container, answers: Answers) -> None:

@@ -117,6 +117,7 @@ class Plan:
         result: what the history calls the run once it is made: ``applied``, or ``uninstalled`` for a removal.
         edits: what somebody changed since in what is ours.
         former_name: the server name that is given up for another one, empty for none.
+        read_whole: the directories of which a proxy reads every file, those with dot names too.
     """
 
     summary: tuple[str, ...]
@@ -129,6 +130,7 @@ class Plan:
     result: str = "applied"
     edits: tuple[Edit, ...] = ()
     former_name: str = ""
+    read_whole: tuple[Path, ...] = ()
 
     @property
     def overwritten(self) -> frozenset[str]:

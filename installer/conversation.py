@@ -68,7 +68,7 @@ PAGES = (
     Page(
         "homeserver",
         "The homeserver",
-        "Palpo itself is not installed here: its configuration is written, and it is restarted if it runs.",
+        "palpo-installer does not install Palpo: it writes its configuration, and restarts it where it runs.",
         (
             "homeserver.database_url",
             "homeserver.database_url_file",
@@ -226,7 +226,9 @@ def sentence(error: AnswersError, question: Question) -> str:
     """Return what is wrong, for showing at the question itself: its key only where it is another one's."""
     where = f"{error.where}: " if error.where not in {"", question.key} else ""
     text = f"{where}{error.what[:1].upper()}{error.what[1:]}."
-    return f"{text} {error.next}." if error.next else text
+    # Who is asked on a screen ticks a box or types yes; true is the word of a file.
+    following = error.next.replace("true", "yes").replace("false", "no") if question.kind is Kind.FLAG else error.next
+    return f"{text} {following}." if following else text
 
 
 def shown(value: object) -> str:

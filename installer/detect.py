@@ -142,7 +142,9 @@ def _site(server: ServerBlock) -> Iterator[str]:
 
 
 def _listen(listen: Listen) -> str:
-    return " ".join((_socket(listen.address, listen.port), *listen.options))
+    both = "ipv6only=off"
+    words = (option for option in listen.options if option != both)
+    return " ".join((_socket(listen.address, listen.port), *words, *(["(IPv4 too)"] if both in listen.options else [])))
 
 
 def _palpo(palpo: Palpo) -> Iterator[str]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from palpo_installer import matrix_site
 from palpo_installer.answers import Answers, BaseDomain, Delegation, Method
-from palpo_installer.changes import Plan
+from palpo_installer.changes import Change, Plan, Unchanged
 from palpo_installer.layout import Layout
 from palpo_installer.planning import access, media, rivals, security, taking_over
 from palpo_installer.planning.edits import deleted, edits
@@ -18,12 +19,26 @@ from palpo_installer.planning.obstacles import obstacles
 from palpo_installer.planning.ports import refuse_taken_ports
 from palpo_installer.planning.renaming import former_name, lost
 from palpo_installer.planning.rendered import rendered
-from palpo_installer.planning.serving import Serving, reused
+from palpo_installer.planning.security import Guarding
+from palpo_installer.planning.serving import Serving
+from palpo_installer.planning.shares import Share
 from palpo_installer.planning.steps import Steps
 from palpo_installer.planning.upkeep import saved_answers, timer
 from palpo_installer.proxies.found import ReadFile
 from palpo_installer.proxies.standing import standings
 from palpo_installer.site import FixedJson
+
+
+@dataclass(frozen=True)
+class Subjects:
+    """A plan by its subjects, without what keeps the host safe and what is left over."""
+
+    plain: Share
+    guests: Share
+    secure: Share
+    palpo: Share
+    schedule: Share
+    answers: Share
 
 
 def make(inputs: Inputs) -> Plan:
@@ -33,82 +48,119 @@ def make(inputs: Inputs) -> Plan:
         RefusedPlan: it cannot be made on this host as it is.
         AnswersError: an answer does not fit what is there.
     """
-    answers = inputs.answers
-    serving = Serving(inputs, matrix_site.build(answers, inputs.layout))
-    steps = Steps(serving)
+    serving = Serving(inputs, matrix_site.build(inputs.answers, inputs.layout))
     serving.sites.refuse()
-    proxy, former = serving.proxy, former_name(inputs)
-    serving.refuse_switch()
-    listeners, others = serving.listeners, serving.others_ports
-    refuse_taken_ports(serving.rendering, listeners, proxy, answers, inputs.layout, others, standings(inputs.facts))
-    needed = rivals.ports_of(serving.rendering)
-    rivals.refuse_return(serving.leaving, proxy, needed)
-    rivals.refuse_waiting(serving.leaving, proxy, needed, inputs.facts)
-    plain, plain_left = steps.plain()
-    started = bool(plain) and proxy.pid is None
-    guests, guests_left = steps.guests()
-    plain, guests = joined(plain, guests)
-    secure, secure_left = steps.secure(started=started)
-    palpo, palpo_left, palpo_findings = homeserver(inputs)
-    schedule, schedule_left, schedule_findings = timer(inputs)
-    answered, answered_left = saved_answers(inputs)
+    former = former_name(inputs)
+    _refuse(serving)
+    steps = Steps(serving)
+    subjects = _subjects(serving, steps)
     hindrances, certificate_findings = obstacles(serving)
     guards = security.guarding(inputs, serving.needs)
-    tls = (*guards.closing.changes, *secure, *guards.secure.changes, *guards.releasing.changes)
-    # Palpo first where it moves: then nobody is without an answer for longer than its restart takes.
-    served = (*palpo, *tls) if former_listener(inputs) else (*tls, *palpo)
     wanted = {file.path: file for file in rendered(inputs, serving)}
-    ahead = (
-        *guards.policy.changes,
-        *steps.proofs(),
-        *plain,
-        *guards.plain.changes,
-        *guests,
-        *steps.orders(),
-        *steps.access(),
-    )
-    made = (*ahead, *served, *schedule)
-    removed, stale = leftovers(inputs, wanted, (*made, *answered), steps.remaining(secure))
+    made = _in_order(serving, steps, subjects, guards)
+    answered = subjects.answers.changes
+    removed, stale = leftovers(inputs, wanted, (*made, *answered), steps.remaining(subjects.secure.changes))
     changes = (*made, *removed, *answered)
     return Plan(
-        summary=(
-            *(lost(former, answers.names.server_name) if former else ()),
-            *summary(answers, inputs.layout, proxy.title),
-            *((serving.proofs.summary,) if serving.proofs else ()),
-            *(serving.leaving.summary if serving.leaving else ()),
-        ),
+        summary=tuple(_summary(serving, former)),
         changes=changes,
-        unchanged=(
-            *plain_left,
-            *guests_left,
-            *reused(serving),
-            *secure_left,
-            *palpo_left,
-            *schedule_left,
-            *answered_left,
-            *stale,
-            *guards.unchanged,
-        ),
+        unchanged=(*_unchanged(serving, subjects), *stale, *guards.unchanged),
         findings=(
-            *serving.rendering.findings,
-            *serving.sites.findings(),
-            *rivals.findings(inputs.facts, proxy, needed),
-            *taking_over.findings(serving.former, serving.site, proxy),
+            *_of_serving(serving),
             *certificate_findings,
-            *access.findings(proxy, serving.readable),
-            *palpo_findings,
+            *access.findings(serving.proxy, serving.readable),
+            *subjects.palpo.findings,
             *media.findings(inputs),
-            *schedule_findings,
+            *subjects.schedule.findings,
             *deleted(inputs, changes),
             *guards.findings,
             *elsewhere(inputs),
         ),
         obstacles=(*hindrances, *guards.obstacles),
-        rests_on=(*proxy.files, *_read_by_us(inputs)),
+        rests_on=(*serving.proxy.files, *_read_by_us(inputs)),
         ours=dict(inputs.ours),
         edits=(*edits(inputs, wanted), *key_edits(inputs)),
         former_name=former,
+        read_whole=inputs.facts.read_whole,
     )
+
+
+def _refuse(serving: Serving) -> None:
+    """Check that the proxy can have the ports that the site needs, and keep them.
+
+    Raises:
+        RefusedPlan: it cannot.
+    """
+    inputs, proxy, rendering = serving.inputs, serving.proxy, serving.rendering
+    serving.refuse_switch()
+    there = standings(inputs.facts)
+    refuse_taken_ports(rendering, serving.listeners, proxy, inputs.answers, inputs.layout, serving.others_ports, there)
+    rivals.refuse_return(serving.leaving, proxy, rivals.ports_of(rendering))
+    rivals.refuse_waiting(serving.leaving, proxy, rivals.ports_of(rendering), inputs.facts)
+
+
+def _subjects(serving: Serving, steps: Steps) -> Subjects:
+    plain, plain_left = steps.plain()
+    started = bool(plain) and serving.proxy.pid is None
+    guests, guests_left = steps.guests()
+    plain, guests = joined(plain, guests)
+    return Subjects(
+        plain=Share(plain, plain_left),
+        guests=Share(guests, guests_left),
+        secure=Share(*steps.secure(started=started)),
+        palpo=Share(*homeserver(serving.inputs)),
+        schedule=Share(*timer(serving.inputs)),
+        answers=Share(*saved_answers(serving.inputs)),
+    )
+
+
+def _in_order(serving: Serving, steps: Steps, subjects: Subjects, guards: Guarding) -> tuple[Change, ...]:
+    """Return the changes in the order in which they are made, but for leftovers and the answers, which come last."""
+    palpo = subjects.palpo.changes
+    tls = (*guards.closing.changes, *subjects.secure.changes, *guards.secure.changes, *guards.releasing.changes)
+    return (
+        *guards.policy.changes,
+        *steps.proofs(),
+        *subjects.plain.changes,
+        *guards.plain.changes,
+        *subjects.guests.changes,
+        *steps.orders(),
+        *steps.access(),
+        # Palpo first where it moves: then nobody is without an answer for longer than its restart takes.
+        *((*palpo, *tls) if former_listener(serving.inputs) else (*tls, *palpo)),
+        *subjects.schedule.changes,
+    )
+
+
+def _unchanged(serving: Serving, subjects: Subjects) -> tuple[Unchanged, ...]:
+    return (
+        *subjects.plain.unchanged,
+        *subjects.guests.unchanged,
+        *serving.certificates.reused,
+        *subjects.secure.unchanged,
+        *subjects.palpo.unchanged,
+        *subjects.schedule.unchanged,
+        *subjects.answers.unchanged,
+    )
+
+
+def _of_serving(serving: Serving) -> Iterator[str]:
+    """Yield what is to be known of the proxy, and of the sites of others in it."""
+    yield from serving.rendering.findings
+    yield from serving.sites.findings()
+    yield from rivals.findings(serving.inputs.facts, serving.proxy, rivals.ports_of(serving.rendering))
+    yield from taking_over.findings(serving.former, serving.site, serving.proxy)
+
+
+def _summary(serving: Serving, former: str) -> Iterator[str]:
+    answers = serving.inputs.answers
+    if former:
+        yield from lost(former, answers.names.server_name)
+    yield from summary(answers, serving.inputs.layout, serving.proxy.title)
+    if serving.proofs:
+        yield serving.proofs.summary
+    if serving.leaving:
+        yield from serving.leaving.summary
 
 
 def _read_by_us(inputs: Inputs) -> Iterator[ReadFile]:
@@ -138,7 +190,7 @@ def summary(answers: Answers, layout: Layout, proxy: str) -> Iterator[str]:
             yield "This server does not talk to other servers."
     match answers.certificates.method:
         case Method.HTTP_01:
-            yield f"Certificates are ordered from {answers.certificates.directory} and renewed twice a day where due."
+            yield f"Certificates are ordered from {answers.certificates.directory}; twice a day those due are renewed."
         case Method.PROXY:
             yield f"{proxy} orders certificates from {answers.certificates.directory} and renews them, itself."
             for name in answers.certificates.files:

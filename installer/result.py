@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from palpo_installer.changes import Plan
-from palpo_installer.engine.history import PastRun, copy_of, past_run, plan_of
+from palpo_installer.engine.history import PastRun, past_run, plan_of
+from palpo_installer.engine.in_force import copy_of
 from palpo_installer.layout import Layout
 from palpo_installer.serialization import load
 from palpo_installer.verify import Report

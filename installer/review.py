@@ -87,6 +87,11 @@ def _differences(plan: Plan, host: Host) -> Iterator[str]:
             yield f"{whose} {edit.subject}:\n{text}" if text else ""
 
 
+def refusal(plan: Plan) -> str:
+    """Return why a plan is not applied, to stand below everything else."""
+    return "\n".join(("Nothing was changed. To be put right first:", *(f"  {each}" for each in plan.obstacles)))
+
+
 def as_json(plan: Plan, host: Host) -> str:
     """Return the review of a plan for programs."""
     changes = [

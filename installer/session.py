@@ -11,7 +11,8 @@ from pathlib import Path
 from palpo_installer.answers import Answers
 from palpo_installer.answers_file import assignments, load
 from palpo_installer.choices import AS_USUAL, Choices
-from palpo_installer.engine.history import in_force, ours, runs, settled, written
+from palpo_installer.engine.history import ours, runs
+from palpo_installer.engine.in_force import in_force, settled, written
 from palpo_installer.engine.recorded import known_traces, traces
 from palpo_installer.errors import AnswersError
 from palpo_installer.facts import Facts, gather

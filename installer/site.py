@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -36,6 +37,22 @@ class Match:
     path: str
     scope: Scope = Scope.SUBTREE
     method: str = ""
+
+    @property
+    def segments(self) -> tuple[str, ...]:
+        """The segments of the path."""
+        return tuple(part for part in self.path.split("/") if part)
+
+    def covers(self, other: Match) -> bool:
+        """Return whether every path of another match is one of this."""
+        same = all(want in {"*", got} for want, got in zip(self.segments, other.segments, strict=False))
+        if self.scope is Scope.EXACT:
+            return same and other.scope is Scope.EXACT and len(self.segments) == len(other.segments)
+        return same and len(self.segments) <= len(other.segments)
+
+    def meets(self, other: Match) -> bool:
+        """Return whether a path can fit both, as far as their segments say."""
+        return all(a == b or "*" in {a, b} for a, b in zip(self.segments, other.segments, strict=False))
 
 
 @dataclass(frozen=True)
@@ -115,6 +132,10 @@ class Refusal:
     errcode: str
     error: str
 
+    def body(self, more: Mapping[str, object] | None = None) -> str:
+        """Return it as JSON (client-server API, "Standard error response"), with further members."""
+        return compact({"errcode": self.errcode, "error": self.error, **(more or {})})
+
 
 NOTHING = Refusal(404, "M_UNRECOGNIZED", "Nothing is served here")
 TOO_LARGE = Refusal(413, "M_TOO_LARGE", "The body is larger than this server accepts")
@@ -152,6 +173,11 @@ class VirtualHost:
     tls: bool
     certificate: str
     routes: tuple[Route, ...]
+
+    @property
+    def forwards(self) -> tuple[Forward, ...]:
+        """What is passed on, in order."""
+        return tuple(route for route in self.routes if isinstance(route, Forward))
 
 
 @dataclass(frozen=True)

@@ -74,8 +74,13 @@ def _sites(
 
 
 def _where(listens: list[Listen]) -> str:
-    families = (WILDCARDS.get(listen.address) or str(Address(listen.address, listen.port)) for listen in listens)
+    families = (_reached(listen) for listen in listens)
     return ", ".join(dict.fromkeys(families))
+
+
+def _reached(listen: Listen) -> str:
+    both = listen.address == "::" and "ipv6only=off" in listen.options
+    return "IPv4 and IPv6" if both else WILDCARDS.get(listen.address) or str(Address(listen.address, listen.port))
 
 
 def _certificate(site: ServerBlock, certificates: tuple[Certificate, ...]) -> Iterator[str]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from palpo_installer.audit.finding import Audit
     from palpo_installer.facts import Facts
     from palpo_installer.facts.names import Name
+    from palpo_installer.screens.conversing import Asked
     from palpo_installer.screens.fields import Accepted, Answered
     from palpo_installer.screens.overview import Past
 
@@ -51,9 +52,9 @@ class Heard(Message):
 class TermsRead(Message):
     """An authority has said where its terms are, or cannot be asked."""
 
-    def __init__(self, directory: str, terms: str) -> None:
+    def __init__(self, asked: Asked, terms: str) -> None:
         super().__init__()
-        self.directory = directory
+        self.asked = asked
         self.terms = terms
 
 
@@ -151,8 +152,7 @@ class Wizard(App[int]):
         """Show what an authority says of its terms."""
         from palpo_installer.screens import conversing  # noqa: PLC0415
 
-        self.terms[event.directory] = event.terms
-        conversing.show(self)
+        conversing.hear_terms(self, event.asked, event.terms)
 
     def on_form_opened(self) -> None:
         """Show what came while the page was being opened."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from palpo_installer.screens.app import Heard, Looked, TermsRead
 from palpo_installer.screens.asides import Seen, aside, named
 from palpo_installer.screens.form import Form
 from palpo_installer.screens.found import Found
+from palpo_installer.screens.frame import Step
 from palpo_installer.screens.overview import overview
 from palpo_installer.secret import Secret
 
@@ -26,6 +28,15 @@ if TYPE_CHECKING:
 
 TYPING = 0.4
 """Seconds without a key after which a name is taken for typed to its end, and DNS is asked."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How an authority is asked for its terms: its directory, who vouches for its web server, an HTTP proxy."""
+
+    directory: str
+    ca_file: Path | None
+    proxy: str
 
 
 def look_around(app: Wizard) -> None:
@@ -89,8 +100,8 @@ def form(app: Wizard, page: Page, *, pressing: bool = False) -> Form:
 
 
 def show(app: Wizard) -> None:
-    """Show what there is now on the screen that is there."""
-    match app.screen:
+    """Show what there is now on the screen that is there, also below help that is open."""
+    match next((screen for screen in reversed(app.screen_stack) if isinstance(screen, Step)), None):
         case Form() as form if form.is_mounted:
             now = seen(app)
             form.show(now.talk, aside(form.page, now))
@@ -120,15 +131,27 @@ def _ask_names(app: Wizard, names: tuple[str, ...]) -> None:
 
 def ask_terms(app: Wizard) -> None:
     """Ask the authority for its terms, unless it was asked."""
+    asked = asked_now(app)
+    if asked.directory and asked.directory not in app.terms:
+        app.run_worker(partial(_ask_terms, app, asked), thread=True, group="terms")
+
+
+def _ask_terms(app: Wizard, asked: Asked) -> None:
+    app.post_message(TermsRead(asked, looking.terms_of(asked.directory, asked.ca_file, asked.proxy)))
+
+
+def asked_now(app: Wizard) -> Asked:
+    """Return which authority is to be asked, and how, by the answers as they stand."""
     situation = seen(app).situation
-    directory = situation.get("certificates.directory", str)
-    if directory and directory not in app.terms:
-        ca_file, proxy = situation.get("certificates.ca_file", Path), situation.get("certificates.proxy", str)
-        app.run_worker(partial(_ask_terms, app, directory, ca_file, proxy or ""), thread=True, group="terms")
+    ca_file, proxy = situation.get("certificates.ca_file", Path), situation.get("certificates.proxy", str)
+    return Asked(situation.get("certificates.directory", str) or "", ca_file, proxy or "")
 
 
-def _ask_terms(app: Wizard, directory: str, ca_file: Path | None, proxy: str) -> None:
-    app.post_message(TermsRead(directory, looking.terms_of(directory, ca_file, proxy)))
+def hear_terms(app: Wizard, asked: Asked, terms: str) -> None:
+    """Show what an authority says of its terms, unless other answers ask for another question by now."""
+    if asked == asked_now(app):
+        app.terms[asked.directory] = terms
+        show(app)
 
 
 def page_with(key: str) -> int | None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from palpo_installer.commands.following import last_part
 from palpo_installer.engine import launch
 from palpo_installer.engine.events import Event
+from palpo_installer.engine.silence import give_up
 from palpo_installer.errors import Locked
 from palpo_installer.host import Host
 
@@ -40,6 +41,9 @@ def attach(host: Host, identity: str, offset: int, show: Show, watched: Watched)
 
 def _take_over(host: Host, identity: str, show: Show, watched: Watched) -> int | None:
     """Let what a dead engine began be taken back: by another one that was started for that already, or by ours."""
+    if never := give_up(host.layout, identity):
+        show(Event("ended", never, code=1))
+        return 1
     show(Event("problem", SILENT))
     try:
         return recover(host, show, watched)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import ClassVar, TypeVar
 
 from textual.app import ComposeResult
+from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.screen import ModalScreen, Screen
@@ -77,6 +78,12 @@ class Step(Screen[Value]):
     def stop(self) -> bool:
         """Ask what is at work here to stop; return whether there is anything."""
         return False
+
+    def dismiss(self, result: Value | None = None) -> AwaitComplete:
+        """Close with a value, and with it what lies above: help may be open when what was waited for has come."""
+        while self in self.app.screen_stack and not self.is_active:
+            self.app.pop_screen()
+        return super().dismiss(result)
 
     def action_scroll_body(self, lines: int) -> None:
         """Scroll by lines."""

@@ -66,7 +66,7 @@ def overview(facts: Facts, past: Past, layout: Layout, audited: Audit | None = N
 
 def _matrix(facts: Facts, audited: Audit | None) -> Iterator[str]:
     """Yield what is configured for Matrix already, and what the audit says of it."""
-    if audited is None or not audited.read:
+    if audited is None or not audited.configured:
         return
     found = facts.matrix
     named = (("server name", found.server_name), ("clients at", found.client_host), ("passed on to", found.upstream))
@@ -97,7 +97,7 @@ def _lines(facts: Facts, past: Past, layout: Layout) -> Iterator[str]:
     yield "This host"
     yield f"  {facts.system.name}, addresses {', '.join(_outside(facts)) or 'on loopback only'}"
     yield f"  firewall: {', '.join(facts.system.firewalls) or 'none seen here; there may be one outside'}"
-    yield from (f"  proxy: {line}" for line in _proxies(facts))
+    yield from _proxies(facts)
     yield f"  Palpo: {_palpo(facts)}"
     for found in facts.palpo.configurations:
         yield f"    {found.path}: {found.problem or f'server name {found.server_name}'}"
@@ -137,13 +137,13 @@ def _outside(facts: Facts) -> tuple[str, ...]:
 
 def _proxies(facts: Facts) -> Iterator[str]:
     if not facts.proxies:
-        yield NO_PROXY
+        yield f"  proxy: {NO_PROXY}"
     for proxy in facts.proxies:
         state = "stopped" if proxy.pid is None else "running"
         broken = f"; cannot be read at {proxy.problems[0].file}:{proxy.problems[0].line}" if proxy.problems else ""
-        yield f"{proxy.title} {proxy.version_in_words}, {state}, {proxy.configuration}{broken}"
+        yield f"  proxy: {proxy.title} {proxy.version_in_words}, {state}, {proxy.configuration}{broken}"
     if len(standings(facts)) > 1:
-        yield from (f"  {told}" for told in in_words(facts))
+        yield from (f"    {told}" for told in in_words(facts))
 
 
 def _palpo(facts: Facts) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from palpo_installer.changes import Plan
 from palpo_installer.engine.events import Event
-from palpo_installer.engine.run import activation
+from palpo_installer.engine.steps import activation
 from palpo_installer.host import Host
 
 SIGNS = {"acting": "now", "done": "done", "undoing": "undo", "undone": "back", "problem": "FAIL", "": ""}

@@ -102,6 +102,14 @@ CLAIMS = (
         "orders and renews certificates itself, and is waited for (`certificates.method = proxy`)",
         {"caddy": "tests/lab/test_caddy_own_orders.py::test_the_whole_way"},
     ),
+    Claim(
+        "renews them near their end, under requests (2.6 to 2.10, `--slow`)",
+        {"caddy": "tests/lab/test_caddy_renewal.py::test_renewed_by_itself_while_all_goes_on"},
+    ),
+    Claim(
+        "the certificate that it orders for a website is shown to other servers as well (`srv`; `--slow`)",
+        {"caddy": "tests/lab/test_caddy_lent.py::test_the_whole_way_and_back"},
+    ),
     suite("the port of SRV records: its certificate, and 404", "test_answers.py::test_the_port_of_the_srv_records"),
     suite("HTTP/2 offered, TLS 1.1 refused", "test_answers.py::test_http2_is_offered_and_old_tls_refused"),
     suite("fifty wrong logins end with 429", "test_answers.py::test_fifty_wrong_logins", "logins"),

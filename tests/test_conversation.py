@@ -84,6 +84,16 @@ def test_a_bad_answer_stands_with_its_problem() -> None:
     assert "names.server_name" not in conversation.answers
 
 
+def test_a_tick_that_is_missing_is_asked_for_in_words_of_people() -> None:
+    """Who ticks a box or answers a prompt says yes; true is the word of a file."""
+    field = next(
+        each
+        for each in conversing({"names.server_name": "example.com"}).fields
+        if each.question.key == "certificates.agree_terms"
+    )
+    assert field.problem == "An answer is needed. For example: yes."
+
+
 def test_a_problem_that_another_answer_has_names_it() -> None:
     """The field where it shows says which answer is meant."""
     (field,) = conversing({"names.server_name": "example.com"}).on(("homeserver.database_url_file",))

@@ -115,7 +115,7 @@ def test_every_proxy_is_shown_alike() -> None:
         kind: ClassVar[str] = "other"
         title: ClassVar[str] = "Other"
 
-    listen = Listen("::1", 443, ("ssl",), Path("/etc/other.conf"), 3)
+    listen = Listen("::", 443, ("ssl", "ipv6only=off"), Path("/etc/other.conf"), 3)
     site = ServerBlock(("shop.example",), (listen,), (), Path("/etc/other.conf"), 2)
     binary, main = Path("/usr/bin/other"), Path("/etc/other.conf")
     found = Other(binary, (2, 6, 0), main, (), (site,), (), (), "", "", "", None, "other.service", unit_enabled=False)
@@ -123,7 +123,7 @@ def test_every_proxy_is_shown_alike() -> None:
         "2.6.0, /usr/bin/other, stopped, other.service (does not start at boot)",
         "configuration: /etc/other.conf",
         "site: shop.example  (/etc/other.conf:2)",
-        "  on [::1]:443 ssl",
+        "  on [::]:443 ssl (IPv4 too)",
     ]
 
 

@@ -230,10 +230,12 @@ def test_the_port_of_a_server_name_is_the_port() -> None:
 
 
 def test_federation_ports_that_clash() -> None:
-    """Port 80 is for plain HTTP, and 443 of a name that is served elsewhere is not ours."""
+    """Port 80 is for plain HTTP, 443 of a name that is served elsewhere is not ours, nor where its website is."""
     srv = {"federation.delegation": "srv"}
     assert refused({**srv, "federation.port": 80}).where == "federation.port"
     assert answers({**srv, "federation.port": 443}).federation.port == 443
+    assert answers({**srv, "federation.port": 443, "names.base_domain": "elsewhere"}).federation.port == 443
+    assert refused({**srv, "federation.port": 443, "names.base_domain": "existing"}).where == "federation.port"
     direct = {"names.server_name": "example.com:443", "federation.delegation": "direct"}
     assert refused({**direct, "names.base_domain": "elsewhere"}).where == "federation.port"
     assert answers(direct).federation.port == 443

@@ -8,7 +8,7 @@ or not, and so may what follows from it: None.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from palpo_installer.proxies.apache.tree import Directive
@@ -21,6 +21,8 @@ WORD = re.compile(
     | (?P<other>(?:"[^"]*"|'[^']*'|%\{[^}]*\}|m?\#[^#]*\#|[^\s()&|!]|[!&|](?![&|(\s%-]))+))""",
     re.VERBOSE,
 )
+
+CONDITIONAL = frozenset({"if", "location", "locationmatch"})
 
 
 @dataclass
@@ -95,13 +97,13 @@ def refused(section: Directive, target: str, path: str) -> bool:
     What cannot be told counts as refused: nothing is said of it.
     """
     values = {"REQUEST_URI": path, "THE_REQUEST": f"GET {target} HTTP/1.1"}
-    return any(_applies(each, values) is not False for each in _refusing(section))
+    return _refused_in(section, values)
 
 
-def _refusing(section: Directive) -> Iterator[Directive]:
-    for each in section.block:
-        if each.name in {"if", "location", "locationmatch"} and any(map(_refuses, each.block)):
-            yield each
+def _refused_in(section: Directive, values: Mapping[str, str]) -> bool:
+    """Return whether a section, or one in it, refuses a request that came as far as it."""
+    inner = (each for each in section.block if each.name in CONDITIONAL and _applies(each, values) is not False)
+    return any(any(map(_refuses, each.block)) or _refused_in(each, values) for each in inner)
 
 
 def _refuses(directive: Directive) -> bool:

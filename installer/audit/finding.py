@@ -101,6 +101,11 @@ class Audit:
     unread: tuple[Unread, ...]
 
     @property
+    def configured(self) -> bool:
+        """Whether a Matrix configuration is among what was looked at: a unit that would start Palpo is none."""
+        return bool(self.findings) or any(not each.endswith(".service") for each in self.read)
+
+    @property
     def traps(self) -> tuple[Finding, ...]:
         """The findings that break or weaken something."""
         return tuple(each for each in self.findings if each.severity is not Severity.KNOW)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from palpo_installer.audit import haproxy_media
-from palpo_installer.audit.finding import Proxied
+from palpo_installer.audit.finding import Proxied, Unread
 from palpo_installer.audit.haproxy_conditions import Conditions
 from palpo_installer.audit.haproxy_cures import CURES
 from palpo_installer.audit.palpo import Read as Homeserver
@@ -36,8 +36,19 @@ def read(host: Host, facts: Facts, homeserver: Homeserver, note: Note, now: date
     """Return what there is to say of HAProxy's configuration."""
     if facts.haproxy is None:
         return Proxied()
+    for unread in _looked_up(facts.haproxy):
+        note(unread)
     made = tuple(sites(facts.haproxy, homeserver_ports(facts)))
     return proxied(host, made, facts.haproxy.problems, facts, homeserver, note, now)
+
+
+def _looked_up(haproxy: HAProxy) -> Iterator[Unread]:
+    """Yield the lines that make up the name of a backend for each request, ours in others' front ends among them."""
+    for frontend in haproxy.frontends:
+        for each in (*frontend.section.all("use_backend"), *frontend.section.all("default_backend")):
+            if "%[" in "".join(each.words[1:2]):
+                why = f"the name of the backend is made for each request ({each.words[1]}), and is not followed"
+                yield Unread(f"{each.file}:{each.line}", why, "`palpo-installer verify` asks for what it serves")
 
 
 def sites(haproxy: HAProxy, ports: frozenset[int]) -> Iterator[PassingSite]:

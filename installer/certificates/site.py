@@ -32,8 +32,15 @@ def of_site(
     known = [
         each for each in certificates for chain, key in pairs if (each.chain, each.key) == (Path(chain), Path(key))
     ]
+    if not pairs:
+        return None, f"{blocks[0].file}:{blocks[0].line} names no file of one, and {proxy.title} keeps none for it"
     if not known:
         return None, f"the certificate of {blocks[0].file}:{blocks[0].line} cannot be read"
-    judged = [(each, store.usable(each, name, now, remaining=0)) for each in known]
+    judged = [(each, store.usable(each, name, now, remaining=0) or _kept(proxy, each, name)) for each in known]
     # A site may have one for each kind of key: any that can be used will do.
     return next((pair for pair in judged if not pair[1]), judged[0])
+
+
+def _kept(proxy: Proxy, certificate: Certificate, name: str) -> str:
+    """Return why a certificate that the proxy renews itself stays with its site, empty where it may leave it."""
+    return proxy.keeps_to_site(name) if proxy.renews(certificate.chain) else ""

@@ -14,7 +14,8 @@ from palpo_installer.commands.following import recover as recover_runs
 from palpo_installer.commands.options import answers_options, choices_options, require_root, yes_option
 from palpo_installer.commands.packaging import with_proxy
 from palpo_installer.engine import confirmation, launch
-from palpo_installer.engine.history import forget_signs, standing
+from palpo_installer.engine.forgetting import forget_signs
+from palpo_installer.engine.history import standing
 from palpo_installer.engine.process import Engine, discard_edits, refuse_edits
 from palpo_installer.engine.renewal import renew as renew_certificates
 from palpo_installer.errors import AnswersError
@@ -74,6 +75,7 @@ def apply(
         session, plan = _saved(host, file, settings, saved, choices)
     click.echo(review.in_words(plan, host))
     if plan.obstacles:
+        click.echo(review.refusal(plan), err=True)
         return 1
     if not plan.changes:
         return 0

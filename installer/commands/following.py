@@ -17,6 +17,7 @@ from palpo_installer.engine.events import Event, parse
 from palpo_installer.engine.history import past_run, runs
 from palpo_installer.engine.journal import progress, read
 from palpo_installer.engine.process import Engine
+from palpo_installer.engine.silence import give_up
 from palpo_installer.errors import Locked, RefusedPlan
 from palpo_installer.host import Host
 from palpo_installer.layout import Layout
@@ -64,6 +65,9 @@ def perform(host: Host, identity: str, *arguments: str, say: Say = click.echo) -
         code = watch(host.layout, identity, say, offset)
     if code is not None:
         return code
+    if never := give_up(host.layout, identity):
+        say(never)
+        return 1
     say("The engine ended without a word. Taking back what it began.")
     try:
         return recover(host, say)

@@ -49,6 +49,8 @@ def plan(
     raw = given(host, file, settings)
     made = make(inputs_of(begin(host, raw), choices))
     click.echo(review.as_json(made, host) if as_json else review.in_words(made, host))
+    if made.obstacles and not as_json:
+        click.echo(review.refusal(made), err=True)
     if output is not None:
         saved_plan.save(made, raw, file or host.layout.answers, output)
         click.echo(f"Saved as {output}. To apply exactly this: palpo-installer apply --plan {output}", err=True)

@@ -44,6 +44,7 @@ def uninstall(host: Host, *, discard: bool, purging: bool | None, yes: bool) -> 
     plan = removal(scene_of(host, host.layout.edits if discard else None))
     click.echo(review.in_words(plan, host))
     if plan.obstacles:
+        click.echo(review.refusal(plan), err=True)
         return 1
     if not yes and not click.confirm("Take all this back?", default=False):
         click.echo("Nothing was changed.")

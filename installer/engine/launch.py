@@ -21,6 +21,7 @@ from palpo_installer.engine.confirmation import WITHIN, in_time, waiting
 from palpo_installer.engine.events import Event, EventFile, parse
 from palpo_installer.engine.history import SECRETS, PastRun, new_run, unfinished
 from palpo_installer.engine.process import STOP
+from palpo_installer.engine.silence import is_there
 from palpo_installer.errors import HostError, Locked
 from palpo_installer.host import Command, Host
 from palpo_installer.layout import Layout
@@ -28,8 +29,8 @@ from palpo_installer.operations.paths import PathState, fsync_directory, write_n
 from palpo_installer.secret import Secret
 from palpo_installer.serialization import dump
 
-START_LIMIT = 60.0
-"""Seconds within which an engine must say its first word: on a busy machine Python itself takes many."""
+START_LIMIT = 90.0
+"""Seconds within which an engine must say its first word: 1 s of work, for which a host under load took 43."""
 
 RESTART_LIMIT = 3.0
 """Seconds within which another engine must be at work where one was killed."""
@@ -197,7 +198,10 @@ def follow(
             if events or not lock.is_free(layout):
                 silent_since = time.monotonic()
             elif time.monotonic() - silent_since > (RESTART_LIMIT if began else START_LIMIT):
-                return None
+                # A host with no time to spare may take longer to start it.
+                if not is_there(layout, identity):
+                    return None
+                silent_since = time.monotonic()
             time.sleep(0.1)
     return None
 

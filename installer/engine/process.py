@@ -15,13 +15,11 @@ from palpo_installer.certificates.ordering import settle
 from palpo_installer.certificates.process import Watch
 from palpo_installer.engine.confirmation import REAL, Clock, asked_for, wait
 from palpo_installer.engine.events import Event, EventFile
-from palpo_installer.engine.forgetting import forget_all, forget_earlier
+from palpo_installer.engine.forgetting import forget_all, forget_earlier, forget_old_copies, forget_secrets
 from palpo_installer.engine.history import (
     SECRETS,
     PastRun,
     effective,
-    forget_old_copies,
-    forget_secrets,
     past_run,
     plan_of,
     runs,
@@ -30,9 +28,11 @@ from palpo_installer.engine.history import (
     uninstalled,
 )
 from palpo_installer.engine.lock import hold
+from palpo_installer.engine.outcome import Outcome, sentence
 from palpo_installer.engine.reporting import look, report
 from palpo_installer.engine.rollback import refuse_edited
-from palpo_installer.engine.run import Outcome, Run, Step, sentence
+from palpo_installer.engine.run import Run
+from palpo_installer.engine.steps import Step
 from palpo_installer.errors import HostError, InstallerError, Interrupted, Locked, NotPutBack, RefusedPlan
 from palpo_installer.homeserver.keys import signing_key
 from palpo_installer.host import Host
@@ -230,7 +230,7 @@ class Engine:
             return opened.take_back("taken-back", cause)
 
     def _open(self, directory: Path, events: EventFile) -> Run:
-        secrets = _take_secrets(directory)
+        secrets, plan = _take_secrets(directory), plan_of(directory)
         bench = Workbench(
             host=self.host,
             run=directory.name,
@@ -238,9 +238,10 @@ class Engine:
             secret=lambda reference: self._resolve(reference, secrets),
             report=lambda text: events.write(Event("waiting", text)),
             check=lambda: self._check(directory),
+            read_whole=plan.read_whole,
         )
         watch = Watch(bench.report, lambda: None)
-        return Run(plan_of(directory), directory, bench, events, settle=partial(settle, self.layout, watch))
+        return Run(plan, directory, bench, events, settle=partial(settle, self.layout, watch))
 
     def _resolve(self, reference: SecretReference, delivered: Mapping[str, Secret]) -> Secret:
         match reference.source:

@@ -8,7 +8,7 @@ from typing import cast
 from palpo_installer.changes import AnyActivation, AnyOperation
 from palpo_installer.engine.history import COPIES, ORIGINALS, PastRun, effective, plan_of, runs
 from palpo_installer.engine.journal import Progress, progress, read
-from palpo_installer.engine.run import activation
+from palpo_installer.engine.steps import activation, steps
 from palpo_installer.errors import HostError, RefusedPlan
 from palpo_installer.layout import Layout
 from palpo_installer.operations.base import Json
@@ -37,13 +37,10 @@ def traces(layout: Layout) -> Traces:
 
 def _operations(run: PastRun, done: Progress) -> Iterator[Trace]:
     copies = run.directory / (COPIES if run.reversible else ORIGINALS)
-    number = 0
-    for change in plan_of(run.directory).changes:
-        for operation in change.operations:
-            step = str(number)
-            number += 1
-            if step in done.begun:
-                yield Trace(run.id, operation, _of(change.activation, operation), done.prepared[step], copies)
+    for step in steps(plan_of(run.directory)):
+        if step.name in done.begun:
+            taken_up = _of(step.change.activation, step.operation)
+            yield Trace(run.id, step.operation, taken_up, done.prepared[step.name], copies)
 
 
 def _of(activation: AnyActivation | None, operation: AnyOperation) -> AnyActivation | None:

@@ -81,10 +81,11 @@ def _of_proxy(name: str, serving: Serving) -> str:
     Raises:
         GateFailed: it is not there, or the proxy has long failed to renew it.
     """
-    title, certificate = serving.proxy.title, store.read(serving.inputs.host, serving.certificates[name])
+    title, certificate = serving.proxy.title, store.read(serving.inputs.host, serving.certificates.files[name])
     why = store.usable(certificate, name, serving.inputs.now, remaining=LATE)
     if why or certificate is None:
-        raise GateFailed(f"{title} renews it itself, and has not: {why}", next=f"See the log of {title}")
+        cure = f"See the log of {title}; restart it where its files are gone"
+        raise GateFailed(f"{title} renews it itself, and has not: {why}", next=cure)
     return f"{name}: {title} renews it itself; it ends at {certificate.not_after:%Y-%m-%d %H:%M} UTC"
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from palpo_installer import outside, result
 from palpo_installer.engine.events import Event, EventFile
-from palpo_installer.engine.run import sentence
+from palpo_installer.engine.outcome import sentence
 from palpo_installer.errors import InstallerError
 from palpo_installer.host import Host
 from palpo_installer.operations.paths import PathState, write_new

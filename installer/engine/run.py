@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -13,46 +13,11 @@ from palpo_installer.changes import Change, Plan
 from palpo_installer.engine.boot import is_going_down
 from palpo_installer.engine.events import Event, EventFile, Kind
 from palpo_installer.engine.journal import Journal, Progress, Record, progress, read
+from palpo_installer.engine.outcome import Outcome, sentence
+from palpo_installer.engine.steps import Step, activation, steps
 from palpo_installer.errors import InstallerError, NotPutBack, RefusedPlan
-from palpo_installer.operations.base import Json, Operation, State, Workbench
+from palpo_installer.operations.base import Json, State, Workbench
 from palpo_installer.operations.paths import Places
-
-
-@dataclass(frozen=True)
-class Step:
-    """One operation of a plan with its number in the run."""
-
-    number: int
-    change: Change
-    operation: Operation
-
-    @property
-    def name(self) -> str:
-        """What the journal calls it."""
-        return str(self.number)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a run ended.
-
-    Attributes:
-        result: ``applied``, ``uninstalled``, ``taken-back`` (as before), ``rolled-back`` (later, on request),
-            ``not-put-back``, or ``files-back``: the host goes down or is not up yet, and the run stays open for the
-            services.
-        cause: why it was taken back, empty for ``applied``.
-        problems: what could not be put back, one sentence each.
-    """
-
-    result: str
-    cause: str = ""
-    problems: tuple[str, ...] = ()
-
-    @property
-    def exit_code(self) -> int:
-        """The exit code of the command that made the run."""
-        codes = {"applied": 0, "uninstalled": 0, "rolled-back": 0, "taken-back": 1, "files-back": 1}
-        return codes.get(self.result, 5)
 
 
 def _go_on() -> None:
@@ -172,7 +137,7 @@ class Run:
     def begun(self) -> tuple[Step, ...]:
         """The steps that were begun, in order."""
         begun = self.progress.begun
-        return tuple(step for step in self._steps() if step.name in begun)
+        return tuple(step for step in steps(self.plan) if step.name in begun)
 
     def _changed_again(self) -> frozenset[str]:
         """Return the steps whose path a later step of the run changes too, so that only that one can be judged."""
@@ -189,7 +154,7 @@ class Run:
         """
         done = self.progress
         left: dict[str, str] = {}
-        for step in self._steps():
+        for step in steps(self.plan):
             if step.name in done.prepared and step.name not in keep:
                 try:
                     step.operation.finish(self.bench, done.prepared[step.name])
@@ -216,20 +181,10 @@ class Run:
         """Tell whoever watches."""
         self._events.write(Event(kind, text, step))
 
-    def _steps(self) -> Iterator[Step]:
-        number = 0
-        for change in self.plan.changes:
-            for operation in change.operations:
-                yield Step(number, change, operation)
-                number += 1
-
-    def _steps_of(self, change: Change) -> Iterator[Step]:
-        return (step for step in self._steps() if step.change is change)
-
     def _prepare(self) -> None:
         self.say("preparing", "copying what is there and reserving space")
         places = Places()
-        for step in self._steps():
+        for step in steps(self.plan):
             self.bench.check()
             before = step.operation.prepare(self.bench, step.number)
             if "path" in before:
@@ -244,7 +199,7 @@ class Run:
 
     def _act(self, number: int, change: Change) -> None:
         prepared = self.progress.prepared
-        for step in self._steps_of(change):
+        for step in (each for each in steps(self.plan) if each.change is change):
             title = step.operation.describe(self.bench.host).title
             self._perform(step.name, title, partial(step.operation.act, self.bench, prepared[step.name]))
         if change.activation is not None:
@@ -323,16 +278,3 @@ class Run:
             self.journal.append(record)
         except OSError as error:
             self.say("problem", f"the journal cannot be written: {error.strerror}")
-
-
-def activation(number: int) -> str:
-    """Return what the journal calls the activation of a change."""
-    return f"activation {number}"
-
-
-def sentence(error: InstallerError | OSError) -> str:
-    """Return an error as one sentence for people."""
-    if isinstance(error, InstallerError):
-        return str(error)
-    what = error.strerror or str(error)
-    return f"{error.filename}: {what}" if error.filename else what

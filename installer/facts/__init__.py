@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from palpo_installer import processes
 from palpo_installer.facts import (
@@ -81,6 +82,11 @@ class Facts:
     def proxies(self) -> tuple[Proxy, ...]:
         """The proxies that are installed."""
         return tuple(each for each in (self.nginx, self.apache, self.caddy, self.haproxy) if each is not None)
+
+    @property
+    def read_whole(self) -> tuple[Path, ...]:
+        """The directories of which one of them reads every file, those with dot names too."""
+        return tuple(dict.fromkeys(each for proxy in self.proxies for each in proxy.read_whole))
 
     def proxy(self, kind: str) -> Proxy | None:
         """Return the proxy of a kind, None where it is not installed."""

@@ -20,7 +20,7 @@ _WORTH_HIDING = 6
 _PASSWORD_IN_URL = re.compile(r"://[^\s:/@]*:([^\s]*)@")
 
 
-def masked_pair(old: str, new: str) -> tuple[str, str]:
+def masked_pair(old: str, new: str, kept: Collection[str] = ()) -> tuple[str, str]:
     """Return two versions of a file with every secret hidden, so that a diff shows where one changed.
 
     Secret are the values of keys that are secrets by their name or nature, in every form that TOML has and
@@ -28,7 +28,7 @@ def masked_pair(old: str, new: str) -> tuple[str, str]:
     holds a copy of one of these, and in a text that is no TOML every string and all that cannot be read.
 
     A secret in ``new`` that ``old`` has with another value at the same place is ``<secret: changed>``, every
-    other one ``<secret>``.
+    other one ``<secret>``; so is one of ``kept``, which stand in ``new`` for what ``old`` has.
     """
     before, after = _pieces(old), _pieces(new)
     known = _known(before) | _known(after)
@@ -37,7 +37,7 @@ def masked_pair(old: str, new: str) -> tuple[str, str]:
     for piece in before:
         if piece.kind == "secret":
             earlier[piece.place].add(piece.text)
-    return _shown(before, {}), _shown(after, earlier)
+    return _shown(before, {}, kept), _shown(after, earlier, kept)
 
 
 def _pieces(text: str) -> tuple[Piece, ...]:
@@ -72,13 +72,13 @@ def _without_copies(pieces: tuple[Piece, ...], known: Collection[str]) -> tuple[
     )
 
 
-def _shown(pieces: tuple[Piece, ...], earlier: Mapping[KeyPath, Collection[str]]) -> str:
+def _shown(pieces: tuple[Piece, ...], earlier: Mapping[KeyPath, Collection[str]], kept: Collection[str]) -> str:
     """Return the text to show; ``earlier`` has the secrets of the version before, by place."""
     shown = []
     for piece in pieces:
         if piece.kind != "secret":
             shown.append(piece.text)
         elif piece.text or piece.around:
-            changed = piece.text not in earlier.get(piece.place, (piece.text,))
+            changed = piece.text not in kept and piece.text not in earlier.get(piece.place, (piece.text,))
             shown.append(f"{piece.around}{CHANGED if changed else HIDDEN}{piece.around}")
     return "".join(shown)

@@ -6,16 +6,15 @@ and the page "Signing keys" of its documentation.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
-from urllib.parse import urlsplit
 
 from palpo_installer.answers import Address
 from palpo_installer.audit.finding import Finding, Severity, Trap
 from palpo_installer.facts.media import MediaRepository
+from palpo_installer.media.addresses import ip_of, is_loopback, own_address, same, split
 from palpo_installer.media.configuration import MediaConfiguration, ServedName
 from palpo_installer.media.documents import Place
 
@@ -146,7 +145,7 @@ def _asking(
     repository: MediaRepository, configuration: MediaConfiguration, entry: ServedName, expected: Expected
 ) -> Iterator[Finding]:
     """Yield what is wrong with ``csApi``."""
-    url = _split(entry.cs_api)
+    url = split(entry.cs_api)
     right = f'csApi: "http://{expected.homeserver or "127.0.0.1:8008"}"'
     if url is None:
         what = f"csApi is {entry.cs_api or 'missing'}, which is no URL"
@@ -154,15 +153,15 @@ def _asking(
         return
     scheme, host, port = url
     place = Address(host, port)
-    own = _own(repository, configuration)
-    if repository.container and _is_loopback(host):
+    own = own_address(repository, configuration)
+    if repository.container and is_loopback(host):
         what = f"csApi is {entry.cs_api}, which in its container is the container itself"
         cure = "Write an address of Palpo that the container reaches: that of a shared network, or of the bridge."
         yield _finding(ASTRAY, entry.place, what, cure)
-    elif _same(place, own):
+    elif same(place, own):
         what = f"csApi is {entry.cs_api}, its own address"
         yield _finding(LOOP, entry.place, what, "Write Palpo's own address:", right)
-    elif _is_loopback(host) and expected.homeserver and not _same(place, expected.homeserver):
+    elif is_loopback(host) and expected.homeserver and not same(place, expected.homeserver):
         what = f"csApi is {entry.cs_api}, but Palpo answers at {expected.homeserver}"
         yield _finding(ASTRAY, entry.place, what, "Write Palpo's own address:", right)
     elif expected.client_host and host.lower() == expected.client_host:
@@ -206,11 +205,11 @@ def _taking(entry: ServedName, expected: Expected) -> Iterator[Finding]:
 
 def _listening(repository: MediaRepository, configuration: MediaConfiguration, expected: Expected) -> Iterator[Finding]:
     """Yield what is wrong with where it listens; in a container that is said when it is started."""
-    own = _own(repository, configuration)
-    if expected.media and own and repository.address and own != expected.media and not _same(own, expected.media):
+    own = own_address(repository, configuration)
+    if expected.media and own and repository.address and own != expected.media and not same(own, expected.media):
         what = f"It listens on {own}, and not where media are passed to ({expected.media})"
         yield _finding(ELSEWHERE, configuration.repo_at, what, f"Say media.upstream = {own}.")
-    bound = _address(configuration.address)
+    bound = ip_of(configuration.address)
     wide = () if repository.container or bound is None or bound.is_loopback else (configuration.address,)
     for address in dict.fromkeys((*repository.open_to, *wide)):
         what = f"It can be reached at {address} port {own.port if own else configuration.port} without the proxy"
@@ -221,43 +220,6 @@ def _listening(repository: MediaRepository, configuration: MediaConfiguration, e
             lines = ("repo:", "  bindAddress: '127.0.0.1'")
             yield _finding(EXPOSED, configuration.repo_at, what, "Let it listen here only:", *lines)
         return
-
-
-def _own(repository: MediaRepository, configuration: MediaConfiguration) -> Address | None:
-    """Return where it is reached from this host."""
-    host, _, port = repository.address.rpartition(":")
-    return Address(host.strip("[]"), int(port)) if host else Address(configuration.address, configuration.port)
-
-
-def _same(one: Address, other: Address | None) -> bool:
-    """Return whether two addresses are one socket: names of loopback are alike."""
-    if other is None or one.port != other.port:
-        return False
-    return one.host == other.host or (_is_loopback(one.host) and _is_loopback(other.host))
-
-
-def _is_loopback(host: str) -> bool:
-    ip = _address(host)
-    return host == "localhost" or (ip is not None and (ip.is_loopback or ip.is_unspecified))
-
-
-def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
-    except ValueError:
-        return None
-
-
-def _split(url: str) -> tuple[str, str, int] | None:
-    """Return scheme, host and port of a URL, None where it is none."""
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        return None
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        return None
-    return parts.scheme, parts.hostname, port or (443 if parts.scheme == "https" else 80)
 
 
 def shown(size: int) -> str:

@@ -124,11 +124,17 @@ class LetGroupIn(SettingOperation):
         was = converter.structure(before, AccessBefore)
         try:
             for path in self._alike():
-                if path.stat().st_gid == int(was.given) != int(was.gid):
+                if self._is_given(path, was):
                     path.chmod(int(was.mode, 8))
                     os.chown(path, -1, int(was.gid))
         except OSError as error:
             raise NotPutBack(f"cannot be closed again: {error.strerror}", where=str(self.place)) from error
+
+    def _is_given(self, path: Path, was: AccessBefore) -> bool:
+        """Return whether one file or directory is the group's by our doing; where it was before, its mode tells."""
+        status, group = path.stat(), int(was.given)
+        opened = status.st_mode & self._bit and not int(was.mode, 8) & self._bit
+        return status.st_gid == group and (group != int(was.gid) or bool(opened))
 
     @property
     def _bit(self) -> int:

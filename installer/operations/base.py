@@ -49,6 +49,7 @@ class Workbench:
         secret: resolves a reference.
         report: says what is being waited for, one short line, to whoever watches.
         check: raises Interrupted when the run was asked to stop; long waits call it about once a second.
+        read_whole: the directories of which a proxy reads every file: nothing may be laid aside in them.
     """
 
     host: Host
@@ -57,6 +58,7 @@ class Workbench:
     secret: Callable[[SecretReference], Secret]
     report: Callable[[str], None]
     check: Callable[[], None]
+    read_whole: tuple[Path, ...] = ()
 
 
 class Operation(Protocol):

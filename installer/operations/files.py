@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import os
 import shutil
@@ -13,6 +12,7 @@ from palpo_installer.errors import NotPutBack, RefusedPlan
 from palpo_installer.homeserver.masking import masked_pair
 from palpo_installer.host import Host
 from palpo_installer.operations.base import Description, Json, Operation, State, Workbench
+from palpo_installer.operations.differences import presentable, unified
 from palpo_installer.operations.paths import (
     ABSENT,
     PathState,
@@ -50,7 +50,7 @@ class PathOperation(Operation):
         path = Path(replacement.path)
         now = state_of(path)
         if now.kind == "file":
-            kept = bench.copies / f"edited-{path.name}"
+            kept = _place_for(bench.copies / f"edited-{path.name}", path)
             shutil.copyfile(path, kept)
             kept.chmod(0o600)
             bench.report(f"the edited {path} is kept as {kept}")
@@ -59,6 +59,14 @@ class PathOperation(Operation):
     def finish(self, bench: Workbench, before: Json) -> None:
         """Remove what was staged beside the path."""
         Replacement.read(before).finish()
+
+
+def _place_for(wanted: Path, edited: Path) -> Path:
+    """Return where the copy of an edited file goes: another file of its name may have been kept there before."""
+    data, number, place = edited.read_bytes(), 1, wanted
+    while place.exists() and place.read_bytes() != data:
+        number, place = number + 1, wanted.with_name(f"{wanted.name}-{number + 1}")
+    return place
 
 
 def require_unchanged(path: Path, planned: str) -> None:
@@ -123,6 +131,7 @@ class WriteFile(ContentOperation):
         gid: its group.
         planned: hash of the file that the plan was made for, empty for none.
         unedited: what would stand in it if nobody had edited it, where ``text`` has somebody's edit in it.
+        kept: the placeholders of those secrets that the file has already, in the same lines.
     """
 
     path: Path
@@ -132,6 +141,7 @@ class WriteFile(ContentOperation):
     gid: int
     planned: str
     unedited: Text | None = None
+    kept: tuple[str, ...] = ()
 
     @property
     def pure(self) -> Text:
@@ -144,7 +154,7 @@ class WriteFile(ContentOperation):
         verb = "write" if old is None else "change"
         before, after = old or "", self.text.shown
         if not self.mode & 0o077:
-            before, after = masked_pair(before, after)
+            before, after = masked_pair(before, after, self.kept)
         details = (f"mode {self.mode:04o}", *(["with what you changed in it"] if self.unedited else []))
         return Description(f"{verb} {self.path}", unified(before, after, self.path), details)
 
@@ -254,20 +264,3 @@ class MakeDirectory(Operation):
         except OSError as error:
             raise NotPutBack(f"cannot be removed: {error.strerror}", where=str(self.path)) from error
         fsync_directory(self.path.parent)
-
-
-def presentable(path: Path, old: str, new: str) -> tuple[str, str]:
-    """Return two versions of a file for a review: with secrets masked where others may not read it, and in TOML."""
-    private = not state_of(path).mode & 0o007
-    return masked_pair(old, new) if private or path.suffix == ".toml" else (old, new)
-
-
-def unified(old: str, new: str, path: Path) -> str:
-    """Return a unified diff of a file as it is and as it will be."""
-    return difference(old, new, path, ("now", "then"))
-
-
-def difference(old: str, new: str, path: Path, called: tuple[str, str]) -> str:
-    """Return a unified diff of two texts of a file; ``called`` says what each is."""
-    before, after = (f"{path} ({each})" for each in called)
-    return "\n".join(difflib.unified_diff(old.splitlines(), new.splitlines(), before, after, lineterm="", n=3))

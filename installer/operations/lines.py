@@ -11,7 +11,8 @@ from palpo_installer.errors import NotPutBack
 from palpo_installer.homeserver.masking import masked_pair
 from palpo_installer.host import Host
 from palpo_installer.operations.base import Description, Json, State, Workbench
-from palpo_installer.operations.files import PathOperation, require_unchanged, unified
+from palpo_installer.operations.differences import unified
+from palpo_installer.operations.files import PathOperation, require_unchanged
 from palpo_installer.operations.paths import PathState, Replacement, fsync_directory, state_of, write_new
 
 

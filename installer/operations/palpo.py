@@ -11,7 +11,8 @@ from palpo_installer.homeserver.masking import masked_pair
 from palpo_installer.homeserver.settings import Setting
 from palpo_installer.host import Host
 from palpo_installer.operations.base import Description, Workbench
-from palpo_installer.operations.files import ContentOperation, unified
+from palpo_installer.operations.differences import unified
+from palpo_installer.operations.files import ContentOperation
 from palpo_installer.secret import SecretReference
 
 

@@ -39,6 +39,9 @@ class PathState:
 
 ABSENT = PathState("absent")
 
+ENDING = ".key"
+"""Ends each dot name: HAProxy 2.4 takes dot names in a directory of certificates for some, but none of these."""
+
 
 def state_of(path: Path) -> PathState:
     """Return what stands at a path; links are not followed."""
@@ -77,6 +80,27 @@ def fsync_directory(directory: Path) -> None:
 def existing_ancestor(path: Path) -> Path:
     """Return the closest directory above a path that is there, and so on the path's own file system."""
     return next(parent for parent in path.parents if parent.is_dir())
+
+
+def aside(path: Path, bench: Workbench) -> Path:
+    """Return where what replaces a path, and what it replaces, lies meanwhile: in its own directory, if that may be.
+
+    Where a proxy reads every file of a directory, those with dot names too, it is the next one above.
+
+    Raises:
+        RefusedPlan: that is on another file system, so that nothing could be replaced in one step.
+    """
+    near = existing_ancestor(path)
+    whole = {os.path.realpath(each) for each in bench.read_whole}
+    here = Path(os.path.realpath(near))
+    if str(here) not in whole:
+        return near
+    found = next(each for each in here.parents if str(each) not in whole)
+    if found.stat().st_dev != here.stat().st_dev:
+        what = "is read whole by a proxy, files with dot names too, and the directory above is on another file system"
+        cure = "Let the proxy read it by a pattern with a suffix, such as *.conf or *.caddy, then plan again"
+        raise RefusedPlan(what, where=str(here), next=cure)
+    return found
 
 
 def place(path: Path) -> str:
@@ -152,7 +176,7 @@ class Replacement:
         before: what stood there.
         after: what will stand there.
         staged: the dot-named file that becomes ``path``.
-        kept: a dot-named second name of the old file, so that going back needs no space.
+        kept: a dot-named second name of the old file or link, so that going back needs no space.
         copy: the old bytes in the run's directory, for a rollback of a later day; empty when there were none.
         shared: whether the file is somebody else's, who goes on editing it: a rollback does not stop at that.
     """
@@ -171,8 +195,9 @@ class Replacement:
         before = state_of(path)
         name = f".palpo-installer-{bench.run}-{number}"
         copy = bench.copies / str(number) if before.kind == "file" else ""
-        parent = existing_ancestor(path)
-        return cls(str(path), before, after, str(parent / f"{name}.new"), str(parent / f"{name}.old"), str(copy))
+        parent = aside(path, bench)
+        staged, kept = parent / f"{name}.new{ENDING}", parent / f"{name}.old{ENDING}"
+        return cls(str(path), before, after, str(staged), str(kept), str(copy))
 
     @classmethod
     def read(cls, record: Json) -> Replacement:
@@ -200,6 +225,7 @@ class Replacement:
             shutil.copyfile(path, self.copy)
             Path(self.copy).chmod(0o600)
             _sync_file(Path(self.copy))
+        if self.before.kind in {"file", "link"}:
             self.keep(path)
         if self.after.kind == "link":
             Path(self.staged).unlink(missing_ok=True)
@@ -209,29 +235,38 @@ class Replacement:
         fsync_directory(Path(self.staged).parent)
 
     def keep(self, path: Path) -> None:
-        """Give the old file a second name, or copy it where the file system knows no second names."""
+        """Give the old file or link a second name, or copy it where the file system knows no second names."""
         Path(self.kept).unlink(missing_ok=True)
         try:
             os.link(path, self.kept, follow_symlinks=False)
         except OSError as error:
             if error.errno not in {errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS}:
                 raise
-            write_new(Path(self.kept), path.read_bytes(), self.before)
+            self._make(Path(self.kept), path)
+
+    def _make(self, new: Path, source: Path) -> None:
+        """Make the old file or link anew; a file from the bytes of a source."""
+        if self.before.kind == "file":
+            write_new(new, source.read_bytes(), self.before)
+            return
+        new.unlink(missing_ok=True)
+        new.symlink_to(self.before.target)
+        os.chown(new, self.before.uid, self.before.gid, follow_symlinks=False)
 
     def restage(self) -> None:
-        """See to it that the old file lies beside the path, if need be from the copy.
+        """See to it that the old file or link lies beside the path, if need be from the copy.
 
-        What lies there is used only when it is the old file to the last bit: a kill may have left half of it.
+        What lies there is used only when it is the old one to the last bit: a kill may have left half of it.
         """
-        if self.before.kind != "file" or self.observe() is State.BEFORE or state_of(Path(self.kept)) == self.before:
-            return
-        write_new(Path(self._half), Path(self.copy).read_bytes(), self.before)
-        Path(self._half).rename(self.kept)
+        replaced = self.before.kind in {"file", "link"} and self.observe() is not State.BEFORE
+        if replaced and state_of(Path(self.kept)) != self.before:
+            self._make(Path(self._half), Path(self.copy))
+            Path(self._half).rename(self.kept)
 
     @property
     def _half(self) -> str:
         """Where the old file is written again; it gets its name when it is whole."""
-        return f"{self.kept}.half"
+        return f"{self.kept}.half{ENDING}"
 
     def act(self) -> None:
         """Let the staged file become the path, in one step."""
@@ -257,10 +292,6 @@ class Replacement:
         if state is State.AFTER:
             if self.before.kind == "absent":
                 path.unlink()
-            elif self.before.kind == "link":
-                Path(self.kept).unlink(missing_ok=True)
-                Path(self.kept).symlink_to(self.before.target)
-                Path(self.kept).rename(path)
             else:
                 self.restage()
                 Path(self.kept).rename(path)

@@ -133,7 +133,7 @@ class OrderByProxy(Operation):
         """Make one attempt that the ledger allows, and record how it ended."""
         host, path = bench.host, bench.host.layout.ledger
         self._allowed(host, directory)
-        errand = Errand(self.name, directory, self.email, self.ca_file, LIMIT)
+        errand = Errand(self.name, directory, self.email, self.ca_file, LIMIT, files)
         attempt = ledger.begin(path, directory, self.name, purpose, datetime.now(UTC))
 
         def arrived() -> bool:

@@ -10,8 +10,9 @@ from pathlib import Path
 from palpo_installer.errors import NotPutBack, RefusedPlan
 from palpo_installer.host import Host
 from palpo_installer.operations.base import Description, Json, Operation, State, Workbench
-from palpo_installer.operations.files import PathOperation, presentable, require_unchanged, unified
-from palpo_installer.operations.paths import PathState, Replacement, fsync_directory, state_of
+from palpo_installer.operations.differences import presentable, unified
+from palpo_installer.operations.files import PathOperation, require_unchanged
+from palpo_installer.operations.paths import PathState, Replacement, aside, fsync_directory, state_of
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ class RemoveDirectory(Operation):
         now = state_of(self.path)
         used = now.kind == "directory" and any(self.path.iterdir())
         state = {"kind": now.kind, "mode": now.mode, "uid": now.uid, "gid": now.gid}
-        kept = str(self.path.parent / f".palpo-installer-{bench.run}-{number}.old")
+        kept = str(aside(self.path, bench) / f".palpo-installer-{bench.run}-{number}.old")
         return {"path": str(self.path), "used": used, "kept": kept, **state}
 
     def observe(self, bench: Workbench, before: Json) -> State:

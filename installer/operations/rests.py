@@ -12,7 +12,8 @@ from pathlib import Path
 
 from palpo_installer.host import Host
 from palpo_installer.operations.base import Description, Json, Workbench
-from palpo_installer.operations.files import PathOperation, presentable, require_unchanged, unified
+from palpo_installer.operations.differences import presentable, unified
+from palpo_installer.operations.files import PathOperation, require_unchanged
 from palpo_installer.operations.passing import RemovePassing
 from palpo_installer.operations.paths import PathState, Replacement, state_of
 

@@ -204,7 +204,7 @@ class Visit:
     def show_audit(self, facts: Facts) -> None:
         """Say what the audit found in a Matrix configuration that is there, and offer to read it."""
         found = audit(self.host, facts)
-        if not found.read:
+        if not found.configured:
             return
         self.console.say()
         self.console.say(f"Matrix is already configured here. {audit_report.summary(found)}")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from palpo_installer.changes import Change, Edit
 from palpo_installer.merging import Conflict
-from palpo_installer.operations.files import difference
+from palpo_installer.operations.differences import difference
 from palpo_installer.planning.inputs import OURS, YOURS, Inputs, edited_text, look, merged_with_edit
 from palpo_installer.planning.rendered import RenderedFile
 from palpo_installer.secret import Text

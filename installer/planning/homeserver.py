@@ -19,7 +19,7 @@ from palpo_installer.homeserver.ownership import Owner, owner
 from palpo_installer.homeserver.reading import look_up, values
 from palpo_installer.homeserver.secrecy import is_secret
 from palpo_installer.homeserver.settings import LISTENER, Setting, settings
-from palpo_installer.operations.files import difference
+from palpo_installer.operations.differences import difference
 from palpo_installer.operations.palpo import ConfigurePalpo
 from palpo_installer.planning.inputs import AS_IT_SHOULD_BE, OURS, YOURS, Inputs, look, missing_directories
 from palpo_installer.secret import SecretReference

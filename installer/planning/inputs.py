@@ -197,7 +197,8 @@ def rewrite(inputs: Inputs, path: Path, text: Text, mode: int) -> WriteFile | Un
         return Unchanged(str(path), AS_IT_SHOULD_BE)
     if now.kind not in {"absent", "file"}:
         raise _in_the_way(path)
-    return WriteFile(path, text, mode, os.geteuid(), os.getegid(), now.sha256)
+    kept = _kept(inputs, path, text)
+    return WriteFile(path, text, mode, os.geteuid(), os.getegid(), now.sha256, kept=kept)
 
 
 def link(inputs: Inputs, path: Path, target: str) -> MakeLink | Unchanged:
@@ -219,6 +220,22 @@ def link(inputs: Inputs, path: Path, target: str) -> MakeLink | Unchanged:
 def _in_the_way(path: Path) -> RefusedPlan:
     what = "is in the way, and palpo-installer did not make it"
     return RefusedPlan(what, where=str(path), next="Move it away, then plan again")
+
+
+def _kept(inputs: Inputs, path: Path, text: Text) -> tuple[str, ...]:
+    """Return the placeholders of the secrets that a file has already, in the same lines."""
+    values = {reference: inputs.reveal(reference) for reference in text.secrets}
+    lines = frozenset((inputs.host.text(path) or "").splitlines())
+    return tuple(
+        reference.placeholder
+        for reference, value in values.items()
+        if value is not None
+        and all(
+            Text(line, (reference,)).reveal({reference.name: value}) in lines
+            for line in text.shown.splitlines()
+            if reference.placeholder in line
+        )
+    )
 
 
 def _digest(inputs: Inputs, text: Text) -> str:

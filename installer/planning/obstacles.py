@@ -49,7 +49,7 @@ EXTERNAL = (
 
 
 def _orders(serving: Serving) -> list[OrderCertificate | OrderByProxy]:
-    return [order for order in serving.due if isinstance(order, OrderCertificate | OrderByProxy)]
+    return [order for order in serving.certificates.due if isinstance(order, OrderCertificate | OrderByProxy)]
 
 
 def _directory(inputs: Inputs) -> Directory:

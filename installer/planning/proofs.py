@@ -22,6 +22,7 @@ from palpo_installer.planning.inputs import Inputs, link, write
 from palpo_installer.planning.switching import Leaving, Removal
 from palpo_installer.proxies.activation import activate
 from palpo_installer.proxies.adapters import adapter
+from palpo_installer.proxies.assignment import Assignment
 from palpo_installer.proxies.base import Part
 from palpo_installer.secret import Text
 from palpo_installer.site import Site
@@ -89,7 +90,7 @@ def proofs(leaving: Leaving, site: Site, names: Sequence[str], inputs: Inputs, t
         )
     asked = dict.fromkeys((*(host.name for host in site.virtual_hosts if not host.tls), *names))
     found = adapter(old)
-    part = found.render(matrix_site.proving(asked, layout), inputs.facts.system, layout, {}).plain
+    part = found.render(Assignment(matrix_site.proving(asked, layout), inputs.facts.system, layout, {})).plain
     if part.lines:
         raise RefusedPlan(
             f"a certificate for {listed} has to be ordered before {title} can serve, and for that lines of ours in "

@@ -138,6 +138,7 @@ def removal(scene: Scene) -> Plan:
         rests_on=_rests_on(scene, changes),
         ours=dict(scene.ours),
         result="uninstalled",
+        read_whole=scene.facts.read_whole,
     )
 
 

@@ -74,16 +74,10 @@ def withdrawn_proxy(scene: Scene, operations: tuple[AnyOperation, ...], kind: st
         return TakingUp()
     first = _first_of(scene, kind).activation
     assert isinstance(first, ActivateProxy)  # noqa: S101 - chosen by that
-    proxy, title = scene.facts.proxy(kind), first.control.title
+    proxy = scene.facts.proxy(kind)
     if proxy is None:
-        return TakingUp(summary=(f"{title} is not there any more; its files of ours are removed.",))
-    if proxy.problems and proxy.pid is not None:
-        problem = proxy.problems[0]
-        raise RefusedPlan(
-            f"{title}'s configuration cannot be read: {problem.message}",
-            where=f"{problem.file}:{problem.line}",
-            next="Correct this line, then try again. Nothing was changed",
-        )
+        return TakingUp(summary=(f"{first.control.title} is not there any more; its files of ours are removed.",))
+    _refuse_unreadable(proxy)
     own = _own(scene, kind)
     others = tuple(block for block in proxy.servers if block.file not in own)
     fate = _fate(scene, proxy, others)
@@ -104,6 +98,21 @@ def withdrawn_proxy(scene: Scene, operations: tuple[AnyOperation, ...], kind: st
         disable=fate.disable,
     )
     return TakingUp(activation, fate.summary, fate.stays)
+
+
+def _refuse_unreadable(proxy: Proxy) -> None:
+    """Check that the configuration of a proxy that runs can be read.
+
+    Raises:
+        RefusedPlan: it cannot.
+    """
+    if proxy.problems and proxy.pid is not None:
+        problem = proxy.problems[0]
+        raise RefusedPlan(
+            f"{proxy.title}'s configuration cannot be read: {problem.message}",
+            where=f"{problem.file}:{problem.line}",
+            next="Correct this line, then try again. Nothing was changed",
+        )
 
 
 @dataclass(frozen=True)

@@ -2,37 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from palpo_installer.answers import BaseDomain, CertificateFiles, Method
-from palpo_installer.certificates import authority, store
-from palpo_installer.certificates.directory import STAGING
+from palpo_installer.answers import Method
 from palpo_installer.certificates.responder import needed
-from palpo_installer.changes import Unchanged
 from palpo_installer.errors import RefusedPlan
 from palpo_installer.facts.listeners import Listener
-from palpo_installer.operations.certificates import IssueSelfSigned, OrderCertificate
+from palpo_installer.operations.certificates import OrderCertificate
 from palpo_installer.operations.proxy_orders import OrderByProxy
 from palpo_installer.packages.managers import how_to_install
 from palpo_installer.planning import access
+from palpo_installer.planning.certificates import Certificates
 from palpo_installer.planning.halving import halved
-from palpo_installer.planning.inputs import AS_IT_SHOULD_BE, Inputs
+from palpo_installer.planning.inputs import Inputs
+from palpo_installer.planning.needs import Needs
 from palpo_installer.planning.ports import taken
 from palpo_installer.planning.proofs import Proofs, proofs
-from palpo_installer.planning.security import Needs
 from palpo_installer.planning.sites import Sites
 from palpo_installer.planning.switching import Leaving, leaving
 from palpo_installer.planning.taking_over import FormerSite, former_sites
 from palpo_installer.proxies.adapter import Adapter
 from palpo_installer.proxies.adapters import adapter
+from palpo_installer.proxies.assignment import Assignment
 from palpo_installer.proxies.base import Part, Rendering
 from palpo_installer.proxies.found import Proxy
-from palpo_installer.proxies.ordering import Keeps
 from palpo_installer.proxies.standing import TITLES
-from palpo_installer.site import Issuer, Site
+from palpo_installer.site import Site
 
 NONE = Part("", (), (), ())
 """A half that is done without."""
@@ -92,36 +89,9 @@ class Serving:
         return str(file) in self.inputs.ours and (not file.exists() or self.inputs.gives_up(str(file)))
 
     @cached_property
-    def certificates(self) -> Mapping[str, CertificateFiles]:
-        """Where the certificate of each name is, or will be."""
-        certificates = self.inputs.answers.certificates
-        own = {name: self._kept(name, self.site.issuer) for name in self.site.managed if self.site.issuer}
-        rest = (name for name in self.site.certificates if name not in own)
-        ours = own | {name: store.paths(certificates, self.inputs.layout, name) for name in rest}
-        return ours | {name: self.sites.borrowed(name) for name in self.site.borrowed}
-
-    def _kept(self, name: str, issuer: Issuer) -> CertificateFiles:
-        """Return where the proxy keeps the certificate of a name that it orders itself.
-
-        Raises:
-            RefusedPlan: it cannot order, or not for this name.
-        """
-        if not isinstance(self.adapter, Keeps):
-            raise RefusedPlan(
-                f"{self.proxy.title} orders no certificates itself",
-                where="certificates.method",
-                next="Choose http-01, or files",
-            )
-        names = self.inputs.answers.names
-        if name == names.base and name != names.client_host and names.base_domain is not BaseDomain.OURS:
-            raise RefusedPlan(
-                f"{self.proxy.title} cannot order a certificate for {name}: somebody else answers for it where the "
-                "authority asks",
-                where=f'certificates.files."{name}"',
-                next="Give the files of its certificate, which this host then shows for other servers, or choose "
-                "federation.delegation = well-known, which needs none here",
-            )
-        return self.adapter.kept(name, issuer)
+    def certificates(self) -> Certificates:
+        """The certificates of the site."""
+        return Certificates(self.inputs, self.site, self.adapter, self.sites, self.responder)
 
     @cached_property
     def rendering(self) -> Rendering:
@@ -131,7 +101,9 @@ class Serving:
         site of the proxy needs it, it is done without.
         """
         inputs, given_up = self.inputs, [block for each in self.former for block in each.blocks]
-        whole = self.adapter.render(self.site, inputs.facts.system, inputs.layout, self.certificates, given_up)
+        whole = self.adapter.render(
+            Assignment(self.site, inputs.facts.system, inputs.layout, self.certificates.files, given_up)
+        )
         held = taken(replace(whole, secure=NONE), self.listeners, self.proxy.pids)
         asked = inputs.answers.certificates.method is Method.HTTP_01 or bool(self.site.managed)
         if not held or asked or inputs.layout.http_port in self.others_ports:
@@ -162,7 +134,7 @@ class Serving:
         Raises:
             RefusedPlan: it cannot.
         """
-        names = [order.name for order in self.due if isinstance(order, OrderCertificate)]
+        names = [order.name for order in self.certificates.due if isinstance(order, OrderCertificate)]
         if self.leaving is None or not names:
             return None
         return proofs(self.leaving, self.site, names, self.inputs, self.proxy.title)
@@ -177,7 +149,7 @@ class Serving:
             return
         parts = (self.rendering.plain, self.rendering.secure)
         self.leaving.refuse([each for part in parts for each in part.expectations], self.inputs, self.proxy.title)
-        ordered = [order.name for order in self.due if isinstance(order, OrderByProxy)]
+        ordered = [order.name for order in self.certificates.due if isinstance(order, OrderByProxy)]
         if ordered:
             new, old = self.proxy.title, self.leaving.proxy.title
             raise RefusedPlan(
@@ -199,7 +171,7 @@ class Serving:
             return ()
         former = former_sites(self.inputs.host, self.site, self.adapter)
         both = next((each for each in former if each.plain and each.secure), None)
-        if both is not None and any(isinstance(order, OrderByProxy) for order in self.due):
+        if both is not None and any(isinstance(order, OrderByProxy) for order in self.certificates.due):
             raise RefusedPlan(
                 "this file serves plain HTTP and TLS: without it there is no TLS until a certificate is ordered",
                 where=str(both.removal.path),
@@ -207,7 +179,7 @@ class Serving:
                 "Then plan again",
             )
         self.sites.refuse_switched_off([each.removal.path for each in former])
-        if any(isinstance(order, OrderCertificate) for order in self.due):
+        if any(isinstance(order, OrderCertificate) for order in self.certificates.due):
             return halved(former, self.inputs, self.adapter, self._certificates_now)
         return former
 
@@ -246,7 +218,7 @@ class Serving:
     @cached_property
     def readable(self) -> tuple[Path, ...]:
         """What of ours the account that reads the keys must get through, none where that is root."""
-        return access.places(self.proxy, list(self.certificates.values()), self.inputs.layout)
+        return access.places(self.proxy, list(self.certificates.files.values()), self.inputs.layout)
 
     @property
     def needs(self) -> Needs:
@@ -259,50 +231,6 @@ class Serving:
             upstream=tuple(dict.fromkeys(each.port for each in upstreams if each)),
             readable=self.readable,
         )
-
-    @cached_property
-    def due(self) -> tuple[OrderCertificate | IssueSelfSigned | OrderByProxy, ...]:
-        """The certificates that must be made.
-
-        Raises:
-            RefusedPlan: the person brings them, and one cannot be used.
-        """
-        method, host = self.inputs.answers.certificates.method, self.inputs.host
-        due: list[OrderCertificate | IssueSelfSigned | OrderByProxy] = []
-        for name in self.site.certificates:
-            files = self.certificates[name]
-            if name in self.site.managed and self.site.issuer:
-                own = self._own_order(name, files, self.site.issuer)
-                due += [own] if own.problem(host) else []
-                continue
-            order = OrderCertificate.for_name(
-                name, self.inputs.answers.certificates, self.inputs.layout, self.responder
-            )
-            if method is Method.HTTP_01 and order.problem(host):
-                due.append(order)
-            if method is Method.SELF_SIGNED and authority.problem(host, name, self.inputs.now):
-                due.append(IssueSelfSigned(name, files))
-            if method in {Method.FILES, Method.PROXY} and (why := self._unusable(name, files)):
-                raise RefusedPlan(why, where=str(files.chain), next="Bring another certificate, then plan again")
-        return tuple(due)
-
-    def _own_order(self, name: str, files: CertificateFiles, issuer: Issuer) -> OrderByProxy:
-        staging = STAGING.get(issuer.directory, "")
-        return OrderByProxy(
-            name=name,
-            proxy=self.proxy.kind,
-            service=self.adapter.service,
-            directory=issuer.directory,
-            email=issuer.email,
-            ca_file=issuer.ca_file,
-            files=files,
-            staging_directory=staging,
-            staging_files=self._kept(name, replace(issuer, directory=staging)) if staging else None,
-        )
-
-    def _unusable(self, name: str, files: CertificateFiles) -> str:
-        certificate = store.read(self.inputs.host, files)
-        return store.usable(certificate, name, self.inputs.now, remaining=0)
 
     @property
     def others_ports(self) -> frozenset[int]:
@@ -323,13 +251,3 @@ def _each_once(rendering: Rendering) -> Rendering:
     links = tuple(link for link in secure.links if link not in plain.links)
     lines = tuple(each for each in secure.lines if each not in plain.lines)
     return replace(rendering, secure=replace(secure, links=links, lines=lines))
-
-
-def reused(serving: Serving) -> tuple[Unchanged, ...]:
-    """Return the certificates that are on disk and can be used."""
-    due = {order.name for order in serving.due}
-    return tuple(
-        Unchanged(f"certificate for {name}", f"{AS_IT_SHOULD_BE}: {files.chain}")
-        for name, files in serving.certificates.items()
-        if name not in due
-    )

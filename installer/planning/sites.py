@@ -130,9 +130,12 @@ class Sites:
         return CertificateFiles(found.chain, found.key)
 
     def usable(self, name: str) -> Certificate | None:
-        """Return the certificate that a site shows for a name now, None where there is none that can be used."""
+        """Return the certificate that a site shows for a name now, None where there is none that can be used.
+
+        One that the proxy renews itself is none: without the site, nobody would renew it.
+        """
         found, why = self._of_site(name)
-        return None if why else found
+        return None if why or found is None or self.proxy.renews(found.chain) else found
 
     def _of_site(self, name: str) -> tuple[Certificate | None, str]:
         inputs = self.inputs
@@ -145,10 +148,16 @@ class Sites:
         if self._takes_lines:
             yield from self.lines.findings()
         for name in self.site.borrowed:
+            chain = self.borrowed(name).chain
+            shown = f"Port {self.inputs.answers.federation.port} shows the certificate of the site of {name}, {chain}"
+            title = self.proxy.title
             yield (
-                f"Port {self.inputs.answers.federation.port} shows the certificate of the site of {name}, "
-                f"{self.borrowed(name).chain}. Whoever renews it must reload {self.proxy.title} afterwards, as for the "
-                f"site itself; palpo-installer renew reloads {self.proxy.title} too where it finds a newer one"
+                f"{shown}, which {title} renews itself"
+                if self.proxy.renews(chain)
+                else (
+                    f"{shown}. Whoever renews it must reload {title} afterwards, as for the site itself; "
+                    f"palpo-installer renew reloads {title} too where it finds a newer one"
+                )
             )
 
 

@@ -69,8 +69,8 @@ class Steps:
 
     def orders(self) -> tuple[Change, ...]:
         """Return the orders, after a probe of the way that their proofs take."""
-        orders = [order for order in self.serving.due if isinstance(order, OrderCertificate)]
-        changes = [Change(f"a certificate for {order.name}", (order,)) for order in self.serving.due]
+        orders = [order for order in self.serving.certificates.due if isinstance(order, OrderCertificate)]
+        changes = [Change(f"a certificate for {order.name}", (order,)) for order in self.serving.certificates.due]
         if orders:
             probes = tuple(self._probes({order.name for order in orders}))
             changes.insert(0, Change("the way of the proof, asked as the certificate authority will", probes))
@@ -89,9 +89,8 @@ class Steps:
             asked = tuple(name for name in dict.fromkeys(e.name for e in plain) if name in names)
             places = {(e.address, e.port, e.proxy_protocol) for e in plain}
             if asked:
-                yield ProbeChallenge(
-                    asked, tuple(sorted(places)), self.serving.inputs.layout.webroot, responder=self.serving.responder
-                )
+                webroot, responder = self.serving.inputs.layout.webroot, self.serving.responder
+                yield ProbeChallenge(asked, tuple(sorted(places)), webroot, responder=responder)
 
     def secure(self, *, started: bool) -> tuple[tuple[Change, ...], tuple[Unchanged, ...]]:
         """Return the change of the TLS ports; ``started`` says whether an earlier change starts the proxy."""
@@ -108,7 +107,7 @@ class Steps:
             # Who answers from now on and the lines that led elsewhere change places in one reload.
             changed, kept = sites.operations()
             operations, unchanged = (*operations, *changed), (*unchanged, *kept, *sites.in_place())
-        nothing = not operations and not self.serving.due and self.serving.leaving is None
+        nothing = not operations and not self.serving.certificates.due and self.serving.leaving is None
         if nothing and self.serving.proxy.pid is not None and self._is_live(part):
             return (), unchanged
         activation = self._activation(

@@ -72,11 +72,13 @@ class ActivateProxy(Activation):
         if self.enable and self.service.unit:
             commands.append(services.enable_command(self.service.unit))
         sockets = {(e.address, e.port) for e in self.expectations}
+        where = f"{len(sockets)} addresses and ports" if len(sockets) > 1 else "one address and port"
+        certified = ", with the certificate on disk" if any(e.certificate for e in self.expectations) else ""
         return Description(
             title=f"{'Start' if self.start else 'Reload'} {proxy.title}",
             details=(
                 *(f"{command} (at most {command.timeout:g} seconds)" for command in commands),
-                f"proven by the marker and the certificate on {len(sockets)} addresses and ports",
+                f"proven on {where}: the new configuration must answer{certified}",
                 f"compared before and after: {len(self.neighbours)} requests to other sites",
             ),
         )

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Protocol
 
-from palpo_installer.answers import CertificateFiles
-from palpo_installer.facts.system import System
-from palpo_installer.layout import Layout
+from palpo_installer.proxies.assignment import Assignment
 from palpo_installer.proxies.base import Rendering
-from palpo_installer.proxies.found import Proxy, ServerBlock
+from palpo_installer.proxies.found import Proxy
 from palpo_installer.services import Service
-from palpo_installer.site import Site
 
 
 class Adapter(Protocol):
@@ -26,22 +22,8 @@ class Adapter(Protocol):
     def service(self) -> Service:
         """The proxy as a service."""
 
-    def render(
-        self,
-        site: Site,
-        system: System,
-        layout: Layout,
-        certificates: Mapping[str, CertificateFiles],
-        taken: Collection[ServerBlock] = (),
-    ) -> Rendering:
+    def render(self, assignment: Assignment) -> Rendering:
         """Return our files, and what every bound address must show once they are live.
-
-        Args:
-            site: what must be served.
-            system: for the addresses of this host.
-            layout: for the addresses of sockets that are new, and for directories of ours.
-            certificates: for each name of ``site.certificates`` and ``site.borrowed`` the files that will hold it.
-            taken: what of others the same change removes; its sockets stay open, as ours.
 
         Raises:
             RefusedPlan: there is no place for our files, somebody else has a name or a port, or a word of the site

@@ -91,12 +91,6 @@ class Control(Protocol):
     def as_running(self, host: Host, service: Service) -> Service:
         """Return the service with the manager and the arguments that its main process has now."""
 
-    def trouble(self, host: Host, service: Service) -> str:
-        """Return why the main process cannot have done what it was told, empty when it seems well."""
-
-    def family(self, host: Host, service: Service) -> frozenset[int]:
-        """Return the main process and its workers, none where it does not run."""
-
     def hang_up(self, host: Host, service: Service) -> None:
         """Reload by a signal, where the usual way to reload hangs or fails; nothing where there is no such signal.
 

@@ -184,6 +184,19 @@ class Proxy:
         """The account that reads its certificates' keys, empty for root: most do that before they become another."""
         return ""
 
+    def renews(self, chain: Path) -> bool:
+        """Return whether it orders and renews a certificate itself."""
+        return False
+
+    def keeps_to_site(self, name: str) -> str:
+        """Return why no site but its own can show the certificate that it renews for a name, empty where one can."""
+        return ""
+
+    @property
+    def read_whole(self) -> tuple[Path, ...]:
+        """The directories of which it reads every file, those with dot names too: nothing may be laid aside there."""
+        return ()
+
     @property
     def pids(self) -> frozenset[int]:
         """The processes that may hold its sockets, none where it is stopped."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from palpo_installer.errors import RefusedPlan
-from palpo_installer.site import MARKER_PATH, Closed, FixedJson, Marker, Route, Scope, compact
+from palpo_installer.site import MARKER_PATH, Closed, FixedJson, Marker, Route, Scope
 
 PLAIN_PATH = re.compile(r"/[A-Za-z0-9._/+=@-]+")
 """Paths that every proxy, its patterns and its maps read as one word, and as they are written."""
@@ -53,7 +53,7 @@ def answers(routes: Iterable[Route], title: str, written: Callable[[str], str]) 
             case FixedJson(path=path, body=body, max_age=max_age):
                 yield Answer(plain(path, title), 200, written(body), max_age)
             case Closed(match=match, refusal=refusal) if match.scope is Scope.EXACT:
-                body = compact({"errcode": refusal.errcode, "error": refusal.error})
+                body = refusal.body()
                 yield Answer(plain(match.path, title), refusal.status, written(body))
 
 

@@ -1,4 +1,4 @@
-"""The neighbours of an nginx: its other sites by name, and on every socket the requests without a known name."""
+"""The neighbours: the other sites of a proxy by name, and on every socket the requests without a known name."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TARGETS = ("/", f"/{MADE_UP}", "/.well-known/", "/.well-known/security.txt", f"/
 HOST_NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*", re.IGNORECASE)
 
 Sockets = Mapping[Socket, frozenset[str]]
-"""The options of each socket: nginx takes them from whichever ``listen`` of the socket names them."""
+"""The options of each socket; a proxy takes them from whichever of its lines opens that socket."""
 
 
 def neighbours(

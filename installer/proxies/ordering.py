@@ -25,6 +25,7 @@ class Errand:
         email: the contact for the account, empty for none.
         ca_file: the PEM file of an authority to trust when talking to the directory, None for the system's.
         limit: seconds for it.
+        files: where the proxy will keep it.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Errand:
     email: str
     ca_file: Path | None
     limit: float
+    files: CertificateFiles
 
 
 class Failed(Exception):

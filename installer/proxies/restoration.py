@@ -22,6 +22,7 @@ from palpo_installer.gates.neighbours import (
 )
 from palpo_installer.host import Host
 from palpo_installer.operations.base import Json, Workbench
+from palpo_installer.proxies import main_process
 from palpo_installer.proxies.base import Expectation
 from palpo_installer.proxies.control import Control
 from palpo_installer.proxies.controls import control, taking_up
@@ -138,7 +139,7 @@ class Restoration:
             self._prove(bench, sockets, neighbours)
         except (GateFailed, HostError) as error:
             what = f"{trouble}. {title} was left alone and goes on with the change: {error}" if trouble else str(error)
-            cure = f"The files are back; correct this, then reload {title}, or restart it where that does not help"
+            cure = f"The files are back. Correct this, then: palpo-installer recover. Else restart {title}"
             raise NotPutBack(what, where=title, next=cure) from error
         if trouble:
             bench.report(f"{trouble}; what {title} serves is what it served before")
@@ -219,10 +220,10 @@ class Restoration:
 
     def _opened_by_others(self, host: Host) -> Callable[[str, int], bool]:
         """Return what says whether another program listens at an address: that it is open is not ours to end."""
-        own = self.control.family(host, self.before.service)
+        own = main_process.family(host, self.before.service)
         open_now = host.listening()
         # A reload goes on meanwhile: workers that have just begun or ended hold these sockets as well.
-        own |= self.control.family(host, self.before.service)
+        own |= main_process.family(host, self.before.service)
         found = {(socket.address, socket.port) for socket in open_now if socket.pid and socket.pid not in own}
         everywhere = ("0.0.0.0", "::")  # noqa: S104
         return lambda address, port: any((each, port) in found for each in (address, *everywhere))

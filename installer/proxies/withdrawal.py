@@ -12,10 +12,12 @@ from palpo_installer.gates import markers
 from palpo_installer.gates.neighbours import Neighbour, differences, in_short
 from palpo_installer.host import Host
 from palpo_installer.operations.base import Activation, Description, Json, Workbench
+from palpo_installer.proxies import main_process
 from palpo_installer.proxies.base import Expectation
 from palpo_installer.proxies.control import Control
 from palpo_installer.proxies.controls import control, taking_up
 from palpo_installer.proxies.restoration import Before, Restoration, look
+from palpo_installer.proxies.standing import named
 from palpo_installer.serialization import converter
 from palpo_installer.services import Service
 
@@ -63,13 +65,16 @@ class WithdrawProxy(Activation):
         if self.disable:
             commands.append(services.disable_command(self.service.unit))
         sockets = {(e.address, e.port) for e in self.expectations}
-        ports = ", ".join(sorted({str(port) for _, port in self.alone}, key=int))
+        where = f"{len(sockets)} addresses and ports" if len(sockets) > 1 else "one address and port"
+        ports = sorted({port for _, port in self.alone})
         return Description(
             title=f"{'Stop' if self.stop else 'Reload'} {proxy.title}",
             details=(
                 *(f"{command} (at most {command.timeout:g} seconds)" for command in commands),
-                f"proven by the marker, which must be gone from {len(sockets)} addresses and ports",
-                f"closed afterwards, as no other site uses it: port {ports}" if ports else "",
+                f"proven on {where}: our configuration must answer no more",
+                f"closed afterwards, as no other site uses {'it' if len(ports) == 1 else 'them'}: {named(ports)}"
+                if ports
+                else "",
                 "" if self.stop else f"compared before and after: {len(self.neighbours)} requests to other sites",
             ),
         )
@@ -117,15 +122,13 @@ class WithdrawProxy(Activation):
             services.stop(host, service)
             return
         self.test(bench, record)
-        if hazard := self.control.hazard(host, service, ()):
-            raise GateFailed(hazard, next=f"{title} was left as it was. Put this right, then try again")
         services.carry_out(host, service, taking_up(self.control, host, service, self.limit))
 
     def test(self, bench: Workbench, record: Before) -> None:
-        """Test the configuration without our files.
+        """Test the configuration without our files, and foresee what a reload with it would cost.
 
         Raises:
-            GateFailed: it does not load.
+            GateFailed: it does not load, or a reload would end the proxy, as over a socket that others want to open.
             HostError: it cannot be tested.
         """
         host, service, title = bench.host, record.service, self.control.title
@@ -137,6 +140,8 @@ class WithdrawProxy(Activation):
                 where=f"{verdict.file}:{verdict.line}" if verdict.file else "",
                 next=f"{title} was left as it was. Correct this line, then try again",
             )
+        if hazard := self.control.hazard(host, service, ()):
+            raise GateFailed(hazard, next=f"{title} was left as it was. Put this right, then try again")
 
     def _prove(self, bench: Workbench, record: Before) -> None:
         """Wait until nothing of ours is served; a failure tells its cause before its symptom."""
@@ -145,7 +150,8 @@ class WithdrawProxy(Activation):
         try:
             markers.prove_gone(self.expectations, self._closed(record), until, bench)
         except GateFailed as unproven:
-            cause = self.control.trouble(bench.host, record.service) if record.running and not self.stop else ""
+            goes_on = record.running and not self.stop
+            cause = main_process.trouble(bench.host, record.service, self.control.title) if goes_on else ""
             what = f"{cause} ({unproven.what})" if cause else unproven.what
             raise GateFailed(what, where=unproven.where, next=unproven.next) from unproven
 

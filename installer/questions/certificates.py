@@ -58,7 +58,9 @@ def _base_domain_now(situation: Situation) -> str:
     found, why = _of_site(situation)
     if found is None or why:
         return f"The site's certificate cannot be used: {why}."
-    return f"The site's certificate is {found.chain}, until {found.not_after:%Y-%m-%d}, by {found.issuer}."
+    proxy = situation.facts.proxy(situation.answer("proxy.kind", str))
+    itself = f" {proxy.title} renews it itself." if proxy is not None and proxy.renews(found.chain) else ""
+    return f"The site's certificate is {found.chain}, until {found.not_after:%Y-%m-%d}, by {found.issuer}.{itself}"
 
 
 def _literals(situation: Situation) -> list[str]:
@@ -143,7 +145,10 @@ def _found(name: str, situation: Situation) -> CertificateFiles | None:
     usable = [
         certificate
         for certificate in situation.facts.certificates
-        if certificate.matches_key is not False and certificate.covers(name.strip("[]"))
+        if certificate.matches_key is not False
+        and certificate.covers(name.strip("[]"))
+        # Whoever takes such a file elsewhere is not told of the next one.
+        and not any(proxy.renews(certificate.chain) for proxy in situation.facts.proxies)
     ]
     best = max(usable, key=lambda certificate: certificate.not_after, default=None)
     return CertificateFiles(best.chain, best.key) if best else None
@@ -185,7 +190,7 @@ CERTIFICATES = (
         applies=lambda situation: has_existing_site(situation) and has_own_port(situation),
         now=_base_domain_now,
         choices=(
-            Choice(BaseCertificate.SITE, "that of its site", "Who renews it must reload the proxy, as for the site."),
+            Choice(BaseCertificate.SITE, "that of its site", "Who renews it, if not the proxy, must reload that."),
             Choice(BaseCertificate.ORDERED, "one of its own", "Where it comes from is the next question."),
         ),
         example=BaseCertificate.SITE,

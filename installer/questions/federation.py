@@ -6,7 +6,7 @@ from palpo_installer import naming, validation
 from palpo_installer.answers import BaseDomain, Delegation
 from palpo_installer.errors import AnswersError
 from palpo_installer.questions import readers
-from palpo_installer.questions.names import serves_base, told, usable
+from palpo_installer.questions.names import has_existing_site, serves_base, told, usable
 from palpo_installer.questions.question import Choice, Kind, Question, Situation
 
 FEDERATION_PORT = 8448
@@ -71,6 +71,11 @@ def _port_settled(value: object, situation: Situation) -> object:
         raise AnswersError(
             "this port of the server name belongs to the website, which is not served by us",
             next="Set names.base_domain to ours, or use a server name with another port",
+        )
+    if not direct and has_existing_site(situation) and value == situation.layout.https_port:
+        raise AnswersError(
+            f"on this port {situation.base} is a website already, and a name has one site on a port",
+            next=f"Use another one, as {FEDERATION_PORT}, or choose the delegation well-known",
         )
     return value
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 
-from palpo_installer.proxies.nginx.locations import covers
 from palpo_installer.rehearsal.judging import came, judged, readable
 from palpo_installer.rehearsal.recorder import ANSWER, STATUS, Request
 from palpo_installer.rehearsal.stage import Exchange, Stage
@@ -89,7 +88,7 @@ def open_routes(there: VirtualHost) -> tuple[Forward, ...]:
     found = []
     for number, route in enumerate(there.routes):
         earlier = (each for each in there.routes[:number] if isinstance(each, Closed) and not each.match.method)
-        if isinstance(route, Forward) and not any(covers(each.match, route.match) for each in earlier):
+        if isinstance(route, Forward) and not any(each.match.covers(route.match) for each in earlier):
             found.append(route)
     return tuple(found)
 

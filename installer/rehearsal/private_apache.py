@@ -7,8 +7,8 @@ import pwd
 import re
 import socket
 import subprocess
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,8 +22,9 @@ from palpo_installer.proxies.control import Verdict
 from palpo_installer.proxies.found import IncludeDirectory
 from palpo_installer.proxies.virtual_hosts import Leaflet
 from palpo_installer.rehearsal import installing, program
+from palpo_installer.rehearsal.private_directory import PrivateDirectory
 from palpo_installer.rehearsal.private_proxy import Surroundings, Visited
-from palpo_installer.rehearsal.sockets import on_one_port, reserving
+from palpo_installer.rehearsal.sockets import Open, reserving
 from palpo_installer.site import Guest
 
 BASE = ("authz_core_module",)
@@ -94,32 +95,17 @@ class PrivateApache:
     """An Apache in a private directory, not started.
 
     Attributes:
-        directory: private, for everything it reads and writes.
+        directory: what is its own.
         found: Apache on this host, of which only the program, its version and its modules count.
     """
 
-    directory: Path
+    directory: PrivateDirectory
     found: Apache
-
-    @property
-    def configuration(self) -> Path:
-        """The main file."""
-        return self.directory / "apache.conf"
 
     @property
     def early(self) -> Path:
         """Where our files for the whole server go."""
-        return self.directory / "early"
-
-    @property
-    def sites(self) -> Path:
-        """Where our sites go."""
-        return self.directory / "sites"
-
-    @property
-    def errors(self) -> Path:
-        """What Apache says."""
-        return self.directory / "errors"
+        return self.directory.path / "early"
 
     @property
     def modules(self) -> tuple[str, ...]:
@@ -134,7 +120,7 @@ class PrivateApache:
         """What rendering works with: the program as it is on this host, and nobody else's sites."""
         return replace(
             self.found,
-            configuration=self.configuration,
+            configuration=self.directory.configuration,
             files=(),
             servers=(),
             problems=(),
@@ -146,19 +132,17 @@ class PrivateApache:
             header_limits=(0, 0),
             listens=(),
             includes=tuple(
-                IncludeDirectory(each, "*.conf", self.configuration, 1) for each in (self.early, self.sites)
+                IncludeDirectory(each, "*.conf", self.directory.configuration, 1)
+                for each in (self.early, self.directory.sites)
             ),
-            server_root=self.directory,
+            server_root=self.directory.path,
             awake=Awake((), ()),
         )
 
-    def opened(self, addresses: Sequence[str]) -> tuple[socket.socket, ...]:
-        """Return sockets that keep a port until Apache has opened it.
-
-        Raises:
-            HostError: there is no free port.
-        """
-        return on_one_port(addresses, reserving)
+    @property
+    def opens(self) -> Open:
+        """It opens the port itself."""
+        return reserving
 
     def leaflet(self, guest: Guest) -> Leaflet:
         """Return the file that a virtual host includes.
@@ -166,52 +150,48 @@ class PrivateApache:
         Raises:
             RefusedPlan: a word of it cannot be written in Apache's language.
         """
-        return guests.leaflet(guest, self.directory / "guests")
+        return guests.leaflet(guest, self.directory.guests)
 
     def write(self, rendering: Rendering, around: Surroundings) -> None:
         """Write our files, and a main file that includes them behind the other sites."""
-        self.sites.mkdir(parents=True)
+        self.directory.sites.mkdir(parents=True)
         installing.install(rendering)
         tls = TLS.format(chain=around.certificate.chain, key=around.certificate.key)
-        ports = {port: secure for (_, port), secure in around.strangers.items()}
         strangers = (
             STRANGER.format(port=port, name="somebody-else.invalid", tls=tls if secure else "")
-            for port, secure in ports.items()
+            for port, secure in around.strange_ports.items()
         )
         files = {each: file_of(each, self.found) for each in self.modules}
         loaded = (f'LoadModule {each} "{file}"' for each, file in files.items() if file is not None)
         visited = (_visited(each) for each in around.visited)
-        self.configuration.write_text(
+        self.directory.configuration.write_text(
             AROUND.format(
-                root=self.directory,
-                errors=self.errors,
+                root=self.directory.path,
+                errors=self.directory.errors,
                 account=_account(),
                 modules="\n".join(loaded),
                 strangers="".join((*strangers, *visited)),
                 early=self.early,
-                sites=self.sites,
+                sites=self.directory.sites,
             )
         )
         if os.geteuid() == 0:
             # Its workers read challenges as another account; nobody can list what is here.
-            for each in (self.directory, self.directory.parent):
+            for each in (self.directory.path, self.directory.path.parent):
                 each.chmod(0o711)
 
-    @contextmanager
-    def running(self, sockets: Sequence[socket.socket]) -> Iterator[subprocess.Popen[bytes]]:
+    def running(self, sockets: Sequence[socket.socket]) -> AbstractContextManager[subprocess.Popen[bytes]]:
         """Run it on the ports of these sockets; it is gone afterwards.
 
         Raises:
             HostError: the program cannot be started.
         """
-        argv = (self.found.binary, "-d", self.directory, "-f", self.configuration, "-DFOREGROUND")
-        with program.running(argv, self.errors) as process:
-            program.await_listening(process, [each.getsockname()[:2] for each in sockets])
-            yield process
+        argv = (self.found.binary, "-d", self.directory.path, "-f", self.directory.configuration, "-DFOREGROUND")
+        return program.opening(argv, self.directory.errors, sockets)
 
     def verdict(self) -> Verdict:
         """Return what Apache said of a configuration that it did not take."""
-        return verdict(False, self.errors.read_text(errors="replace"))
+        return verdict(False, self.directory.said)
 
 
 def _visited(site: Visited) -> str:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import socket
 import subprocess
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from palpo_installer.proxies.base import Rendering
 from palpo_installer.proxies.caddy import guests
@@ -17,8 +16,9 @@ from palpo_installer.proxies.control import Verdict
 from palpo_installer.proxies.found import IncludeDirectory
 from palpo_installer.proxies.virtual_hosts import Leaflet
 from palpo_installer.rehearsal import installing, program
+from palpo_installer.rehearsal.private_directory import PrivateDirectory
 from palpo_installer.rehearsal.private_proxy import Surroundings, Visited
-from palpo_installer.rehearsal.sockets import on_one_port, reserving
+from palpo_installer.rehearsal.sockets import Open, reserving
 from palpo_installer.site import Guest
 
 AROUND = """\
@@ -69,34 +69,19 @@ class PrivateCaddy:
     """A Caddy in a private directory, not started.
 
     Attributes:
-        directory: private, for everything it reads and writes.
+        directory: what is its own.
         found: Caddy on this host, of which only the program and its version count.
     """
 
-    directory: Path
+    directory: PrivateDirectory
     found: Caddy
-
-    @property
-    def configuration(self) -> Path:
-        """The main file."""
-        return self.directory / "Caddyfile"
-
-    @property
-    def sites(self) -> Path:
-        """Where our files go."""
-        return self.directory / "sites"
-
-    @property
-    def errors(self) -> Path:
-        """What Caddy says."""
-        return self.directory / "errors"
 
     @property
     def facts(self) -> Caddy:
         """What rendering works with: the program as it is on this host, and nobody else's sites."""
         return replace(
             self.found,
-            configuration=self.configuration,
+            configuration=self.directory.configuration,
             files=(),
             servers=(),
             problems=(),
@@ -104,19 +89,16 @@ class PrivateCaddy:
             unit="",
             # An administration endpoint that nobody asks here: there is none in a private directory.
             options=Options(auto_https="off"),
-            imports=(IncludeDirectory(self.sites, "*.caddy", self.configuration, 1),),
+            imports=(IncludeDirectory(self.directory.sites, "*.caddy", self.directory.configuration, 1),),
             braceless=False,
             elsewhere="",
             variables=False,
         )
 
-    def opened(self, addresses: Sequence[str]) -> tuple[socket.socket, ...]:
-        """Return sockets that keep a port until Caddy has opened it.
-
-        Raises:
-            HostError: there is no free port.
-        """
-        return on_one_port(addresses, reserving)
+    @property
+    def opens(self) -> Open:
+        """It opens the port itself."""
+        return reserving
 
     def leaflet(self, guest: Guest) -> Leaflet:
         """Return the file that a site imports.
@@ -124,45 +106,41 @@ class PrivateCaddy:
         Raises:
             RefusedPlan: a word of it cannot be written in a Caddyfile.
         """
-        return guests.leaflet(guest, self.directory / "guests")
+        return guests.leaflet(guest, self.directory.guests)
 
     def write(self, rendering: Rendering, around: Surroundings) -> None:
         """Write our files, and a Caddyfile that imports them behind the other sites."""
-        self.sites.mkdir(parents=True)
+        self.directory.sites.mkdir(parents=True)
         installing.install(rendering)
         tls = TLS.format(chain=around.certificate.chain, key=around.certificate.key)
-        ports = {port: secure for (_, port), secure in around.strangers.items()}
         strangers = (
             STRANGER.format(scheme="https" if secure else "http", port=port, tls=tls if secure else "")
-            for port, secure in ports.items()
+            for port, secure in around.strange_ports.items()
         )
         visited = (_visited(each) for each in around.visited)
-        self.configuration.write_text(
+        self.directory.configuration.write_text(
             AROUND.format(
                 addresses=" ".join(around.addresses),
-                storage=self.directory / "storage",
+                storage=self.directory.path / "storage",
                 strangers="".join((*strangers, *visited)),
-                sites=self.sites,
+                sites=self.directory.sites,
             )
         )
 
-    @contextmanager
-    def running(self, sockets: Sequence[socket.socket]) -> Iterator[subprocess.Popen[bytes]]:
+    def running(self, sockets: Sequence[socket.socket]) -> AbstractContextManager[subprocess.Popen[bytes]]:
         """Run it on the ports of these sockets; it is gone afterwards.
 
         Raises:
             HostError: the program cannot be started.
         """
-        argv = (self.found.binary, "run", "--config", self.configuration, "--adapter", "caddyfile")
+        argv = (self.found.binary, "run", "--config", self.directory.configuration, "--adapter", "caddyfile")
         # Caddy keeps what it last ran with in these, also where it has other storage (caddy-run(8)).
-        own = {name: str(self.directory / "own") for name in ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME")}
-        with program.running(argv, self.errors, environment=own) as process:
-            program.await_listening(process, [each.getsockname()[:2] for each in sockets])
-            yield process
+        own = {name: str(self.directory.path / "own") for name in ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME")}
+        return program.opening(argv, self.directory.errors, sockets, own)
 
     def verdict(self) -> Verdict:
         """Return what Caddy said of a configuration that it did not take."""
-        return verdict(False, self.errors.read_text(errors="replace"))
+        return verdict(False, self.directory.said)
 
 
 def _visited(site: Visited) -> str:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import socket
 import subprocess
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from palpo_installer.proxies.base import Rendering
 from palpo_installer.proxies.control import Verdict
@@ -15,8 +14,9 @@ from palpo_installer.proxies.haproxy.configuration import HAProxy
 from palpo_installer.proxies.haproxy.control import verdict
 from palpo_installer.proxies.virtual_hosts import Leaflet
 from palpo_installer.rehearsal import installing, program
+from palpo_installer.rehearsal.private_directory import PrivateDirectory
 from palpo_installer.rehearsal.private_proxy import Surroundings
-from palpo_installer.rehearsal.sockets import on_one_port, reserving
+from palpo_installer.rehearsal.sockets import Open, reserving
 from palpo_installer.site import Guest
 
 AROUND = """\
@@ -42,57 +42,38 @@ class PrivateHAProxy:
     """An HAProxy in a private directory, not started.
 
     Attributes:
-        directory: private, for everything it reads and writes.
+        directory: what is its own.
         found: HAProxy on this host, of which only the program and its version count.
     """
 
-    directory: Path
+    directory: PrivateDirectory
     found: HAProxy
-
-    @property
-    def configuration(self) -> Path:
-        """The main file."""
-        return self.directory / "haproxy.cfg"
-
-    @property
-    def sites(self) -> Path:
-        """Where our files go."""
-        return self.directory / "sites"
-
-    @property
-    def errors(self) -> Path:
-        """What HAProxy says."""
-        return self.directory / "errors"
 
     @property
     def facts(self) -> HAProxy:
         """What rendering works with: the program as it is on this host, and nobody else's sites."""
         return replace(
             self.found,
-            configuration=self.configuration,
+            configuration=self.directory.configuration,
             files=(),
             servers=(),
             streams=(),
             problems=(),
             pid=None,
-            loads=(self.configuration, self.sites),
-            directories=(self.sites,),
+            loads=(self.directory.configuration, self.directory.sites),
+            directories=(self.directory.sites,),
             environment_file=None,
             options=None,
             sections=(),
             frontends=(),
             sockets=(),
-            chroot="",
             workers=(),
         )
 
-    def opened(self, addresses: Sequence[str]) -> tuple[socket.socket, ...]:
-        """Return sockets that keep a port until HAProxy has opened it.
-
-        Raises:
-            HostError: there is no free port.
-        """
-        return on_one_port(addresses, reserving)
+    @property
+    def opens(self) -> Open:
+        """It opens the port itself."""
+        return reserving
 
     def leaflet(self, _guest: Guest) -> Leaflet | None:
         """Return None: a frontend that is there would have the ports, and is not rehearsed."""
@@ -100,22 +81,19 @@ class PrivateHAProxy:
 
     def write(self, rendering: Rendering, _around: Surroundings) -> None:
         """Write our files, and somebody else's, which is read before them."""
-        self.sites.mkdir(parents=True)
+        self.directory.sites.mkdir(parents=True)
         installing.install(rendering)
-        self.configuration.write_text(AROUND)
+        self.directory.configuration.write_text(AROUND)
 
-    @contextmanager
-    def running(self, sockets: Sequence[socket.socket]) -> Iterator[subprocess.Popen[bytes]]:
+    def running(self, sockets: Sequence[socket.socket]) -> AbstractContextManager[subprocess.Popen[bytes]]:
         """Run it on the ports of these sockets; it is gone afterwards.
 
         Raises:
             HostError: the program cannot be started.
         """
-        argv = (self.found.binary, "-db", "-f", self.configuration, "-f", self.sites)
-        with program.running(argv, self.errors) as process:
-            program.await_listening(process, [each.getsockname()[:2] for each in sockets])
-            yield process
+        argv = (self.found.binary, "-db", "-f", self.directory.configuration, "-f", self.directory.sites)
+        return program.opening(argv, self.directory.errors, sockets)
 
     def verdict(self) -> Verdict:
         """Return what HAProxy said of a configuration that it did not take."""
-        return verdict(False, self.errors.read_text(errors="replace"))
+        return verdict(False, self.directory.said)

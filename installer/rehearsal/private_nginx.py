@@ -10,7 +10,6 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from palpo_installer.answers import Address
 from palpo_installer.proxies.base import Rendering
@@ -21,9 +20,10 @@ from palpo_installer.proxies.nginx.configuration import Nginx
 from palpo_installer.proxies.nginx.diagnosis import verdict
 from palpo_installer.proxies.nginx.locations import bare, quoted
 from palpo_installer.proxies.virtual_hosts import Leaflet
-from palpo_installer.rehearsal import program
+from palpo_installer.rehearsal import installing, program
+from palpo_installer.rehearsal.private_directory import PrivateDirectory
 from palpo_installer.rehearsal.private_proxy import Surroundings, Visited
-from palpo_installer.rehearsal.sockets import listening, on_one_port
+from palpo_installer.rehearsal.sockets import Open, listening
 from palpo_installer.site import Guest
 
 OWN_ERROR_LOG = (1, 19, 5)
@@ -79,48 +79,30 @@ class PrivateNginx:
     """An nginx in a private directory, not started.
 
     Attributes:
-        directory: private, for everything it reads and writes.
+        directory: what is its own.
         found: nginx on this host, of which only the program, its version and its modules count.
     """
 
-    directory: Path
+    directory: PrivateDirectory
     found: Nginx
-
-    @property
-    def configuration(self) -> Path:
-        """The main file."""
-        return self.directory / "nginx.conf"
-
-    @property
-    def sites(self) -> Path:
-        """Where our files go."""
-        return self.directory / "sites"
-
-    @property
-    def errors(self) -> Path:
-        """What nginx says."""
-        return self.directory / "errors"
 
     @property
     def facts(self) -> Nginx:
         """What rendering works with: the program as it is on this host, and nobody else's sites."""
         return replace(
             self.found,
-            configuration=self.configuration,
+            configuration=self.directory.configuration,
             files=(),
             servers=(),
             streams=(),
-            includes=(IncludeDirectory(self.sites, "*.conf", self.configuration, 1),),
+            includes=(IncludeDirectory(self.directory.sites, "*.conf", self.directory.configuration, 1),),
             problems=(),
         )
 
-    def opened(self, addresses: Sequence[str]) -> tuple[socket.socket, ...]:
-        """Return listening sockets, which nginx takes over.
-
-        Raises:
-            HostError: there is no free port.
-        """
-        return on_one_port(addresses, listening)
+    @property
+    def opens(self) -> Open:
+        """It takes over sockets that listen."""
+        return listening
 
     def leaflet(self, guest: Guest) -> Leaflet:
         """Return the file that a site includes.
@@ -128,15 +110,14 @@ class PrivateNginx:
         Raises:
             RefusedPlan: a word of it cannot be written in nginx's language.
         """
-        return guests.leaflet(guest, self.directory / "guests", self.facts)
+        return guests.leaflet(guest, self.directory.guests, self.facts)
 
     def write(self, rendering: Rendering, around: Surroundings) -> None:
         """Write our files, and a main file that includes them beside the other sites."""
-        self.sites.mkdir(parents=True)
-        for file in (*rendering.plain.files, *rendering.secure.files):
-            file.path.write_text(file.text)
+        self.directory.sites.mkdir(parents=True)
+        installing.install(rendering)
         names = ("pid", "body", "proxy", "fastcgi", "uwsgi", "scgi")
-        places = {name: quoted(str(self.directory / name)) for name in names}
+        places = {name: quoted(str(self.directory.path / name)) for name in names}
         blocks = (
             STRANGER.format(
                 address=Address(address, port),
@@ -149,8 +130,8 @@ class PrivateNginx:
         others = "".join((*blocks, *(_host(each, around.addresses) for each in around.visited)))
         # As root, nginx would give its workers to an account that cannot read a private directory.
         user = f"user {pwd.getpwuid(0).pw_name} {grp.getgrgid(0).gr_name};" if os.geteuid() == 0 else ""
-        sites = quoted(str(self.sites / "*.conf"))
-        self.configuration.write_text(AROUND.format(user=user, sites=sites, strangers=others, **places))
+        sites = quoted(str(self.directory.sites / "*.conf"))
+        self.directory.configuration.write_text(AROUND.format(user=user, sites=sites, strangers=others, **places))
 
     @contextmanager
     def running(self, sockets: Sequence[socket.socket]) -> Iterator[subprocess.Popen[bytes]]:
@@ -160,31 +141,29 @@ class PrivateNginx:
             HostError: the program cannot be started.
         """
         log = ("-e", "stderr") if self.found.version >= OWN_ERROR_LOG else ()
-        argv = (self.found.binary, *log, "-p", self.directory, "-c", self.configuration)
+        argv = (self.found.binary, *log, "-p", self.directory.path, "-c", self.directory.configuration)
         numbers = [each.fileno() for each in sockets]
         # nginx takes over listening sockets that this names, as it does when its program is replaced
         # (ngx_add_inherited_sockets): so nobody can take a port between our choice and its start.
         inherited = {"NGINX": "".join(f"{each};" for each in numbers)}
-        with program.running(argv, self.errors, handed_over=numbers, environment=inherited) as process:
+        with program.running(argv, self.directory.errors, handed_over=numbers, environment=inherited) as process:
             for each in sockets:
                 each.close()
             yield process
 
     def verdict(self) -> Verdict:
         """Return what nginx said of a configuration that it did not take."""
-        return verdict(False, self.errors.read_text(errors="replace"))
+        return verdict(False, self.directory.said)
 
 
 def _host(site: Visited, addresses: Sequence[str]) -> str:
     """Write what a site includes, and return the site."""
-    file = site.leaflet.file
-    file.path.parent.mkdir(exist_ok=True)
-    file.path.write_text(file.text)
+    installing.write(site.leaflet.file)
     tls = " ssl" if site.tls else ""
     return HOST.format(
         listens="\n".join(f"        listen {Address(address, site.port)}{tls};" for address in addresses),
         name=bare(site.name),
         chain=quoted(str(site.certificate.chain)),
         key=quoted(str(site.certificate.key)),
-        leaflet=quoted(str(file.path)),
+        leaflet=quoted(str(site.leaflet.file.path)),
     )

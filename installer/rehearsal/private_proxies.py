@@ -12,6 +12,7 @@ from palpo_installer.proxies.haproxy.configuration import HAProxy
 from palpo_installer.proxies.nginx.configuration import Nginx
 from palpo_installer.rehearsal.private_apache import PrivateApache
 from palpo_installer.rehearsal.private_caddy import PrivateCaddy
+from palpo_installer.rehearsal.private_directory import PrivateDirectory
 from palpo_installer.rehearsal.private_haproxy import PrivateHAProxy
 from palpo_installer.rehearsal.private_nginx import PrivateNginx
 from palpo_installer.rehearsal.private_proxy import PrivateProxy
@@ -25,12 +26,12 @@ def private(proxy: Proxy, directory: Path) -> PrivateProxy:
     """
     match proxy:
         case HAProxy():
-            return PrivateHAProxy(directory, proxy)
+            return PrivateHAProxy(PrivateDirectory(directory, "haproxy.cfg"), proxy)
         case Nginx():
-            return PrivateNginx(directory, proxy)
+            return PrivateNginx(PrivateDirectory(directory, "nginx.conf"), proxy)
         case Apache():
-            return PrivateApache(directory, proxy)
+            return PrivateApache(PrivateDirectory(directory, "apache.conf"), proxy)
         case Caddy():
-            return PrivateCaddy(directory, proxy)
+            return PrivateCaddy(PrivateDirectory(directory, "Caddyfile"), proxy)
         case _:
             raise RefusedPlan(f"this version cannot rehearse {proxy.title}", next="Choose another proxy")

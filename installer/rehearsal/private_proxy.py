@@ -14,6 +14,7 @@ from palpo_installer.proxies.base import Rendering
 from palpo_installer.proxies.control import Verdict
 from palpo_installer.proxies.found import Proxy
 from palpo_installer.proxies.virtual_hosts import Leaflet
+from palpo_installer.rehearsal.sockets import Open
 from palpo_installer.site import Guest
 
 
@@ -53,6 +54,11 @@ class Surroundings:
     certificate: CertificateFiles
     visited: Sequence[Visited] = ()
 
+    @property
+    def strange_ports(self) -> Mapping[int, bool]:
+        """The ports of ``strangers``, for a proxy whose sites are bound to every address."""
+        return {port: tls for (_, port), tls in self.strangers.items()}
+
 
 class PrivateProxy(Protocol):
     """The real program with a configuration, sockets and files of its own, not started.
@@ -65,12 +71,9 @@ class PrivateProxy(Protocol):
     def facts(self) -> Proxy:
         """What rendering works with: the program as it is on this host, and nobody else's sites."""
 
-    def opened(self, addresses: Sequence[str]) -> tuple[socket.socket, ...]:
-        """Return a socket for each address, all on one free port, which nobody else gets before the program has it.
-
-        Raises:
-            HostError: there is none.
-        """
+    @property
+    def opens(self) -> Open:
+        """How a port is opened so that nobody else gets it before the program has it."""
 
     def leaflet(self, guest: Guest) -> Leaflet | None:
         """Return what goes into somebody else's site, None where nothing does by itself.
@@ -83,7 +86,7 @@ class PrivateProxy(Protocol):
         """Write the configuration: our files, and what is around them."""
 
     def running(self, sockets: Sequence[socket.socket]) -> AbstractContextManager[subprocess.Popen[bytes]]:
-        """Run it on the sockets of ``opened``; it is gone afterwards.
+        """Run it on sockets that were opened its way; it is gone afterwards.
 
         Raises:
             HostError: the program cannot be started.

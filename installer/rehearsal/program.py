@@ -60,6 +60,29 @@ def running(
         _end(process)
 
 
+@contextmanager
+def opening(
+    argv: Sequence[str | Path],
+    errors: Path,
+    sockets: Sequence[socket.socket],
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a program that opens the places of these sockets itself, until it is told to; it is gone afterwards.
+
+    Args:
+        argv: the program, which stays in the foreground, and its arguments.
+        errors: the file for what it says.
+        sockets: they keep the places; where the program does not open them in time, or has ended, nothing is raised.
+        environment: as for ``running``.
+
+    Raises:
+        HostError: it cannot be started.
+    """
+    with running(argv, errors, environment=environment) as process:
+        await_listening(process, [each.getsockname()[:2] for each in sockets])
+        yield process
+
+
 def await_listening(process: subprocess.Popen[bytes], sockets: Sequence[tuple[str, int]]) -> None:
     """Wait until a program listens on each address and port, has ended, or took too long."""
     until = time.monotonic() + PATIENCE

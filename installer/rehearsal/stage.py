@@ -22,6 +22,7 @@ from palpo_installer.layout import Layout
 from palpo_installer.naming import is_literal
 from palpo_installer.probe import Answer, ask
 from palpo_installer.proxies.adapters import adapter
+from palpo_installer.proxies.assignment import Assignment
 from palpo_installer.proxies.base import Rendering
 from palpo_installer.proxies.control import Verdict
 from palpo_installer.proxies.found import Proxy
@@ -31,7 +32,7 @@ from palpo_installer.rehearsal.private_proxies import private
 from palpo_installer.rehearsal.private_proxy import PrivateProxy, Surroundings, Visited
 from palpo_installer.rehearsal.program import has_ended
 from palpo_installer.rehearsal.recorder import NUMBER, Recorder, Request, recording
-from palpo_installer.rehearsal.sockets import reserving, usable_addresses
+from palpo_installer.rehearsal.sockets import on_one_port, reserving, usable_addresses
 from palpo_installer.site import Site
 from palpo_installer.verify.view import Endpoint, View
 
@@ -42,17 +43,13 @@ STRANGER = "somebody-else.invalid"
 class Render(Protocol):
     """Renders a site for a proxy."""
 
-    def __call__(
-        self, site: Site, proxy: Proxy, system: System, layout: Layout, certificates: Mapping[str, CertificateFiles]
-    ) -> Rendering:
+    def __call__(self, proxy: Proxy, assignment: Assignment) -> Rendering:
         """Return both halves of the configuration."""
 
 
-def as_planned(
-    site: Site, proxy: Proxy, system: System, layout: Layout, certificates: Mapping[str, CertificateFiles]
-) -> Rendering:
+def as_planned(proxy: Proxy, assignment: Assignment) -> Rendering:
     """Render a site as a plan does."""
-    return adapter(proxy).render(site, system, layout, certificates)
+    return adapter(proxy).render(assignment)
 
 
 @dataclass(frozen=True)
@@ -146,13 +143,13 @@ def staged(
         wanted = replace(matrix_site.build(acted, private_layout), managed=(), issuer=None)
         prepared = private(proxy, root / proxy.kind)
         ports = dict.fromkeys((*(port for port, _ in wanted.ports), *(guest.port for guest in wanted.guests)))
-        sockets = {port: prepared.opened(addresses) for port in ports}
+        sockets = {port: on_one_port(addresses, prepared.opens) for port in ports}
         opened = [stack.enter_context(each) for each in itertools.chain(*sockets.values())]
         doors = Doors(addresses, {port: there[0].getsockname()[1] for port, there in sockets.items()})
         shown = (*wanted.certificates, *wanted.borrowed, *(guest.name for guest in wanted.guests), STRANGER)
         files = {name: authority.issue(name, private_layout) for name in dict.fromkeys(shown)}
         responding = stack.enter_context(_responding(proxy.kind, private_layout))
-        rendering = render(_moved(wanted, doors), prepared.facts, _system(addresses), responding, files)
+        rendering = render(prepared.facts, Assignment(_moved(wanted, doors), _system(addresses), responding, files))
         visited = tuple(_visited(prepared, wanted, doors, files))
         prepared.write(rendering, Surroundings(addresses, _strangers(wanted, doors), files[STRANGER], visited))
         process = stack.enter_context(prepared.running(opened))

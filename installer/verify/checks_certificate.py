@@ -17,6 +17,7 @@ from palpo_installer.host import Host
 from palpo_installer.layout import Layout
 from palpo_installer.site import Site
 from palpo_installer.verify.report import Check, failed, passed
+from palpo_installer.verify.trust import INCOMPLETE
 from palpo_installer.verify.view import Contact, Endpoint, View
 
 NAME = "certificate"
@@ -57,6 +58,13 @@ def _check(view: View, contact: Contact, address: str) -> Check:
 RENEW = "Put the certificate of {name} with its whole chain in place (`palpo-installer renew`)"
 """What helps where the certificate is one that we order or make."""
 
+UNKNOWN = (
+    "It is the one that was ordered, with its whole chain: its authority is not trusted on this host. For one of your "
+    "own, look again with `palpo-installer verify --trust FILE`, FILE with its root. One for trying out is trusted by "
+    "nobody: order from another, certificates.directory"
+)
+"""What helps where another order at the same authority would change nothing."""
+
 THEIRS = "Put a certificate of {name} with its whole chain in place where this site has it, and reload what serves it"
 """What helps where somebody else keeps the certificate."""
 
@@ -96,12 +104,10 @@ def judge(
     leaf = _leaf(shown)
     if objection or leaf is None:
         described = f" It is for {_names(leaf)}, from {_issuer(leaf)}, until {_end(leaf)}." if leaf else ""
-        return failed(
-            NAME,
-            subject,
-            f"Nobody would accept its certificate: {objection or 'it cannot be read'}.{described}",
-            f"{cure.format(name=endpoint.name)}, and look whether another site of the proxy takes this name.",
-        )
+        said = f"Nobody would accept its certificate: {objection or 'it cannot be read'}.{described}"
+        cure = UNKNOWN if cure == RENEW and objection == INCOMPLETE and disk == shown else cure
+        elsewhere = "" if disk == shown else ", and look whether another site of the proxy takes this name"
+        return failed(NAME, subject, said, f"{cure.format(name=endpoint.name)}{elsewhere}.")
     if disk is not None and disk != shown:
         return failed(
             NAME,

@@ -63,14 +63,14 @@ class Resolution:
 
     Attributes:
         step: where it ended.
-        destinations: in the order in which they are tried; none where the service is switched off.
+        destinations: in the order in which they are tried; none where an SRV record with the target ``.`` says
+            that there is no such service.
         host: the Host header it sends.
         sni: the name in its TLS handshake, empty for an IP literal.
         certificate: the name or IP address that the certificate must be valid for.
         trace: the way in words, one sentence for each step.
         shadowed: SRV records that are never asked because the well-known answer is valid, in words.
         aliases: SRV targets that are aliases (CNAME), which RFC 2782 forbids.
-        switched_off: an SRV record with the target ``.`` says that there is no such service.
         problem: what could not be asked on the way, and why; empty when everything answered.
     """
 
@@ -82,7 +82,6 @@ class Resolution:
     trace: tuple[str, ...]
     shadowed: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
-    switched_off: bool = False
     problem: str = ""
 
 
@@ -248,7 +247,6 @@ def _by_records(host: str, steps: tuple[Step, Step, Step], lookup: Lookup) -> Re
             host,
             tuple(trace),
             aliases=aliases,
-            switched_off=not found,
             problem=name.problem,
         )
     trace.append(f"Step {steps[2]}: connect to {host}:{DEFAULT_PORT}.")

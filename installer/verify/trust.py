@@ -58,14 +58,16 @@ def trusting(authority: Path | None = None) -> Trust:
     return Trust(context)
 
 
-_INCOMPLETE = "its chain is incomplete, or its authority is not one that is trusted"
+INCOMPLETE = "its chain is incomplete, or its authority is not one that is trusted"
+"""What is said where OpenSSL finds no way to an authority that is trusted."""
+
 _SENTENCES = {
     9: "it is not valid yet; is the clock right?",
     10: "it has expired",
     18: "it is self-signed",
     19: "its authority is not one that is trusted",
-    20: _INCOMPLETE,
-    21: _INCOMPLETE,
+    20: INCOMPLETE,
+    21: INCOMPLETE,
     62: "it is not for {name}",
     64: "it is not for {name}",
 }

@@ -41,12 +41,14 @@ def test_expressions_about_paths(text: str, expected: bool | None) -> None:
     "closing",
     [
         '    <If "%{REQUEST_URI} =~ m#^/_palpo/(admin|mas)#">\n        Redirect 404\n    </If>\n',
+        '    <If "-z reqenv(\'usual\')">\n        <If "%{REQUEST_URI} =~ m#^/_palpo/(admin|mas)#">\n'
+        "            Redirect 404\n        </If>\n    </If>\n",
         '    <Location "/_palpo/admin">\n        Require all denied\n    </Location>\n'
         '    <LocationMatch "^/_palpo/mas">\n        Require all denied\n    </LocationMatch>\n',
     ],
 )
 def test_what_is_refused_is_not_exposed(tmp_path: Path, closing: str) -> None:
-    """By a condition or by a location; without it, it is."""
+    """By a condition, by one in another, or by a location; without it, it is."""
     text = trapped(OPEN, text=APACHE)
     assert "admin-exposed" in [rule for rule, _ in findings(tmp_path / "open", "apache", text)]
     closed = text.replace("    ProxyPass /_matrix", f"{closing}    ProxyPass /_matrix", 1)

@@ -11,6 +11,7 @@ from palpo_installer.answers import CertificateFiles
 from palpo_installer.audit.auditing import audit
 from palpo_installer.layout import Layout
 from palpo_installer.matrix_site import build
+from palpo_installer.proxies.assignment import Assignment
 from palpo_installer.proxies.caddy.adapter import CaddyAdapter
 from tests.audit.made import NOW, host_with, known
 from tests.audit.made_proxies import caddy
@@ -42,7 +43,7 @@ def test_a_rendered_site_has_no_finding(tmp_path: Path, more: str) -> None:
         name: CertificateFiles(live / name / "fullchain.pem", live / name / "privkey.pem") for name in site.certificates
     }
     adapter = CaddyAdapter(replace(caddy(host, "# nothing yet\n"), user="root", room=1))
-    found = adapter.render(site, HOST, Layout(), files)
+    found = adapter.render(Assignment(site, HOST, Layout(), files))
     folder = host.layout.at("/etc/caddy/palpo-installer")
     folder.mkdir(parents=True)
     for part in (found.plain, found.secure):

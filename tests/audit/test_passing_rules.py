@@ -421,3 +421,13 @@ def test_a_media_repository_that_is_told_the_server_name_has_no_finding(tmp_path
 def test_what_is_no_trap(tmp_path: Path, kind: str, edit: tuple[str, str]) -> None:
     """A website of somebody else's that answers everything alike; a condition that decodes a path to look at it."""
     assert findings(tmp_path, kind, trapped(edit, text=TEXTS[kind])) == []
+
+
+def test_a_backend_that_is_looked_up_is_named_as_not_followed(tmp_path: Path) -> None:
+    """What cannot be told is not passed off as free of traps: the line stands there, with what judges it."""
+    text = trapped(("use_backend palpo if client matrix", "use_backend palpo-%[dst_port] if client"), text=HAPROXY)
+    (unread,) = judged(tmp_path, "haproxy", text).unread
+    assert unread.subject.endswith("/etc/haproxy/haproxy.cfg:20")
+    assert "palpo-%[dst_port]" in unread.why
+    assert "palpo-installer verify" in unread.next
+    assert judged(tmp_path / "sound", "haproxy", HAPROXY).unread == ()

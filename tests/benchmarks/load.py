@@ -9,9 +9,10 @@ from statistics import median
 
 from tests.lab.hosts import LabHost
 
-CONNECTIONS = 16
-IN_FLIGHT, STREAMS = 32, 8
-"""How many requests h2load has under way, and how many of them on each connection of HTTP/2."""
+FEW, MANY = 16, 128
+"""How many requests are under way at once."""
+STREAMS = 8
+"""How many of them h2load has on each connection of HTTP/2."""
 LOG = "/tmp/h2load.log"
 UNITS = {"us": 1e-3, "ms": 1.0, "s": 1e3}
 
@@ -56,9 +57,9 @@ def start_upstream(host: LabHost) -> None:
     host.output(["nginx", "-c", "/etc/upstream.conf"])
 
 
-def by_wrk(host: LabHost, url: str, seconds: int) -> Figures:
-    """Ask for a URL over a few kept connections of HTTP/1.1 for some seconds; every answer must be a good one."""
-    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--latency", url]
+def by_http1(host: LabHost, url: str, clients: int, seconds: int) -> Figures:
+    """Ask for a URL over a kept connection of HTTP/1.1 for each client; every answer must be a good one."""
+    command = ["wrk", "-t1", f"-c{clients}", f"-d{seconds}s", "--latency", url]
     said = host.output(command)
     assert "Non-2xx" not in said, said
     # A proxy closes a kept connection after so many requests, which wrk counts as an error of reading.
@@ -70,21 +71,15 @@ def by_wrk(host: LabHost, url: str, seconds: int) -> Figures:
     return Figures(float(rate[1]), float(late[1]) * UNITS[late[2]])
 
 
-def by_http2(host: LabHost, url: str, seconds: int) -> Figures:
-    """Ask over four connections of HTTP/2 with eight streams each, as clients do who wait for several answers."""
-    return _h2load(host, url, seconds, f"-c{IN_FLIGHT // STREAMS}", f"-m{STREAMS}", "--npn-list=h2")
+def by_http2(host: LabHost, url: str, clients: int, seconds: int) -> Figures:
+    """Ask over connections of HTTP/2 with eight streams each, as clients do who wait for several answers.
 
-
-def by_http1(host: LabHost, url: str, seconds: int) -> Figures:
-    """Ask over as many connections of HTTP/1.1 as there are requests under way with ``by_http2``."""
-    return _h2load(host, url, seconds, f"-c{IN_FLIGHT}", "-m1", "--h1")
-
-
-def _h2load(host: LabHost, url: str, seconds: int, *options: str) -> Figures:
-    """Return figures of h2load, whose log has the status and the microseconds of each request."""
-    said = host.output(["h2load", f"-D{seconds}", *options, f"--log-file={LOG}", url])
-    protocol = "http/1.1" if "--h1" in options else "h2"
-    assert f"Application protocol: {protocol}" in said, said
+    The log of h2load has the status and the microseconds of each request.
+    """
+    connections = f"-c{clients // STREAMS}"
+    command = ["h2load", f"-D{seconds}", connections, f"-m{STREAMS}", "--npn-list=h2", f"--log-file={LOG}", url]
+    said = host.output(command)
+    assert "Application protocol: h2" in said, said
     rate = re.search(r"finished in .*, ([0-9.]+) req/s", said)
     assert rate, said
     lines = [line.split() for line in host.read(LOG).splitlines()]

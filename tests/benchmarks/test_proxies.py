@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 from tests.benchmarks.documented import DOCUMENTED, PORT, WITH_HTTP2
-from tests.benchmarks.load import Figures, by_http1, by_http2, by_wrk, compare, start_upstream
+from tests.benchmarks.load import FEW, MANY, Figures, by_http1, by_http2, compare, start_upstream
 from tests.lab import ways
 from tests.lab.conformance.rows import ROWS, Row
 from tests.lab.conformance.served import neighboured, prepare
@@ -18,13 +18,10 @@ from tests.lab.running import require_programs
 TARGET = "/_matrix/client/v3/sync"
 GENERATED_URL = f"https://matrix.example.com{TARGET}"
 DOCUMENTED_URL = f"https://matrix.example.com:{PORT}{TARGET}"
-KEPT_BY_OURS_ONLY = {"nginx": 1.2}
-"""How many times as fast a proxy must be that keeps connections to the homeserver with our file only."""
-
 LEAST, MOST = 0.05, 0.3
 """A margin is no smaller, since a round takes two seconds only, and no larger, or it would hide a fault."""
 
-Measure = Callable[[LabHost, str, int], Figures]
+Measure = Callable[[LabHost, str, int, int], Figures]
 
 
 def applied_beside_the_documented(row: Row, host: LabHost) -> None:
@@ -38,43 +35,33 @@ def applied_beside_the_documented(row: Row, host: LabHost) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("row", [row for row in ROWS if row.kind in KEPT_BY_OURS_ONLY], ids=lambda row: row.kind)
-def test_kept_connections_to_the_homeserver_pay(row: Row, tell: Callable[[object], None]) -> None:
-    """More requests per second than the documented configuration, which opens a connection for each."""
-    with neighboured(row) as (host, _):
-        applied_beside_the_documented(row, host)
-        urls = {"generated": GENERATED_URL, "documented": DOCUMENTED_URL}
-        found = compare({name: partial(by_wrk, host, url, 1) for name, url in urls.items()}, rounds=3)
-    generated, documented = found.best("generated"), found.best("documented")
-    tell(f"{row.kind}, three rounds of a second: generated {generated}, documented {documented}")
-    assert generated.rate >= KEPT_BY_OURS_ONLY[row.kind] * documented.rate
-
-
-@pytest.mark.slow
+@pytest.mark.parametrize("clients", [FEW, MANY])
 @pytest.mark.parametrize("protocol", ["HTTP/1.1", "HTTP/2"])
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.kind)
-def test_the_generated_configuration_is_never_behind(row: Row, protocol: str, tell: Callable[[object], None]) -> None:
-    """In requests per second and in p99, over ten rounds of two seconds, but for proxies that say how far they are.
+def test_the_generated_configuration_is_never_behind(
+    row: Row, protocol: str, clients: int, tell: Callable[[object], None]
+) -> None:
+    """In requests per second and in p99, over six rounds of two seconds, but for proxies that say how far they are.
 
     A client that would like HTTP/2 speaks HTTP/1.1 with a documented configuration that does not offer it. That
     configuration is measured twice in each round: by as much as it differs from itself the machine is restless, and
-    twice that is the margin.
+    twice that is the margin. On a machine that does other things as well, ``chrt -r 10`` in front of pytest calms it.
     """
     ours, theirs = measures_of(row, protocol)
     with neighboured(row) as (host, _):
         applied_beside_the_documented(row, host)
-        documented = partial(theirs, host, DOCUMENTED_URL, 2)
-        generated = partial(ours, host, GENERATED_URL, 2)
+        documented = partial(theirs, host, DOCUMENTED_URL, clients, 2)
+        generated = partial(ours, host, GENERATED_URL, clients, 2)
         measured = {"documented": documented, "generated": generated, "documented again": documented}
-        found = compare(measured, rounds=10)
+        found = compare(measured, rounds=6)
     rate, late = found.swiftness("generated", "documented"), found.lateness("generated", "documented")
     rate_margin = margin(found.swiftness("documented again", "documented"))
     late_margin = margin(found.lateness("documented again", "documented"))
     tell(
-        f"{row.kind}, {protocol}: {', '.join(f'{name} {found.best(name)}' for name in measured)}; "
+        f"{row.kind}, {protocol}, {clients} at once: {', '.join(f'{name} {found.best(name)}' for name in measured)}; "
         f"ratio {rate:.2f} (margin {rate_margin:.0%}), of p99 {late:.2f} (margin {late_margin:.0%})"
     )
-    percent = row.exceptions("speed").get(protocol)
+    percent = row.exceptions("speed").get(f"{protocol}, {clients}")
     assert rate >= (int(percent) / 100 if percent else 1 - rate_margin)
     assert late <= (100 / int(percent) if percent else 1) + late_margin
 
@@ -82,7 +69,7 @@ def test_the_generated_configuration_is_never_behind(row: Row, protocol: str, te
 def measures_of(row: Row, protocol: str) -> tuple[Measure, Measure]:
     """Return how to measure ours, and the documented configuration."""
     if protocol == "HTTP/1.1":
-        return by_wrk, by_wrk
+        return by_http1, by_http1
     return by_http2, by_http2 if row.kind in WITH_HTTP2 else by_http1
 
 

@@ -79,6 +79,9 @@ def test_an_obstacle_ends_it_before_the_question(recording: RecordedHost, tmp_pa
     said = invoke(apply, recording, "--answers", file, "--yes")
     assert said.code == 1
     assert "To be put right first; until then nothing is changed" in said.output
+    last, reason = said.stderr.splitlines()
+    assert last == "Nothing was changed. To be put right first:", "the reason is far above, before all differences"
+    assert reason.startswith("  https://127.0.0.1:1/directory: the CA cannot be reached")
     assert tree(tmp_path) == before
 
 

@@ -70,14 +70,16 @@ def test_a_run_that_fails_says_why_and_what_went_back(
 def test_an_engine_that_ends_without_a_word_is_followed_by_another(
     host: Host, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A plan that no engine can read: it dies at once, that is said, and nothing was begun that must go back."""
+    """A plan that no engine can read: it dies at once, and it is said that nothing was begun, and where to read why."""
     identity = registered(tmp_path, ("file", "text"))
     (host.layout.runs / identity / "events.jsonl").mkdir()
     monkeypatch.setattr(launch, "START_LIMIT", 0.5)
     monkeypatch.setattr(launch._Growing, "read", lambda _: ())
     monkeypatch.setattr(launch, "position", lambda *_: 0)
     assert perform(host, identity) == 1
-    assert "The engine ended without a word. Taking back what it began." in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert f"The engine of run {identity} did not begin, and nothing was changed." in said
+    assert f"{host.layout.runs / identity}/engine.log" in said
     assert not (tmp_path / "file").exists()
 
 

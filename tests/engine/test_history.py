@@ -7,11 +7,10 @@ from pathlib import Path
 import pytest
 
 from palpo_installer.changes import Change, Plan
+from palpo_installer.engine.forgetting import forget_old_copies
 from palpo_installer.engine.history import (
     ORIGINALS,
     effective,
-    forget_old_copies,
-    in_force,
     new_run,
     ours,
     runs,
@@ -19,6 +18,7 @@ from palpo_installer.engine.history import (
     unfinished,
     uninstalled,
 )
+from palpo_installer.engine.in_force import in_force
 from palpo_installer.engine.journal import Journal, Record
 from palpo_installer.layout import Layout
 from palpo_installer.operations.security import Withdraw

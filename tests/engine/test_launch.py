@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -17,7 +18,8 @@ from palpo_installer.engine import launch
 from palpo_installer.engine.events import Event, EventFile
 from palpo_installer.engine.history import runs
 from palpo_installer.engine.lock import hold
-from palpo_installer.engine.process import STOP
+from palpo_installer.engine.process import STOP, Engine
+from palpo_installer.engine.silence import give_up
 from palpo_installer.errors import HostError
 from palpo_installer.host import Host
 from palpo_installer.layout import Layout
@@ -82,6 +84,31 @@ def test_an_engine_that_never_speaks_is_given_up(
     identity = registered(tmp_path, ("file", "text"))
     monkeypatch.setattr(launch, "START_LIMIT", 0.2)
     assert launch.follow(layout, identity, lambda _: None) is None
+
+
+def test_an_engine_that_is_slow_to_start_is_waited_for(
+    layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a host with no time to spare it may say nothing for long; its process is there, so it is not dead."""
+    identity = registered(tmp_path, ("file", "text"))
+    monkeypatch.setattr(launch, "START_LIMIT", 0.2)
+    shell = ["/bin/sh", "-c", "read word", "python", "-m", "palpo_installer", *layout.arguments(), "run", identity]
+    with subprocess.Popen(shell, stdin=subprocess.PIPE) as slow:
+        file = EventFile(layout.runs / identity / "events.jsonl")
+        threading.Timer(0.8, lambda: file.write(Event("ended", "Done.", code=0))).start()
+        assert launch.follow(layout, identity, lambda _: None) == 0
+        slow.kill()
+
+
+def test_an_engine_that_comes_too_late_does_nothing(layout: Layout, tmp_path: Path) -> None:
+    """Who gave it up was told that nothing was changed, and that stays so."""
+    identity = registered(tmp_path, ("file", "text"))
+    assert "did not begin, and nothing was changed" in give_up(layout, identity)
+    assert Engine(Host(layout)).carry_on(identity) != 0
+    assert not (tmp_path / "file").exists()
+    begun = registered(tmp_path, ("file", "text"))
+    assert Engine(Host(layout)).carry_on(begun) == 0
+    assert give_up(layout, begun) == ""
 
 
 def test_an_engine_that_dies_at_work_is_noticed(layout: Layout, tmp_path: Path) -> None:

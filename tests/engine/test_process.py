@@ -17,8 +17,8 @@ from palpo_installer.engine import launch
 from palpo_installer.engine.history import runs
 from palpo_installer.engine.journal import Journal, Record
 from palpo_installer.engine.lock import hold
+from palpo_installer.engine.outcome import Outcome
 from palpo_installer.engine.process import STOP, Engine, discard_edits, in_words, refuse_edits
-from palpo_installer.engine.run import Outcome
 from palpo_installer.homeserver.keys import signing_key
 from palpo_installer.host import Host
 from palpo_installer.layout import Layout
@@ -114,7 +114,7 @@ def test_what_a_complete_run_had_staged_goes_with_the_next_one(engine: Engine, l
     """A kill right after the last record leaves dot names beside the files of a run that nobody takes back."""
     (tmp_path / "file").write_text("old")
     engine.carry_on(registered(tmp_path, ("file", "text")))
-    left = tmp_path / ".palpo-installer-0001-0.old"
+    left = tmp_path / ".palpo-installer-0001-0.old.key"
     left.write_text("old")
     engine.carry_on(registered(tmp_path, ("other", "text")))
     assert not left.exists()

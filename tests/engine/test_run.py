@@ -179,7 +179,7 @@ def test_what_was_staged_and_cannot_be_removed_is_not_forgotten(
     monkeypatch.setattr(Replacement, "finish", refuse)
     outcome = run(made, tmp_path).apply()
     assert outcome.exit_code == 5
-    assert outcome.problems[0] == f"left behind: {etc}/.palpo-installer-0001-0.new: Read-only file system"
+    assert outcome.problems[0] == f"left behind: {etc}/.palpo-installer-0001-0.new.key: Read-only file system"
     monkeypatch.setattr(Replacement, "finish", finish)
     assert run(made, tmp_path).take_back("taken-back", "").result == "taken-back"
     assert tree(etc) == before
@@ -292,7 +292,7 @@ def test_a_rollback_without_space_touches_nothing(tmp_path: Path, monkeypatch: p
     after = tree(etc)
 
     def full(path: Path, *_: object) -> None:
-        if path.name.endswith("2.old.half"):
+        if path.name.endswith("2.old.key.half.key"):
             raise OSError(errno.ENOSPC, "No space left on device", str(path))
         real(path, *_)  # type: ignore[arg-type]
 

@@ -50,9 +50,16 @@ def free_port() -> int:
 
 
 def test_status_and_body_do_not_count(tmp_path: Path) -> None:
-    """A 404 with the right header is the proof."""
-    with serving(lambda _: (404, {"palpo-installer": "new"})) as port:
+    """A 404 with the right header is the proof, three times in a row."""
+    asked: list[int] = []
+
+    def answer(number: int) -> tuple[int, dict[str, str]]:
+        asked.append(number)
+        return 404, {"palpo-installer": "new"}
+
+    with serving(answer) as port:
         prove([expectation(port)], soon(10), workbench(tmp_path))
+    assert asked == [0, 1, 2]
 
 
 def test_an_old_marker_is_told_from_none(tmp_path: Path) -> None:

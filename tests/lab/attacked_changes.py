@@ -35,8 +35,11 @@ EARLIER = Path("/var/lib/palpo-installer/earlier/unused")
 RENEWAL = Path("/etc/cron.d/renewal")
 PALPO = Path("/etc/palpo/palpo.toml")
 PATIENCE, LIMIT = 10.0, 8.0
+LONG = 90.0
+"""Seconds for what is to come about: on a machine under load a reload alone took more than ten."""
 
 Found = TypeVar("Found")
+Waiting = TypeVar("Waiting", ActivateProxy, WithdrawProxy)
 
 
 def files(proxy: AttackedProxy) -> dict[Path, bytes]:
@@ -152,6 +155,23 @@ def removed(path: Path) -> RemoveFile:
     return RemoveFile(path, state_of(path).sha256)
 
 
+def unhurried(change: Change) -> Change:
+    """Return a change that waits long for what comes about: nothing in it is to hang, or to be answered wrongly."""
+    match change.activation:
+        case ActivateProxy() as one:
+            return replace(change, activation=_waiting(one))
+        case WithdrawProxy() as one:
+            return replace(change, activation=_waiting(one))
+        case HandOver() as both:
+            return replace(change, activation=replace(both, old=_waiting(both.old), new=_waiting(both.new)))
+        case _:
+            return change
+
+
+def _waiting(activation: Waiting) -> Waiting:
+    return replace(activation, patience=LONG, limit=LONG)
+
+
 def with_an_order(scene: Scene) -> tuple[Change, ...]:
     """The certificate's order, between two changes of the proxy."""
     order = (scene.first(ProbeChallenge), scene.first(OrderCertificate))
@@ -178,6 +198,11 @@ def self_signed(scene: Scene) -> tuple[Change, ...]:
 def remove_file(scene: Scene) -> tuple[Change, ...]:
     """A file of somebody's goes."""
     return (scene.activated(removed(scene.proxy.unused[0])),)
+
+
+def remove_link(scene: Scene) -> tuple[Change, ...]:
+    """A link of somebody's goes."""
+    return (scene.activated(RemoveFile(scene.proxy.linked, f"link {EARLIER}")),)
 
 
 def make_directory(scene: Scene) -> tuple[Change, ...]:

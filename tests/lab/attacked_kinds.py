@@ -89,6 +89,7 @@ ROWS: Mapping[str, Row] = {
     "RemoveRest": Row(RemoveRest, changes.remove_rest),
     "LetGroupIn": Row(LetGroupIn, changes.let_group_in),
     "RemoveWritten": Row(RemoveWritten, changes.remove_written),
+    "RemoveFile of a link": Row(RemoveFile, changes.remove_link),
 }
 """By name. Who runs the timers of the attacked host is cron; test_boot and test_uninstall have them with systemd."""
 

@@ -69,6 +69,11 @@ class AttackedProxy:
     resets: str = ""
     restarted: frozenset[str] = frozenset()
 
+    @property
+    def linked(self) -> Path:
+        """A link of somebody's that is needed no more, beside the file."""
+        return self.unused[0].with_stem("unused-link")
+
     def place(self, name: str) -> Path:
         """Return where a site of somebody's lies."""
         return Path(self.file.format(name))
@@ -187,7 +192,8 @@ http://{name}.example.org:{port} {{
     test=("caddy", "validate"),
     told=("caddy", "reload"),
     signal=0,
-    prepared="printf 'import sites/f*.caddy\\n' >>/etc/caddy/Caddyfile",
+    # As ``*`` would, it fits dot names, and so what a run would lay aside there; but ours go elsewhere.
+    prepared="printf 'import sites/?*\\n' >>/etc/caddy/Caddyfile",
     without={
         **NO_OPTIONS,
         "MakeLink": "Caddy reads a directory of ours through one import, and certificates by their paths",

@@ -105,6 +105,7 @@ class Run:
         struck: whether the attack has begun.
         answers: exit codes of other runs.
         calls: how many calls its steps made, and how many records it wrote.
+        beside: how many other calls the engine made itself.
     """
 
     def __init__(
@@ -118,7 +119,7 @@ class Run:
         self.answers: list[int] = []
         self.pid = self.hanging = 0
         self.deaf = False
-        self.calls = 0
+        self.calls = self.beside = 0
         self._after, self._of, self._number = "", "", 0
 
     def meanwhile(self, call: Call) -> int:
@@ -132,10 +133,11 @@ class Run:
 
     def moment(self, call: Call) -> Moment | None:
         """Return where the run is, None for a call that is none of a step's: events, locks, other programs."""
+        # The engine makes the first one.
+        self.pid = self.pid or call.pid
         path = call.paths[-1] if call.paths else ""
         if path == str(self.directory / "journal.jsonl") and call.name == "write" and b'"record"' in call.data:
             record = json.loads(call.data.splitlines()[-1])
-            self.pid = call.pid
             seen = Moment(self._after, self._of, self._number, record["record"], record["step"])
             self._after, self._of, self._number = seen.record, seen.about, 0
             self.calls += 1
@@ -146,6 +148,7 @@ class Run:
         noted = path.startswith(f"{self.directory}/") and not path.startswith(f"{self.directory}/copies/")
         ours = Path(path).is_file() if call.name == "execve" else call.pid == self.pid
         if noted or not ours or not self._after:
+            self.beside += call.pid == self.pid
             return None
         seen = Moment(self._after, self._of, self._number)
         self._number += 1

@@ -36,11 +36,12 @@ from palpo_installer.plan import make
 from palpo_installer.proxies.adapters import adapter
 from palpo_installer.session import Session, begin, given, inputs_of
 from tests.lab import load
-from tests.lab.attacked_changes import Scene, files
+from tests.lab.attacked_changes import EARLIER, Scene, files, unhurried
 from tests.lab.attacked_kinds import ROWS, STORED_BY_PROGRAMS, Kind, attacked_step, last_activation, rows_of
 from tests.lab.attacked_proxies import NOT_PUT_BACK, PROXIES
 from tests.lab.attacked_run import Moment, ProxyProcess, Run
-from tests.lab.attacks import ATTACKS, KILLED, Attack, Judge, is_full, named
+from tests.lab.attacks import ATTACKS, KILLED, Attack, is_full, telling, trying
+from tests.lab.judging import Judge, named
 from tests.lab.services import RULES
 from tests.lab.snapshots import BELOW, SCAN, WITHOUT, Snapshot, differences, parse
 from tests.system_calls import watch
@@ -67,7 +68,8 @@ class Result:
         attack: how.
         code: how the engine ended.
         state: ``before``, ``complete``, or what is neither.
-        calls: how many calls the run made at its steps.
+        calls: how many calls the run, or its rollback, made at its steps.
+        beside: how many others.
         seconds: how long all of it took.
         wrong: everything that is not as promised.
     """
@@ -77,6 +79,7 @@ class Result:
     code: int
     state: str
     calls: int
+    beside: int
     seconds: float
     wrong: tuple[str, ...]
 
@@ -102,6 +105,9 @@ class Attacker:
             path.write_bytes(data)
             path.chmod(0o640)
         self.proxy.empty.mkdir(mode=0o750, exist_ok=True)
+        if not self.proxy.linked.is_symlink():
+            self.proxy.linked.symlink_to(EARLIER)
+            os.chown(self.proxy.linked, 1, 60, follow_symlinks=False)
         inputs = inputs_of(begin(self.host, resolved))
         successor = inputs.facts.proxy(self.proxy.successor)
         assert successor is not None
@@ -131,15 +137,23 @@ class Attacker:
     def attack(self, row: str, name: str, attack: Attack) -> Result:
         """Attack a run of the plan of a row, recover where it was killed, and compare."""
         began, kind = time.monotonic(), ROWS[row].kind
-        plan = replace(self.scene.plan, changes=ROWS[row].changes(self.scene), rests_on=())
+        changes = ROWS[row].changes(self.scene)
+        if attack.place not in {trying, telling}:
+            changes = tuple(map(unhurried, changes))
+        plan = replace(self.scene.plan, changes=changes, rests_on=())
         identity = self.registered(plan)
         directory = self.host.layout.runs / identity
         run = Run(self.proxy, directory, attacked_step(plan, kind), last_activation(plan), self.second)
         judge = Judge(run, attack)
+        wrong: list[str] = []
+        work = partial(self.carry_on, identity, (kind, run.step) if attack.raises else None)
+        if attack.later:
+            if code := in_child(work):
+                wrong.append(f"the run that is to be rolled back ended with {code}: {last_words(directory)}")
+            work = partial(self.roll_back, identity)
         with run.ends:
-            broken = (kind, run.step) if attack.raises else None
-            code = watch(partial(self.carry_on, identity, broken), judge)
-        wrong = [] if run.struck else ["the attack never came"]
+            code = watch(work, judge)
+        wrong += [] if run.struck else ["the attack never came"]
         starved = kind in STORED_BY_PROGRAMS and attack.afterwards is is_full
         ends = self.proxy.ends.get(name, attack.ends)
         if code not in (ends | NOT_PUT_BACK if starved else ends):
@@ -149,13 +163,13 @@ class Attacker:
         if name in self.proxy.restarted:
             wrong += self.process.start_anew()
         if past_run(directory).result in {"interrupted", "not-put-back"}:
-            wrong += self.recover(identity, again=attack.again)
+            wrong += self.recover(identity, again=attack.again, right=0 if attack.later else 1)
         if attack.deadly or name in self.proxy.deadly:
             wrong += self.process.start_anew()
         state = self.judged(plan, identity, wrong)
         self.forget()
         seconds = round(time.monotonic() - began, 1)
-        return Result(row, name, code, state, run.calls, seconds, tuple(wrong))
+        return Result(row, name, code, state, run.calls, run.beside, seconds, tuple(wrong))
 
     def registered(self, plan: Plan) -> str:
         """Register a run and return its id."""
@@ -176,8 +190,14 @@ class Attacker:
         engine.listen_to_signals()
         return engine.carry_on(identity)
 
-    def recover(self, identity: str, *, again: bool) -> list[str]:
-        """Take back a run that was cut off; ``again`` is killed first at what it takes back."""
+    @staticmethod
+    def roll_back(identity: str) -> int:
+        """Be the engine of a rollback."""
+        quietly()
+        return Engine(Host()).roll_back(identity, refuse_edits)
+
+    def recover(self, identity: str, *, again: bool, right: int) -> list[str]:
+        """Take back a run that was cut off; ``again`` is killed first at what it takes back; ``right`` is its end."""
         if again:
             directory = self.host.layout.runs / identity
             judge = Judge(
@@ -186,20 +206,20 @@ class Attacker:
             code = watch(partial(self.carry_on, identity, None), judge)
             if not judge.run.struck:
                 # There was nothing to take back.
-                return [] if code == 1 else [f"the recovery ended with {code}"]
+                return [] if code == right else [f"the recovery ended with {code}"]
             if code not in KILLED:
                 return [f"the recovery was not killed, and ended with {code}"]
         code = in_child(partial(self.carry_on, identity, None))
-        return [] if code == 1 else [f"the recovery ended with {code}"]
+        return [] if code == right else [f"the recovery ended with {code}"]
 
     def judged(self, plan: Plan, identity: str, wrong: list[str]) -> str:
         """Return in which state the host is, and note what is in neither; a complete change is rolled back."""
         result = past_run(self.host.layout.runs / identity).result
         if result == "applied":
             wrong += self.incomplete(plan, identity)
-            code = in_child(lambda: Engine(Host()).roll_back(identity, refuse_edits))
+            code = in_child(partial(self.roll_back, identity))
             wrong += [] if code == 0 else [f"the rollback ended with {code}"]
-        elif result not in {"taken-back", "never began"}:
+        elif result not in {"taken-back", "never began", "rolled-back"}:
             wrong.append(f"the run is {result}: {past_run(self.host.layout.runs / identity).problems}")
         now = self.seen()
         for path, pair in differences(self.before.files, now.files).items():
@@ -232,9 +252,9 @@ class Attacker:
 
 
 def last_words(directory: Path) -> str:
-    """Return the last thing that a run said."""
+    """Return what a run said was wrong, and its last word."""
     events, _ = parse_events((directory / "events.jsonl").read_bytes())
-    return events[-1].text if events else "nothing"
+    return " / ".join(each.text for each in (*(e for e in events if e.kind == "problem"), *events[-1:])) or "nothing"
 
 
 def undoing(_run: Run, moment: Moment, _call: object) -> bool:

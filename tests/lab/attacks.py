@@ -74,6 +74,22 @@ def _starts(run: Run, moment: Moment, call: Call, words: tuple[str, str]) -> boo
     return Path(call.argv[0]).name == program and any(word in each for each in call.argv)
 
 
+def making_ready_for_a_rollback(_run: Run, moment: Moment, _: Call) -> bool:
+    """When all that a rollback needs is there, and it is about to be recorded."""
+    return moment.record == "prepared"
+
+
+def rolling_back(run: Run, moment: Moment, _: Call) -> bool:
+    """At the first call by which the step is taken back, its record where it makes none, or the end where it stays."""
+    own = (moment.after, moment.step) == ("undoing", run.step) or (moment.record, moment.about) == ("undone", run.step)
+    return own or moment.record == "end"
+
+
+def ending(_run: Run, moment: Moment, _: Call) -> bool:
+    """When all is done, and the end is about to be recorded."""
+    return moment.record == "end"
+
+
 def fail(number: int) -> Deed:
     """Let the call fail."""
     return lambda _run, _call: number
@@ -197,6 +213,8 @@ class Attack:
         raises: whether the act of the attacked step raises an error that nobody thought of, after its work.
         again: whether the recovery is killed as well, at the first thing that it takes back.
         deadly: whether it makes every proxy itself fail requests; what it does to one of them the proxy's row says.
+        later: whether the run is left alone, and its rollback of a later day is attacked.
+        beside: whether its place is among the calls that are no step's, where an engine keeps its books.
     """
 
     place: Place
@@ -206,6 +224,8 @@ class Attack:
     raises: bool = False
     again: bool = False
     deadly: bool = False
+    later: bool = False
+    beside: bool = False
 
 
 KILLED = frozenset({-signal.SIGKILL})
@@ -241,37 +261,12 @@ ATTACKS: Mapping[str, Attack] = {
     "a reload that is done and hangs": Attack(telling, tell_and_stop_the_program, TAKEN_BACK),
     DIES: Attack(telling, end_the_proxy, TAKEN_BACK, deadly=True),
     MAIN_PROCESS_DIES: Attack(telling, end_the_main_process, TAKEN_BACK, deadly=True),
+    "a rollback killed while making ready": Attack(
+        making_ready_for_a_rollback, send(signal.SIGKILL), KILLED, later=True
+    ),
+    "a rollback killed": Attack(rolling_back, send(signal.SIGKILL), KILLED, later=True),
+    "a rollback killed at its end": Attack(ending, send(signal.SIGKILL), KILLED, later=True),
+    "a rollback on a full disk": Attack(rolling_back, nothing, DONE, is_full, later=True),
     "SIGHUP": Attack(acting(0), send(signal.SIGHUP), DONE),
     "a second run": Attack(acting(0), start_another, DONE),
 }
-
-
-KILLED_AT = "killed at call "
-
-
-def named(name: str) -> Attack:
-    """Return an attack by its name; ``killed at call N`` is the N-th call of all steps together, from 0."""
-    if not name.startswith(KILLED_AT):
-        return ATTACKS[name]
-    position = int(name.removeprefix(KILLED_AT))
-    return Attack(lambda run, _moment, _call: run.calls == position + 1, send(signal.SIGKILL), KILLED)
-
-
-@dataclass
-class Judge:
-    """Carries out an attack on a run, once."""
-
-    run: Run
-    attack: Attack
-
-    def __call__(self, call: Call) -> int:
-        """Judge one call."""
-        if done := self.run.meanwhile(call):
-            return done
-        moment = self.run.moment(call)
-        if self.run.struck:
-            return self.attack.afterwards(self.run, moment, call) if self.attack.afterwards else 0
-        if moment is None or not self.attack.place(self.run, moment, call):
-            return 0
-        self.run.struck = True
-        return self.attack.deed(self.run, call)

@@ -25,6 +25,19 @@ def host() -> Iterator[ThrowAwayHost]:
         throw_away.stop()
 
 
+@pytest.fixture(params=from_go.SLOWLY)
+def any_caddy_program(request: pytest.FixtureRequest) -> Path:
+    """The program of Debian's Caddy, and with ``--slow`` of each version."""
+    return from_go.made(request.param)
+
+
+@pytest.fixture
+def any_caddy(any_caddy_program: Path, host: ThrowAwayHost) -> ThrowAwayHost:
+    """The host with each of these programs as its Caddy, not running."""
+    from_go.put(host, any_caddy_program)
+    return host
+
+
 @pytest.fixture
 def acme(host: ThrowAwayHost) -> services.Authority:
     """A certificate authority on the host; REQUESTS_CA_BUNDLE=``ca_file`` lets certbot trust it."""

@@ -56,7 +56,7 @@ class LabHost:
         *,
         text: str = "",
         environment: Mapping[str, str] | None = None,
-        timeout: float = 60.0,
+        timeout: float = 180.0,
     ) -> subprocess.CompletedProcess[str]:
         """Run a program to its end, however it ends; fail after ``timeout`` seconds."""
         running = self.start(argv, text=text, environment=environment)
@@ -66,14 +66,14 @@ class LabHost:
             self._started.remove(running)
             running.close()
 
-    def output(self, argv: Sequence[str], *, text: str = "", timeout: float = 60.0) -> str:
+    def output(self, argv: Sequence[str], *, text: str = "", timeout: float = 180.0) -> str:
         """Run a program that must succeed and return its standard output."""
         ended = self.run(argv, text=text, timeout=timeout)
         assert ended.returncode == 0, f"{' '.join(argv)} ended with {ended.returncode}: {ended.stdout}{ended.stderr}"
         return ended.stdout
 
     def tool(
-        self, *arguments: str, text: str = "", environment: Mapping[str, str] | None = None, timeout: float = 120.0
+        self, *arguments: str, text: str = "", environment: Mapping[str, str] | None = None, timeout: float = 240.0
     ) -> subprocess.CompletedProcess[str]:
         """Run ``palpo-installer`` with arguments."""
         return self.run([*self.command, *arguments], text=text, environment=environment, timeout=timeout)

@@ -101,7 +101,7 @@ class Running:
         """Send a signal to the process, not to its children."""
         os.kill(self.pid, number)
 
-    def wait(self, timeout: float = 60.0) -> subprocess.CompletedProcess[str]:
+    def wait(self, timeout: float = 180.0) -> subprocess.CompletedProcess[str]:
         """Return how it ended; fail, and end it, when it takes longer than ``timeout`` seconds."""
         try:
             status = self._door.wait(timeout)

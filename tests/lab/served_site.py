@@ -26,6 +26,7 @@ from palpo_installer.facts.system import System
 from palpo_installer.layout import Layout
 from palpo_installer.matrix_site import build
 from palpo_installer.probe import Answer
+from palpo_installer.proxies.assignment import Assignment
 from palpo_installer.proxies.base import Rendering
 from palpo_installer.proxies.nginx.rendering import render
 from palpo_installer.site import (
@@ -97,7 +98,7 @@ def installed(
     for name, pair in files.items():
         certificate(name).write(pair.chain, pair.key)
     system = System("debian", "12", "", "none", "disabled", (), ("127.0.0.1", "::1"), ipv6=True, root=True)
-    rendering = render(wanted, nginx.facts, system, layout, files)
+    rendering = render(nginx.facts, Assignment(wanted, system, layout, files))
     nginx.install(rendering.plain)
     nginx.install(rendering.secure)
     challenges = layout.webroot / ".well-known/acme-challenge"

@@ -55,7 +55,7 @@ frontend web
 frontend web-tls
     bind *:443 ssl crt /etc/haproxy/certs/ alpn h2,http/1.1
     bind [::]:443 v6only ssl crt /etc/haproxy/certs/ alpn h2,http/1.1
-    use_backend neighbour if {{ req.hdr(host),host_only -i {NEIGHBOUR} }}
+    use_backend neighbour if {{ req.hdr(host),field(1,:) -i {NEIGHBOUR} }}
     default_backend nobody
 
 backend neighbour
@@ -227,7 +227,7 @@ def start_pebble(host: LabHost, *, validity: int = 90 * 24 * 3600, binary: str =
     """
     require_programs(binary, "openssl", "curl")
     chain, key, configuration = (f"{PEBBLE}/{name}" for name in ("ca.pem", "ca.key", "pebble.json"))
-    make_certificate(host, chain, key, "IP:127.0.0.1")
+    make_certificate(host, chain, key, "IP:127.0.0.1", "DNS:localhost")
     settings = {
         "listenAddress": "127.0.0.1:14000",
         "managementListenAddress": "127.0.0.1:15000",

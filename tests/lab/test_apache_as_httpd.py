@@ -22,6 +22,7 @@ from palpo_installer.proxies.apache.configuration import Apache, Awake
 from palpo_installer.proxies.apache.modules import NEEDED
 from palpo_installer.proxies.apache.rendering import render
 from palpo_installer.proxies.apache.tree import Surroundings
+from palpo_installer.proxies.assignment import Assignment
 from palpo_installer.proxies.base import Rendering
 from tests.facts.made import certificate
 from tests.lab.running import require_programs, until
@@ -117,10 +118,10 @@ def test_modules_are_loaded_and_the_main_server_goes_on(tmp_path: Path) -> None:
         for name, pair in files.items():
             certificate(name).write(pair.chain, pair.key)
         system = System("rhel", "9", "", "none", "disabled", (), ("127.0.0.1", "::1"), ipv6=True, root=True)
-        rendering = render(site, found(root), system, layout, files)
+        rendering = render(found(root), Assignment(site, system, layout, files))
         install(rendering)
         assert rendering.secure.files[-1].text.count("LoadModule") >= len(LATE)
-        assert render(site, found(root), system, layout, files) == rendering
+        assert render(found(root), Assignment(site, system, layout, files)) == rendering
         with served(root):
             wire = Wire("127.0.0.1", https, "matrix.example.com")
             until(lambda: _answers(wire), "an answer over TLS")

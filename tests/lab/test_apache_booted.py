@@ -7,57 +7,38 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab import names, services, trees, ways
-from tests.lab.booted import BootedHost, installed
-from tests.lab.hosts import ADDRESS4, ADDRESS6
+from tests.lab import services, ways
+from tests.lab.booted import BootedHost
+from tests.lab.booted_proxies import applied, main_process, without_nginx
+from tests.lab.hosts import ADDRESS4
 from tests.lab.running import require_root
 from tests.lab.test_taken_ports import HOLD
 
 pytestmark = [pytest.mark.booted, pytest.mark.slow]
+
+UNIT = "apache2"
 
 
 @pytest.fixture
 def debian(tmp_path: Path) -> Iterator[BootedHost]:
     """A booted host with Apache instead of nginx, beside the installer a neighbour's site."""
     require_root()
-    unit = tmp_path / "layer/etc/systemd/system/nginx.service"
-    unit.parent.mkdir(parents=True)
-    # Both are enabled where they are installed, and both want port 80.
-    unit.symlink_to("/dev/null")
-    host = BootedHost(tmp_path / "layer", installed(), tree=trees.with_packages("apache", ("apache2",)))
-    try:
-        names.serve(host.outside)
+    with without_nginx(tmp_path, "apache", ("apache2",)) as host:
         services.configure_apache(host)
-        host.output(["systemctl", "restart", "apache2"])
+        host.output(["systemctl", "restart", UNIT])
         host.until_listening(443)
         yield host
-    finally:
-        host.stop()
-
-
-def main_process(host: BootedHost) -> str:
-    """Return the number of Apache's main process as systemd knows it."""
-    return host.output(["systemctl", "show", "--property=MainPID,ActiveState", "apache2"])
 
 
 def test_the_whole_way_under_systemd(debian: BootedHost) -> None:
     """The unit is reloaded, never restarted; taken back, the host is as before."""
     host = debian
     ways.prepare(host, None, "srv", proxy='kind = "apache"')
-    before, neighbours, running = host.snapshot(), ways.neighbour_answers(host), main_process(host)
-
-    applied = ways.done(host, "apply", "--answers", ways.ANSWERS, "--yes")
-    assert "systemctl reload apache2.service" in applied
-    assert main_process(host) == running
-    shown = {ways.served(host, address, 8448, "example.com") for address in (ADDRESS4, ADDRESS6)}
-    assert len(shown) == 1
-    assert "" not in shown
-    assert ways.neighbour_answers(host) == neighbours
-    assert host.tool("plan", "--exit-code").returncode == 0
-
+    before, neighbours, running = host.snapshot(), ways.neighbour_answers(host), main_process(host, UNIT)
+    assert "systemctl reload apache2.service" in applied(host, UNIT)
     ways.done(host, "rollback", "--yes")
     assert ways.untouched(before, host) == {}
-    assert main_process(host) == running
+    assert main_process(host, UNIT) == running
     assert ways.neighbour_answers(host) == neighbours
 
 
@@ -69,9 +50,9 @@ def test_what_would_end_apache_is_refused_before_the_reload(debian: BootedHost) 
     host.until_listening(9999)
     host.write("/etc/apache2/conf-enabled/later.conf", "Listen 9999\n")
     assert host.run(["apache2ctl", "-t"]).returncode == 0
-    before, running = host.snapshot(), main_process(host)
+    before, running = host.snapshot(), main_process(host, UNIT)
     refused = host.tool("apply", "--answers", ways.ANSWERS, "--yes")
     assert refused.returncode == 1
     assert "port 9999 (/etc/apache2/conf-enabled/later.conf:1) cannot be opened" in refused.stdout + refused.stderr
-    assert main_process(host) == running
+    assert main_process(host, UNIT) == running
     assert ways.untouched(before, host) == {}

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from tests.lab import services, sites, ways
+from tests.lab.hosting import complete, taken_back
 from tests.lab.hosts import ThrowAwayHost
 from tests.lab.running import until
 from tests.lab.services import Authority, make_certificate
-from tests.lab.test_existing import trusted
 
 FILE = "/etc/apache2/sites-available/example.com.conf"
 SITE = f"""\
@@ -76,19 +74,8 @@ def test_the_whole_way_and_back(apache: ThrowAwayHost, acme: Authority, delegati
     assert sites.pages(host) == pages
     assert [line for line in host.read(FILE).splitlines() if "palpo-installer" not in line] == SITE.splitlines()
 
-    ways.start_palpo(host)
-    verified = host.tool("verify", "--trust", trusted(host), "--json")
-    checks = json.loads(verified.stdout)["checks"]
-    assert verified.returncode == 0, [check for check in checks if check["result"] == "fail"]
-
-    applied_state = host.snapshot()
-    again = host.tool("apply", "--yes")
-    assert (again.returncode, again.stdout[:13]) == (0, "Nothing to do")
-    assert host.snapshot() == applied_state
-
-    rolled_back = host.tool("rollback", "--yes")
-    assert rolled_back.returncode == 0, rolled_back.stdout
-    assert ways.untouched(before, host) == {}
+    complete(host)
+    taken_back(host, before)
     assert sites.pages(host) == pages
 
 

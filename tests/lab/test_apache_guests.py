@@ -6,44 +6,39 @@ import itertools
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from palpo_installer.host import Host
-from palpo_installer.operations.lines import AddedLine, directive, edited
-from palpo_installer.probe import Answer, Question, ask
+from palpo_installer.probe import Question, ask
 from palpo_installer.proxies.answering import By
 from palpo_installer.proxies.apache.configuration import Apache, Awake
 from palpo_installer.proxies.apache.reading import parse
 from palpo_installer.proxies.apache.tree import Surroundings, load
 from palpo_installer.proxies.apache.virtual_hosts import ApacheVirtualHosts
-from palpo_installer.proxies.found import ServerBlock
-from palpo_installer.proxies.virtual_hosts import Conflict, Leaflet
 from palpo_installer.proxies.who_answers import answering
 from palpo_installer.site import (
     CHALLENGE_PATH,
     MARKER_PATH,
-    NOTHING,
-    Challenge,
-    Closed,
-    FixedJson,
     Guest,
-    Marker,
-    Match,
-    Scope,
+)
+from tests.lab.guest_trials import (
+    CLOSED,
+    DOCUMENT,
+    NAME,
+    Trial,
+    answers_beside,
+    no_document_answers,
+    put_in,
+    routes,
+    write_pages,
 )
 from tests.lab.nginx_with_neighbours import LOOPBACK, free_ports
 from tests.lab.pebble import running
 from tests.lab.running import require_programs
 
-NAME = "example.com"
-DOCUMENT = "/.well-known/matrix/client"
-CLOSED = "/.well-known/matrix/server"
 BODY = r'{"m.homeserver":{"base_url":"https://matrix.example.com"},"note":"a\\u00e9 \"b\" 100%"}'
-TOKEN = f"{CHALLENGE_PATH}/Proof_of-1"
-OWN_TOKEN = f"{CHALLENGE_PATH}/Own"
 
 MODULES = (
     "mpm_event authz_core authz_host access_compat authn_core authn_file authz_user auth_basic alias dir mime headers "
@@ -97,72 +92,13 @@ KEPT_OUT = {
 """Sites where without mod_rewrite no document of ours answers."""
 
 
-@dataclass(frozen=True)
-class Trial:
-    """A site of an Apache that is to take a guest."""
-
-    sites: ApacheVirtualHosts
-    block: ServerBlock
-    port: int
-    leaflet: Leaflet
-
-    @property
-    def said(self) -> tuple[Conflict, ...]:
-        """What is certainly in the way."""
-        return tuple(each for each in self.sites.conflicts(self.leaflet, self.block) if each.certain)
-
-    def ask(self, path: str, name: str = NAME) -> Answer:
-        """Return the answer at a path."""
-        return ask(Question(LOOPBACK, self.port, tls=False, host=name, target=path))
-
-    def ours(self) -> dict[str, object]:
-        """Return what is not as the guest says, empty where all is."""
-        document, marker = self.ask(DOCUMENT), self.ask(MARKER_PATH)
-        refusal, proof = self.ask(CLOSED), self.ask(TOKEN)
-        seen = {
-            "document": (document.status, document.body.decode(), document.all("content-type")),
-            "origin": (document.all("access-control-allow-origin"), refusal.all("access-control-allow-origin")),
-            "refusal": (refusal.status, b"M_UNRECOGNIZED" in refusal.body),
-            "marker": (marker.status, marker.all("palpo-installer")),
-            "stranger": self.ask(MARKER_PATH, "www.example.com").all("palpo-installer"),
-            "proof": (proof.status, proof.body),
-        }
-        wanted = {
-            "document": (200, BODY, ("application/json",)),
-            "origin": (("*",), ("*",)),
-            "refusal": (404, True),
-            "marker": (204, (self.leaflet.marker,)),
-            "stranger": (),
-            "proof": (200, b"proof"),
-        }
-        return {key: value for key, value in seen.items() if value != wanted[key]}
-
-    def pages(self) -> tuple[tuple[int, str, str], ...]:
-        """Return what the site answers elsewhere, its own proofs among it."""
-        paths = ("/", "/page", OWN_TOKEN, f"{DOCUMENT}/below", "/.well-known/matrix/other")
-        found = (self.ask(path) for path in paths)
-        return tuple((each.status, each.header("location"), str(each.body)) for each in found)
-
-    def add(self) -> bytes:
-        """Write the guest's file, and its line into the site; return the site's file as it was."""
-        self.leaflet.file.path.parent.mkdir(exist_ok=True)
-        self.leaflet.file.path.write_text(self.leaflet.file.text)
-        data, added = self.block.file.read_bytes(), self.sites.place(self.leaflet, self.block)
-        assert isinstance(added, AddedLine)
-        self.block.file.write_bytes(edited(data, {added.before: added.text}, ()))
-        return data
-
-
 def trials(root: Path, sites: Mapping[str, str], *, rewrite: bool) -> dict[str, Trial]:
     """Write an Apache with these sites, each on a port of its own, and read it as we do."""
     require_programs("apache2")
     for each in (root, *(parent for parent in root.parents if "pytest" in str(parent))):
         # The workers are of another account.
         each.chmod(0o755)
-    for place, text in ((f"webroot{TOKEN}", "proof"), (f"www{OWN_TOKEN}", "own"), ("www/index.html", "site")):
-        path = root / place
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+    write_pages(root)
     names = [*MODULES.split(), *(["rewrite"] if rewrite else [])]
     loaded = "\n".join(f"LoadModule {name}_module modules/mod_{name}.so" for name in names)
     text = MAIN.format(root=root, modules=loaded)
@@ -177,14 +113,9 @@ def trials(root: Path, sites: Mapping[str, str], *, rewrite: bool) -> dict[str, 
     (root / "main.conf").write_text(text)
     there = ApacheVirtualHosts(apache(root), Host())
     blocks = {block.listens[0].port: block for block in there.proxy.servers}
-    routes = (
-        Marker(),
-        FixedJson(DOCUMENT, BODY, 60),
-        Closed(Match(CLOSED, Scope.EXACT), NOTHING),
-        Challenge(root / "webroot"),
-    )
+    answers = routes(BODY, root / "webroot")
     return {
-        label: Trial(there, blocks[port], port, there.leaflet(Guest(NAME, port, False, routes)))
+        label: Trial(there, blocks[port], port, there.leaflet(Guest(NAME, port, False, answers)), BODY)
         for label, port in ports.items()
     }
 
@@ -213,21 +144,14 @@ def served(root: Path, port: int) -> Iterator[None]:
 
 
 def test_beside_such_sites_our_paths_answer_and_theirs_as_before(tmp_path: Path) -> None:
-    """Documents with one header of each kind, the marker under its name alone; back without the line, byte for byte."""
+    """Documents with one header of each kind, the marker under its name alone; also where a file of ours is gone."""
     found = trials(tmp_path, SITES | REWRITING, rewrite=True)
     port = found["files"].port
-    assert {label: each.said for label, each in found.items()} == dict.fromkeys(found, ())
-    with served(tmp_path, port):
-        before = {label: each.pages() for label, each in found.items()}
-    originals = {label: each.add() for label, each in found.items()}
-    with served(tmp_path, port):
-        assert {label: each.ours() for label, each in found.items()} == {label: {} for label in found}
-        assert {label: each.pages() for label, each in found.items()} == before
-    for label, each in found.items():
-        assert edited(each.block.file.read_bytes(), {}, (directive(each.leaflet.line),)) == originals[label]
+    before = answers_beside(found, lambda: served(tmp_path, port))
+    for each in found.values():
         each.leaflet.file.path.unlink()
     with served(tmp_path, port):
-        assert {label: each.pages() for label, each in found.items()} == before
+        assert {label: each.theirs() for label, each in found.items()} == before
 
 
 def test_without_mod_rewrite_only_proofs_are_refused(tmp_path: Path) -> None:
@@ -235,12 +159,9 @@ def test_without_mod_rewrite_only_proofs_are_refused(tmp_path: Path) -> None:
     found = trials(tmp_path, SITES, rewrite=False)
     assert all("without mod_rewrite" in each.said[0].what for each in found.values())
     assert {each.said[0].paths for each in found.values()} == {(f"{CHALLENGE_PATH}/",)}
-    for each in found.values():
-        each.add()
+    put_in(found)
     with served(tmp_path, found["files"].port):
-        assert {label: set(each.ours()) - {"proof"} for label, each in found.items()} == {
-            label: set() for label in found
-        }
+        assert {label: set(each.ours()) - {"proof"} for label, each in found.items()} == {key: set() for key in found}
 
 
 def test_what_answers_first_without_mod_rewrite_is_foreseen(tmp_path: Path) -> None:
@@ -249,9 +170,7 @@ def test_what_answers_first_without_mod_rewrite_is_foreseen(tmp_path: Path) -> N
     for label, each in found.items():
         said = next(one for one in each.said if DOCUMENT in one.paths)
         assert (said.where, set(said.paths)) == (f"{each.block.file}:6", {MARKER_PATH, DOCUMENT, CLOSED}), label
-        each.add()
-    with served(tmp_path, next(iter(found.values())).port):
-        assert {label: "document" in each.ours() for label, each in found.items()} == dict.fromkeys(found, True)
+    no_document_answers(found, lambda: served(tmp_path, next(iter(found.values())).port))
 
 
 @pytest.mark.parametrize(

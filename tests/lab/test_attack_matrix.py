@@ -14,10 +14,11 @@ from tests import system_calls
 from tests.lab import services, ways
 from tests.lab.attacked_kinds import ELSEWHERE, ROWS, kinds, rows_of
 from tests.lab.attacked_proxies import FORMER_PORT, NGINX, PROXIES, AttackedProxy
-from tests.lab.attacks import ATTACKS, KILLED_AT, named, telling, trying
+from tests.lab.attacks import ATTACKS, telling, trying
 from tests.lab.conformance import rows
 from tests.lab.conformance.served import neighboured, prepare
 from tests.lab.hosts import CHECKOUT, ThrowAwayHost
+from tests.lab.judging import named
 from tests.lab.load_on_neighbour import Load, load_on_the_neighbour
 from tests.lab.running import until
 
@@ -72,7 +73,7 @@ def attack(host: ThrowAwayHost, cases: Sequence[Case]) -> list[dict[str, object]
     """Carry out cases on a host, one after the other, and return how each ended."""
     named = [f"{row}:{attack}" for row, attack in cases]
     program = [host.python, "-m", "tests.lab.attacker", ways.ANSWERS, *named]
-    ended = host.run(program, environment={"PYTHONPATH": str(CHECKOUT)}, timeout=60 + 40 * len(cases))
+    ended = host.run(program, environment={"PYTHONPATH": str(CHECKOUT)}, timeout=60 + 120 * len(cases))
     assert ended.returncode == 0, ended.stderr
     return [json.loads(line) for line in ended.stdout.splitlines()]
 
@@ -157,7 +158,24 @@ def test_every_attack_on_a_kind(tell: Tell, proxy: str, row: str) -> None:
 def test_killed_at_every_call(tell: Tell, row: str) -> None:
     """SIGKILL at each single system call by which a run changes something, from the first to the last record."""
     with attacked(NGINX) as host:
-        (whole,) = attack(host, [(row, "SIGHUP")])
-    calls = whole["calls"]
-    assert isinstance(calls, int)
-    survives(NGINX, [(row, f"{KILLED_AT}{number}") for number in range(calls)], tell)
+        (whole,) = attack(host, [(row, "left alone")])
+    survives(NGINX, [(row, f"killed at call {number}") for number in range(int(str(whole["calls"])))], tell)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("of", ["", "a rollback "], ids=["run", "rollback"])
+def test_killed_at_every_call_beside(tell: Tell, of: str) -> None:
+    """SIGKILL where the engine keeps its books: secrets, events, locks, the sign of an open run, what is forgotten."""
+    with attacked(NGINX) as host:
+        (whole,) = attack(host, [("RemoveFile", f"{of}left alone")])
+    calls = range(int(str(whole["beside"])))
+    survives(NGINX, [("RemoveFile", f"{of}killed beside call {number}") for number in calls], tell)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("row", ["RemoveFile", "EditLines"])
+def test_a_rollback_killed_at_every_call(tell: Tell, row: str) -> None:
+    """As the run itself, from the first file that is made ready to the last record."""
+    with attacked(NGINX) as host:
+        (whole,) = attack(host, [(row, "a rollback left alone")])
+    survives(NGINX, [(row, f"a rollback killed at call {number}") for number in range(int(str(whole["calls"])))], tell)

@@ -5,44 +5,42 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from palpo_installer.host import Host
-from palpo_installer.operations.lines import AddedLine, directive, edited
-from palpo_installer.probe import Answer, Question, ask
+from palpo_installer.operations.lines import AddedLine, directive
+from palpo_installer.probe import Question, ask
 from palpo_installer.proxies.answering import By
 from palpo_installer.proxies.caddy.configuration import Caddy
 from palpo_installer.proxies.caddy.reading import parse
 from palpo_installer.proxies.caddy.tree import load
 from palpo_installer.proxies.caddy.virtual_hosts import CaddyVirtualHosts
-from palpo_installer.proxies.found import ServerBlock
-from palpo_installer.proxies.virtual_hosts import Conflict, Leaflet
 from palpo_installer.proxies.who_answers import answering
 from palpo_installer.site import (
     CHALLENGE_PATH,
     MARKER_PATH,
-    NOTHING,
     Challenge,
-    Closed,
     FixedJson,
     Guest,
     Marker,
-    Match,
-    Scope,
+)
+from tests.lab.guest_trials import (
+    CLOSED,
+    DOCUMENT,
+    NAME,
+    Trial,
+    answers_beside,
+    no_document_answers,
+    routes,
+    write_pages,
 )
 from tests.lab.nginx_with_neighbours import LOOPBACK, free_ports
 from tests.lab.pebble import running
 from tests.lab.running import require_programs
 
-NAME = "example.com"
-DOCUMENT = "/.well-known/matrix/client"
-CLOSED = "/.well-known/matrix/server"
 BODY = r'{"m.homeserver":{"base_url":"https://matrix.example.com"},"note":"a\u00e9 \"b\" 100% {x}"}'
-TOKEN = f"{CHALLENGE_PATH}/Proof_of-1"
-OWN_TOKEN = f"{CHALLENGE_PATH}/Own"
 
 GLOBAL = "{\n\tadmin off\n\tauto_https off\n}\n"
 FILES = "root * ROOT/www\nfile_server"
@@ -78,67 +76,10 @@ KEPT_OUT = {
 """Sites where no document of ours answers."""
 
 
-@dataclass(frozen=True)
-class Trial:
-    """A site of a Caddy that is to take a guest."""
-
-    sites: CaddyVirtualHosts
-    block: ServerBlock
-    port: int
-    leaflet: Leaflet
-
-    @property
-    def said(self) -> tuple[Conflict, ...]:
-        """What is certainly in the way."""
-        return tuple(each for each in self.sites.conflicts(self.leaflet, self.block) if each.certain)
-
-    def ask(self, path: str, name: str = NAME) -> Answer:
-        """Return the answer at a path."""
-        return ask(Question(LOOPBACK, self.port, tls=False, host=f"{name}:{self.port}", target=path))
-
-    def ours(self) -> dict[str, object]:
-        """Return what is not as the guest says, empty where all is."""
-        document, marker = self.ask(DOCUMENT), self.ask(MARKER_PATH)
-        refusal, proof = self.ask(CLOSED), self.ask(TOKEN)
-        seen = {
-            "document": (document.status, document.body.decode(), document.all("content-type")),
-            "origin": (document.all("access-control-allow-origin"), refusal.all("access-control-allow-origin")),
-            "refusal": (refusal.status, b"M_UNRECOGNIZED" in refusal.body),
-            "marker": (marker.status, marker.all("palpo-installer")),
-            "stranger": self.ask(MARKER_PATH, "www.example.com").all("palpo-installer"),
-            "proof": (proof.status, proof.body),
-        }
-        wanted = {
-            "document": (200, BODY, ("application/json",)),
-            "origin": (("*",), ("*",)),
-            "refusal": (404, True),
-            "marker": (204, (self.leaflet.marker,)),
-            "stranger": (),
-            "proof": (200, b"proof"),
-        }
-        return {key: value for key, value in seen.items() if value != wanted[key]}
-
-    def pages(self) -> tuple[tuple[int, str, bytes], ...]:
-        """Return what the site answers elsewhere, its own proofs among it."""
-        paths = ("/", "/old", OWN_TOKEN, f"{DOCUMENT}/below", "/.well-known/matrix/other")
-        found = (self.ask(path) for path in paths)
-        return tuple((each.status, each.header("location"), each.body) for each in found)
-
-    @property
-    def line(self) -> AddedLine:
-        """The line of the guest, and where it goes."""
-        found = self.sites.place(self.leaflet, self.block)
-        assert isinstance(found, AddedLine)
-        return found
-
-
 def trials(root: Path, sites: Mapping[str, str]) -> dict[str, Trial]:
     """Write a Caddy with these sites, each on a port of its own, and read it as we do."""
     require_programs("caddy")
-    for place, text in ((f"webroot{TOKEN}", "proof"), (f"www{OWN_TOKEN}", "own"), ("www/index.html", "site")):
-        path = root / place
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+    write_pages(root)
     ports = dict(zip(sites, free_ports(len(sites)), strict=True))
     text = GLOBAL
     for label, port in ports.items():
@@ -147,10 +88,9 @@ def trials(root: Path, sites: Mapping[str, str]) -> dict[str, Trial]:
     (root / "Caddyfile").write_text(text)
     there = CaddyVirtualHosts(caddy(root), Host())
     blocks = {block.listens[0].port: block for block in there.proxy.servers}
-    closed = Closed(Match(CLOSED, Scope.EXACT), NOTHING)
-    routes = (Marker(), FixedJson(DOCUMENT, BODY, 60), closed, Challenge(root / "webroot"))
+    answers = routes(BODY, root / "webroot")
     return {
-        label: Trial(there, blocks[port], port, there.leaflet(Guest(NAME, port, False, routes)))
+        label: Trial(there, blocks[port], port, there.leaflet(Guest(NAME, port, False, answers)), BODY)
         for label, port in ports.items()
     }
 
@@ -166,17 +106,6 @@ def caddy(root: Path) -> Caddy:
     )  # fmt: skip
 
 
-def put_in(root: Path, found: Mapping[str, Trial]) -> bytes:
-    """Put the lines into all sites at once, and return the file as it was."""
-    path = root / "Caddyfile"
-    data = path.read_bytes()
-    for each in found.values():
-        each.leaflet.file.path.parent.mkdir(exist_ok=True)
-        each.leaflet.file.path.write_text(each.leaflet.file.text)
-    path.write_bytes(edited(data, {each.line.before: each.line.text for each in found.values()}, ()))
-    return data
-
-
 @contextmanager
 def served(root: Path, port: int) -> Iterator[None]:
     """Run the Caddy of some trials."""
@@ -187,16 +116,10 @@ def served(root: Path, port: int) -> Iterator[None]:
 
 
 def test_beside_such_directives_our_paths_answer_and_theirs_as_before(tmp_path: Path) -> None:
-    """Documents with one header of each kind, the marker under its name alone; back without the line, byte for byte."""
+    """Documents with one header of each kind, the marker under its name alone; also where a file of ours is gone."""
     found = trials(tmp_path, SITES)
     port = found["files"].port
-    assert {label: each.said for label, each in found.items()} == dict.fromkeys(found, ())
-    with served(tmp_path, port):
-        before = {label: each.pages() for label, each in found.items()}
-    original = put_in(tmp_path, found)
-    with served(tmp_path, port):
-        assert {label: each.ours() for label, each in found.items()} == {label: {} for label in found}
-        assert {label: each.pages() for label, each in found.items()} == before
+    before = answers_beside(found, lambda: served(tmp_path, port))
     with_line = CaddyVirtualHosts(caddy(tmp_path), Host())
     for each in found.values():
         block = next(one for one in with_line.proxy.servers if one.listens[0].port == each.port)
@@ -206,9 +129,7 @@ def test_beside_such_directives_our_paths_answer_and_theirs_as_before(tmp_path: 
         assert not [one for one in with_line.conflicts(each.leaflet, block) if one.certain]
         each.leaflet.file.path.unlink()
     with served(tmp_path, port):
-        assert {label: each.pages() for label, each in found.items()} == before
-    lines = [directive(each.leaflet.line) for each in found.values()]
-    assert edited((tmp_path / "Caddyfile").read_bytes(), {}, lines) == original
+        assert {label: each.theirs() for label, each in found.items()} == before
 
 
 def test_what_answers_first_is_foreseen(tmp_path: Path) -> None:
@@ -218,9 +139,7 @@ def test_what_answers_first_is_foreseen(tmp_path: Path) -> None:
         (said,) = each.said
         assert said.where == f"{each.block.file}:{each.block.line + 1}", label
         assert {MARKER_PATH, DOCUMENT, CLOSED, f"{CHALLENGE_PATH}/"} == set(said.paths)
-    put_in(tmp_path, found)
-    with served(tmp_path, next(iter(found.values())).port):
-        assert {label: "document" in each.ours() for label, each in found.items()} == dict.fromkeys(found, True)
+    no_document_answers(found, lambda: served(tmp_path, next(iter(found.values())).port))
 
 
 @pytest.mark.parametrize(

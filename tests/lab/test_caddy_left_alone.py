@@ -22,12 +22,11 @@ def refused(host: ThrowAwayHost, why: str) -> None:
 
 
 @pytest.fixture
-def caddy(host: ThrowAwayHost) -> ThrowAwayHost:
+def caddy(any_caddy: ThrowAwayHost) -> ThrowAwayHost:
     """A host with a running Caddy and its neighbour's site, and answers that choose it."""
-    names.serve(host)
-    services.start_caddy(host)
-    ways.prepare(host, None, "srv", proxy='kind = "caddy"')
-    return host
+    services.start_caddy(any_caddy)
+    ways.prepare(any_caddy, None, "srv", proxy='kind = "caddy"')
+    return any_caddy
 
 
 def test_what_was_told_through_the_api_is_not_overwritten(caddy: ThrowAwayHost) -> None:
@@ -57,6 +56,7 @@ def test_a_caddyfile_that_cannot_take_a_line_or_a_reload(host: ThrowAwayHost, te
     assert host.read("/etc/caddy/Caddyfile") == text
 
 
+@pytest.mark.usefixtures("any_caddy")
 def test_started_with_resume(host: ThrowAwayHost) -> None:
     """It goes on with what it saved, whatever the Caddyfile says."""
     require_programs("caddy")
@@ -69,6 +69,7 @@ def test_started_with_resume(host: ThrowAwayHost) -> None:
     refused(host, "--resume")
 
 
+@pytest.mark.usefixtures("any_caddy")
 def test_a_site_with_many_names_is_the_same_in_any_order(host: ThrowAwayHost) -> None:
     """Caddy writes the names of a site in another order each time it reads them, which is no other configuration."""
     require_programs("caddy")

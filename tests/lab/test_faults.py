@@ -24,8 +24,8 @@ def engine(host: ThrowAwayHost, *arguments: str) -> int:
 
 def register(host: ThrowAwayHost) -> tuple[str, int]:
     """Make a run of the answers; return its id and the number of its records."""
-    identity = host.output([host.python, ENGINE, "register", ways.ANSWERS]).strip()
-    return identity, int(host.output([host.python, ENGINE, "count", identity]))
+    identity = host.output([host.python, ENGINE, "register", ways.ANSWERS], timeout=180).strip()
+    return identity, int(host.output([host.python, ENGINE, "count", identity], timeout=180))
 
 
 def hold_8448(host: ThrowAwayHost) -> None:

@@ -6,31 +6,26 @@ import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from palpo_installer.errors import RefusedPlan
 from palpo_installer.host import Host
-from palpo_installer.operations.lines import AddedLine, directive, edited
-from palpo_installer.probe import Answer, Question, ask
+from palpo_installer.operations.lines import directive
 from palpo_installer.proxies.answering import By
-from palpo_installer.proxies.found import ServerBlock
 from palpo_installer.proxies.haproxy.configuration import HAProxy
 from palpo_installer.proxies.haproxy.reading import blocks, frontends
 from palpo_installer.proxies.haproxy.tree import load
 from palpo_installer.proxies.haproxy.virtual_hosts import HAProxyVirtualHosts
-from palpo_installer.proxies.virtual_hosts import Conflict, Leaflet
 from palpo_installer.proxies.who_answers import answering
-from palpo_installer.site import MARKER_PATH, NOTHING, Challenge, Closed, FixedJson, Guest, Marker, Match, Scope
+from palpo_installer.site import Challenge, Guest, Marker
+from tests.lab.guest_trials import DOCUMENT, NAME, THEIRS, Trial, answers_beside, no_document_answers, put_in, routes
 from tests.lab.nginx_with_neighbours import LOOPBACK, free_ports
 from tests.lab.pebble import running
 from tests.lab.running import require_programs
 
-NAME = "example.com"
-DOCUMENT = "/.well-known/matrix/client"
-CLOSED = "/.well-known/matrix/server"
 BODY = r'{"m.homeserver":{"base_url":"https://matrix.example.com"},"note":"a\u00e9 \"b\" 100% #"}'
 
 MAIN = """\
@@ -66,66 +61,6 @@ KEPT_OUT = {
 """Frontends where none of ours answers."""
 
 
-@dataclass(frozen=True)
-class Trial:
-    """A frontend of a HAProxy that is to take a guest."""
-
-    sites: HAProxyVirtualHosts
-    block: ServerBlock
-    port: int
-    leaflet: Leaflet
-
-    @property
-    def said(self) -> tuple[Conflict, ...]:
-        """What is certainly in the way."""
-        return tuple(each for each in self.sites.conflicts(self.leaflet, self.block) if each.certain)
-
-    def ask(self, path: str, name: str = NAME) -> Answer:
-        """Return the answer at a path."""
-        return ask(Question(LOOPBACK, self.port, tls=False, host=name, target=path))
-
-    def ours(self) -> dict[str, object]:
-        """Return what is not as the guest says, empty where all is."""
-        document, marker, refusal = (
-            self.ask(DOCUMENT, f"Example.com:{self.port}"),
-            self.ask(MARKER_PATH),
-            self.ask(CLOSED),
-        )
-        seen = {
-            "document": (document.status, document.body.decode(), document.all("content-type")),
-            "origin": (document.all("access-control-allow-origin"), refusal.all("access-control-allow-origin")),
-            "refusal": (refusal.status, refusal.all("content-type"), b"M_UNRECOGNIZED" in refusal.body),
-            "marker": marker.all("palpo-installer"),
-            "stranger": self.ask(MARKER_PATH, "www.example.com").all("palpo-installer"),
-        }
-        wanted = {
-            "document": (200, BODY, ("application/json",)),
-            "origin": (("*",), ("*",)),
-            "refusal": (404, ("application/json",), True),
-            "marker": (self.leaflet.marker,),
-            "stranger": (),
-        }
-        return {key: value for key, value in seen.items() if value != wanted[key]}
-
-    def pages(self) -> tuple[tuple[int, str, bytes, str], ...]:
-        """Return what the frontend answers elsewhere, and for another name."""
-        asked = (("/", NAME), (f"{DOCUMENT}/below", NAME), ("/.well-known/matrix/other", NAME), (DOCUMENT, "b.example"))
-        found = (self.ask(*each) for each in asked)
-        return tuple((each.status, each.header("location"), each.body, each.problem) for each in found)
-
-    def add(self) -> None:
-        """Write the guest's file."""
-        self.leaflet.file.path.parent.mkdir(exist_ok=True)
-        self.leaflet.file.path.write_text(self.leaflet.file.text)
-
-    @property
-    def line(self) -> AddedLine:
-        """The line of the guest, and where it goes."""
-        found = self.sites.place(self.leaflet, self.block)
-        assert isinstance(found, AddedLine)
-        return found
-
-
 def trials(root: Path, sites: Mapping[str, str], defaults: str = "") -> dict[str, Trial]:
     """Write a HAProxy with these frontends, each on a port of its own, and read it as we do."""
     require_programs("haproxy")
@@ -137,9 +72,9 @@ def trials(root: Path, sites: Mapping[str, str], defaults: str = "") -> dict[str
     (root / "haproxy.cfg").write_text(f"{text}\nbackend nowhere\n    server s {LOOPBACK}:9\n")
     there = HAProxyVirtualHosts(haproxy(root), Host())
     found = {block.listens[0].port: block for block in there.proxy.servers}
-    routes = (Marker(), FixedJson(DOCUMENT, BODY, 60), Closed(Match(CLOSED, Scope.EXACT), NOTHING))
+    answers = routes(BODY)
     return {
-        label: Trial(there, found[port], port, there.leaflet(Guest(NAME, port, False, routes)))
+        label: Trial(there, found[port], port, there.leaflet(Guest(NAME, port, False, answers)), BODY)
         for label, port in ports.items()
     }
 
@@ -155,16 +90,6 @@ def haproxy(root: Path) -> HAProxy:
     )  # fmt: skip
 
 
-def put_in(root: Path, found: Mapping[str, Trial]) -> bytes:
-    """Put the lines into all frontends at once, and return the file as it was."""
-    path = root / "haproxy.cfg"
-    data = path.read_bytes()
-    for each in found.values():
-        each.add()
-    path.write_bytes(edited(data, {each.line.before: each.line.text for each in found.values()}, ()))
-    return data
-
-
 @contextmanager
 def served(root: Path, port: int) -> Iterator[None]:
     """Run the HAProxy of some trials; its own test has nothing to say."""
@@ -176,25 +101,18 @@ def served(root: Path, port: int) -> Iterator[None]:
 
 
 def test_beside_such_rules_our_paths_answer_and_theirs_as_before(tmp_path: Path) -> None:
-    """Documents with one header of each kind, for one name alone; back without the line, byte for byte."""
+    """Documents with one header of each kind, for one name alone; no proofs, and a marker with a page's status."""
     found = trials(tmp_path, SITES)
-    port = found["a page"].port
-    assert {label: each.said for label, each in found.items()} == dict.fromkeys(found, ())
-    with served(tmp_path, port):
-        before = {label: each.pages() for label, each in found.items()}
-    original = put_in(tmp_path, found)
-    with served(tmp_path, port):
-        assert {label: each.ours() for label, each in found.items()} == {label: {} for label in found}
-        assert {label: each.pages() for label, each in found.items()} == before
-    lines = [directive(line) for each in found.values() for line in each.leaflet.line.split("\n")]
-    assert edited((tmp_path / "haproxy.cfg").read_bytes(), {}, lines) == original
+    asked = (*THEIRS, (DOCUMENT, "b.example"))
+    deviations = {"proof", "status of the marker"}
+    answers_beside(found, lambda: served(tmp_path, found["a page"].port), asked, deviations)
 
 
 def test_a_line_that_is_there_is_found_and_one_for_other_answers_gives_way(tmp_path: Path) -> None:
     """By the file that it reads; for the lines that lead to that a predicate tells."""
     (trial,) = trials(tmp_path, {"a page": PAGE}).values()
     assert trial.sites.inclusions(trial.leaflet, trial.block) == ()
-    put_in(tmp_path, {"a page": trial})
+    put_in({"a page": trial})
     again = HAProxyVirtualHosts(haproxy(tmp_path), Host())
     (block,) = again.proxy.servers
     closed, there = again.inclusions(trial.leaflet, block)
@@ -207,7 +125,7 @@ def test_a_line_that_is_there_is_found_and_one_for_other_answers_gives_way(tmp_p
 def test_where_one_of_our_lines_is_missing_both_are_put_anew(tmp_path: Path) -> None:
     """Alone, the one for documents would answer for closed paths too, and with 200; it is known as ours, and goes."""
     (trial,) = trials(tmp_path, {"a page": PAGE}).values()
-    put_in(tmp_path, {"a page": trial})
+    put_in({"a page": trial})
     file = tmp_path / "haproxy.cfg"
     file.write_text("\n".join(line for line in file.read_text().split("\n") if "status 404" not in line))
     again = HAProxyVirtualHosts(haproxy(tmp_path), Host())
@@ -223,9 +141,7 @@ def test_what_ends_connections_is_foreseen(tmp_path: Path) -> None:
     for label, each in found.items():
         (said,) = each.said
         assert said.where == f"{each.block.file}:{each.block.line + 2}", label
-    put_in(tmp_path, found)
-    with served(tmp_path, next(iter(found.values())).port):
-        assert {label: "document" in each.ours() for label, each in found.items()} == dict.fromkeys(found, True)
+    no_document_answers(found, lambda: served(tmp_path, next(iter(found.values())).port))
 
 
 @pytest.mark.parametrize(

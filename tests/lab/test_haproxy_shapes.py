@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,13 +20,14 @@ from palpo_installer.matrix_site import build
 from palpo_installer.operations.base import Workbench
 from palpo_installer.operations.lines import edited
 from palpo_installer.probe import Answer, Question, ask
+from palpo_installer.proxies.assignment import Assignment
 from palpo_installer.proxies.base import Rendering
 from palpo_installer.proxies.haproxy.rendering import render
 from tests.facts.made import certificate
 from tests.lab.nginx_with_neighbours import LOOPBACK, free_ports
 from tests.lab.pebble import running
 from tests.lab.running import require_programs
-from tests.lab.test_haproxy_three import no_secret
+from tests.lab.test_haproxy_releases import no_secret
 from tests.proxies.haproxy.test_haproxy_rendering import certificates, found
 from tests.proxies.nginx.sites import ANSWERS, HOST
 
@@ -53,6 +56,10 @@ SHAPES = {
     "a map": f"frontend f\n{BINDS}    use_backend %[req.hdr(host),lower,map(MAP,pages)]\n",
     "strict names and HTTP/2": "frontend f\n    bind 127.0.0.1:HTTP\n"
     "    bind 127.0.0.1:HTTPS ssl strict-sni crt CERTS alpn h2,http/1.1\n    default_backend pages\n",
+    "a list of certificates": "frontend f\n    bind 127.0.0.1:HTTP\n    bind 127.0.0.1:HTTPS ssl crt-list LIST\n"
+    "    default_backend pages\n",
+    "a list and a directory": "frontend f\n    bind 127.0.0.1:HTTP\n    bind 127.0.0.1:HTTPS ssl crt CERTS thread 1\n"
+    "    bind 127.0.0.1:HTTPS ssl crt-list LIST thread 2\n    default_backend pages\n",
     "several threads": "frontend f\n    bind 127.0.0.1:HTTP\n    bind 127.0.0.1:HTTPS ssl crt CERTS thread 1\n"
     "    bind 127.0.0.1:HTTPS ssl crt CERTS thread 2\n    default_backend pages\n",
     "two frontends": "frontend plain\n    bind 127.0.0.1:HTTP\n    http-request redirect scheme https\n"
@@ -73,13 +80,24 @@ SHAPES = {
     "    compression algo gzip\n    default_backend pages\n",
 }
 """Frontends as others write them."""
-SAMPLE = {"a redirect first", "the default stands above", "conditional lines that count", "variables"}
+SAMPLE = {
+    "a redirect first",
+    "a list of certificates",
+    "the default stands above",
+    "conditional lines that count",
+    "variables",
+}
 """Those that are tried without ``--slow``."""
 
 REFUSED = {
-    "a list of certificates": (
-        "frontend f\n    bind 127.0.0.1:HTTP\n    bind 127.0.0.1:HTTPS ssl crt-list LIST\n    default_backend pages\n",
+    "one certificate": (
+        "frontend f\n    bind 127.0.0.1:HTTP\n    bind 127.0.0.1:HTTPS ssl crt CERTS/shop.pem\n"
+        "    default_backend pages\n",
         "loads its certificates one by one",
+    ),
+    "a list that a program writes": (
+        "frontend f\n    bind 127.0.0.1:HTTP\n    bind 127.0.0.1:HTTPS ssl crt-list MADE\n    default_backend pages\n",
+        "no certificate of ours can be added to this list of certificates: ",
     ),
     "passed on by SNI": (
         "frontend f\n    mode tcp\n    bind 127.0.0.1:HTTPS\n    tcp-request inspect-delay 2s\n"
@@ -107,14 +125,22 @@ REFUSED = {
 """Those that cannot take a line; HAProxy itself loads each of them."""
 
 
+@pytest.fixture
+def root() -> Iterator[Path]:
+    """A directory that is not below /tmp, where programs are known to write files anew."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as directory:
+        yield Path(directory)
+
+
 def written(root: Path, text: str) -> tuple[Layout, str]:
     """Return the ports of a trial, and a configuration with them and with what its certificates need."""
     require_programs("haproxy")
     http, https = free_ports(2)
     text = text.replace(":HTTPS", f":{https}").replace(":HTTP", f":{http}")
-    text = text.replace("MAP", f"{root}/names.map").replace("LIST", f"{root}/list")
+    text = text.replace("MAP", f"{root}/names.map").replace("LIST", f"{root}/list").replace("MADE", f"{root}/made")
     (root / "names.map").write_text(f"{SHOP} shop\n")
     (root / "list").write_text(f"{root}/certs/shop.pem [alpn h2] shop.example\n")
+    (root / "made").write_text(f"# Ansible managed\n{root}/certs/shop.pem\n")
     (root / "certs").mkdir()
     certificate(SHOP).write(root / "certs/shop.pem", root / "certs/shop.pem.key")
     return Layout(root, http_port=http, https_port=https, addresses=(LOOPBACK,)), text + BACKENDS
@@ -123,18 +149,19 @@ def written(root: Path, text: str) -> tuple[Layout, str]:
 def planned(root: Path, layout: Layout, text: str) -> Rendering:
     """Return what is planned beside a configuration."""
     site, system = build(ANSWERS, layout), replace(HOST, addresses=(LOOPBACK,), ipv6=False)
-    return render(site, found(root, text), system, layout, certificates(root, site))
+    return render(found(root, text), Assignment(site, system, layout, certificates(root, site)))
 
 
 def install(rendering: Rendering) -> None:
     """Write our files, links and lines."""
     for part in (rendering.plain, rendering.secure):
         for file in part.files:
+            file.path.parent.mkdir(parents=True, exist_ok=True)
             file.path.write_text(file.text)
         for link in part.links:
             link.path.parent.mkdir(parents=True, exist_ok=True)
             link.path.symlink_to(link.target)
-    for lines in rendering.plain.lines:
+    for lines in dict.fromkeys((*rendering.plain.lines, *rendering.secure.lines)):
         places: dict[int, str] = {}
         for line in lines.add:
             places[line.before] = f"{places[line.before]}\n{line.text}" if line.before in places else line.text
@@ -156,17 +183,17 @@ def neighbours(layout: Layout) -> list[tuple[int, str, bytes]]:
 @pytest.mark.parametrize(
     "shape", [name if name in SAMPLE else pytest.param(name, marks=pytest.mark.slow) for name in SHAPES]
 )
-def test_our_names_are_led_to_us_and_all_others_as_before(shape: str, tmp_path: Path) -> None:
+def test_our_names_are_led_to_us_and_all_others_as_before(shape: str, root: Path) -> None:
     """Every socket shows our marker and certificate, the challenge's too, and a neighbour notices nothing."""
-    layout, text = written(tmp_path, SHAPES[shape])
-    rendering = planned(tmp_path, layout, text)
-    argv = (shutil.which("haproxy") or "haproxy", "-db", "-f", str(tmp_path / "conf.d"))
+    layout, text = written(root, SHAPES[shape])
+    rendering = planned(root, layout, text)
+    argv = (shutil.which("haproxy") or "haproxy", "-db", "-f", str(root / "conf.d"))
     with running(argv, {}, layout.https_port):
         before = neighbours(layout)
     install(rendering)
     tested = subprocess.run([*argv, "-c"], check=False, capture_output=True, text=True)
     assert tested.returncode == 0, tested.stderr
-    bench = Workbench(Host(layout), "trial", tmp_path, no_secret, lambda _: None, lambda: None)
+    bench = Workbench(Host(layout), "trial", root, no_secret, lambda _: None, lambda: None)
     expected = [each for part in (rendering.plain, rendering.secure) for each in part.expectations]
     assert {each.port for each in expected} == {layout.http_port, layout.https_port}
     with running(argv, {}, layout.https_port):
@@ -179,15 +206,13 @@ def test_our_names_are_led_to_us_and_all_others_as_before(shape: str, tmp_path: 
 
 
 @pytest.mark.parametrize("shape", REFUSED)
-def test_where_no_line_can_stand_it_is_refused_by_name(shape: str, tmp_path: Path) -> None:
+def test_where_no_line_can_stand_it_is_refused_by_name(shape: str, root: Path) -> None:
     """With file and line, and what to do; HAProxy itself has nothing against the file."""
     text, reason = REFUSED[shape]
-    layout, text = written(tmp_path, text)
+    layout, text = written(root, text)
     with pytest.raises(RefusedPlan, match=reason) as raised:
-        planned(tmp_path, layout, text)
-    assert raised.value.where.startswith(f"{tmp_path}/conf.d/site.cfg:")
+        planned(root, layout, text)
+    assert raised.value.where.startswith((f"{root}/conf.d/site.cfg:", f"{root}/made"))
     assert "plan again" in raised.value.next
-    tested = subprocess.run(
-        ["haproxy", "-c", "-f", str(tmp_path / "conf.d")], check=False, capture_output=True, text=True
-    )
+    tested = subprocess.run(["haproxy", "-c", "-f", str(root / "conf.d")], check=False, capture_output=True, text=True)
     assert tested.returncode == 0, tested.stderr

@@ -172,6 +172,11 @@ def test_an_order_that_fails_leaves_the_old_file(old: tuple[ThrowAwayHost, Old],
         assert "Server-Of-Before" in ways.fetch(host, URL, "--insecure")
 
 
+def forget_orders(host: ThrowAwayHost) -> None:
+    """Forget what was ordered, and that it was: with a certificate at hand the next plan would be another one."""
+    host.output(["rm", "-rf", "/etc/palpo-installer", "/var/lib/palpo-installer/ledger.jsonl"])
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("old", ["nginx", "apache"], indirect=True)
 def test_killed_anywhere_the_old_file_serves_again(old: tuple[ThrowAwayHost, Old], acme: Authority) -> None:
@@ -186,5 +191,7 @@ def test_killed_anywhere_the_old_file_serves_again(old: tuple[ThrowAwayHost, Old
                 recovered = host.tool("recover")
                 assert recovered.returncode == 0, f"record {place}: {recovered.stdout}{recovered.stderr}"
                 assert ways.untouched(before, host) == {}, f"record {place}"
-                identity, _ = register(host)
+                forget_orders(host)
+                identity, again = register(host)
+                assert again == records, "the next run orders and takes over as the first one would"
         assert counts["failed"] == 0, counts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -73,6 +74,19 @@ def test_a_lineage_is_given_back_with_its_earlier_keys(bench: Workbench, room: P
     assert {seen(each) for each in archive.iterdir()} == {(GROUP, 0o640)}
     key(live).undo(bench, before)
     assert {seen(each) for each in archive.iterdir()} == {("root", 0o600)}
+
+
+def test_a_group_that_had_it_before_and_could_not_read_it_cannot_again(bench: Workbench, room: Path) -> None:
+    """Only the mode was changed, and it comes back."""
+    path = room / "one.pem"
+    path.touch(mode=0o600)
+    shutil.chown(path, group=GROUP)
+    before = key(path).prepare(bench, 1)
+    key(path).act(bench, before)
+    assert seen(path) == (GROUP, 0o640)
+    key(path).undo(bench, before)
+    assert seen(path) == (GROUP, 0o600)
+    assert key(path).observe(bench, before) is State.BEFORE
 
 
 def test_what_somebody_gave_to_others_since_stays(bench: Workbench, room: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,67 @@ def test_an_undone_act_leaves_the_tree_as_it_was(etc: Path, tmp_path: Path, kind
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_in_a_directory_that_is_read_whole_nothing_lies_beside(etc: Path, tmp_path: Path, kind: str) -> None:
+    """Caddy before 2.7 and an Apache that includes the directory itself would load a dot name as one more site."""
+    bench = replace(workbench(tmp_path), read_whole=(etc,))
+    operation, before_tree = KINDS[kind](etc), tree(etc)
+    before = operation.prepare(bench, 7)
+    operation.stage(bench, before)
+    assert tree(etc) == before_tree
+    operation.act(bench, before)
+    operation.restage(bench, before)
+    assert not [each for each in etc.iterdir() if each.name.startswith(".")]
+    operation.undo(bench, before)
+    operation.finish(bench, before)
+    assert tree(etc) == before_tree
+    assert not list(tmp_path.glob(".palpo-installer-*"))
+
+
+def test_another_file_system_above_a_directory_that_is_read_whole_is_said(
+    etc: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing can be replaced in one step from there, so the plan is refused before anything is done."""
+    stat = Path.stat
+
+    def mounted(path: Path, *, follow_symlinks: bool = True) -> os.stat_result:
+        found = stat(path, follow_symlinks=follow_symlinks)
+        return os.stat_result((*found[:2], found.st_dev + (path == etc), *found[3:]))
+
+    monkeypatch.setattr(Path, "stat", mounted)
+    bench = replace(workbench(tmp_path), read_whole=(etc,))
+    with pytest.raises(RefusedPlan, match="another file system"):
+        write(etc / "old", planned=hashlib.sha256(b"first\r\nno newline \xff").hexdigest()).prepare(bench, 7)
+
+
+def test_a_link_comes_back_as_itself(etc: Path, tmp_path: Path) -> None:
+    """The very link, whoever owns it: so no space is needed for it on a disk that is full by then."""
+    link = etc / "link"
+    bench, operation, there = workbench(tmp_path), RemoveFile(link, "link old"), link.lstat()
+    before = operation.prepare(bench, 7)
+    operation.stage(bench, before)
+    operation.act(bench, before)
+    operation.undo(bench, before)
+    now = link.lstat()
+    assert (now.st_ino, now.st_uid, now.st_mtime_ns) == (there.st_ino, there.st_uid, there.st_mtime_ns)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: a link gets another owner")
+def test_a_link_comes_back_to_its_owner_on_a_later_day(etc: Path, tmp_path: Path) -> None:
+    """Then it is made anew, before the rollback touches anything."""
+    link = etc / "link"
+    os.chown(link, 12, 13, follow_symlinks=False)
+    bench, operation = workbench(tmp_path), RemoveFile(link, "link old")
+    before = operation.prepare(bench, 7)
+    operation.stage(bench, before)
+    operation.act(bench, before)
+    operation.finish(bench, before)
+    operation.restage(bench, before)
+    operation.undo(bench, before)
+    assert (link.lstat().st_uid, link.lstat().st_gid, str(link.readlink())) == (12, 13, "old")
+    assert operation.observe(bench, before) is State.BEFORE
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_acts_and_undos_can_be_repeated(etc: Path, tmp_path: Path, kind: str) -> None:
     """A second act, a second undo and an undo without an act change nothing and raise nothing."""
     bench, operation, before_tree = workbench(tmp_path), KINDS[kind](etc), tree(etc)
@@ -114,7 +176,7 @@ def test_what_is_staged_has_a_dot_name(etc: Path, tmp_path: Path) -> None:
     before = operation.prepare(bench, 3)
     operation.stage(bench, before)
     added = {path.name for path in etc.iterdir()} - {"old", "link", "empty"}
-    assert added == {".palpo-installer-0001-3.new", ".palpo-installer-0001-3.old"}
+    assert added == {".palpo-installer-0001-3.new.key", ".palpo-installer-0001-3.old.key"}
     assert not [path for path in etc.glob("*") if path.name in added and not path.name.startswith(".")]
 
 
@@ -124,7 +186,7 @@ def test_a_file_in_a_directory_that_is_made_later_is_staged_above_it(etc: Path, 
     directory, file = MakeDirectory(etc / "made", 0o755), write(etc / "made" / "file", planned="")
     records = [operation.prepare(bench, number) for number, operation in enumerate((directory, file))]
     file.stage(bench, records[1])
-    assert (etc / ".palpo-installer-0001-1.new").read_text() == "new\n"
+    assert (etc / ".palpo-installer-0001-1.new.key").read_text() == "new\n"
     directory.act(bench, records[0])
     file.act(bench, records[1])
     assert (etc / "made" / "file").read_text() == "new\n"
@@ -170,6 +232,21 @@ def test_an_edit_after_the_act_is_left_alone(etc: Path, tmp_path: Path) -> None:
     with pytest.raises(NotPutBack, match="changed by somebody else"):
         operation.undo(bench, before)
     assert (etc / "old").read_text() == "an edit"
+
+
+def test_edits_of_two_files_of_one_name_are_both_kept(etc: Path, tmp_path: Path) -> None:
+    """What is given up is kept, also where files in two directories are called alike."""
+    (etc / "sites").mkdir()
+    bench = workbench(tmp_path)
+    for number, path in enumerate((etc / "site", etc / "sites/site")):
+        operation = write(path)
+        before = operation.prepare(bench, number)
+        operation.stage(bench, before)
+        operation.act(bench, before)
+        for _ in range(2):
+            path.write_text(f"edit {number}")
+            operation.surrender(bench, before)
+    assert sorted(each.read_text() for each in bench.copies.glob("edited-site*")) == ["edit 0", "edit 1"]
 
 
 def test_a_surrendered_edit_is_copied_and_then_undone(etc: Path, tmp_path: Path) -> None:

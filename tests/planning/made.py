@@ -12,7 +12,8 @@ from pathlib import Path
 from palpo_installer.changes import Plan
 from palpo_installer.engine import launch
 from palpo_installer.engine.events import EventFile
-from palpo_installer.engine.history import in_force, ours, settled, written
+from palpo_installer.engine.history import ours
+from palpo_installer.engine.in_force import in_force, settled, written
 from palpo_installer.engine.run import Run
 from palpo_installer.facts import gather
 from palpo_installer.facts.names import RESOLV_CONF, Name

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from palpo_installer.changes import Plan
 from palpo_installer.choices import ALL_EDITS
-from palpo_installer.engine import history
+from palpo_installer.engine import in_force
 from palpo_installer.errors import RefusedPlan
 from palpo_installer.operations.files import WriteFile
 from palpo_installer.plan import make
@@ -70,7 +70,7 @@ def test_an_edit_survives_any_number_of_reruns(
         inputs, plan = rerun(inputs, raw)
         text = path.read_text()
         assert [line for line in text.splitlines(keepends=True) if "by hand" in line] == before
-        written = history.written(inputs.layout)[str(path)]
+        written = in_force.written(inputs.layout)[str(path)]
         assert isinstance(written, WriteFile)
         marker = written.pure.shown.partition("Palpo-Installer ")[2].split()[0]
         assert text.count(f"Palpo-Installer {marker}") == text.count("add_header Palpo-Installer ")

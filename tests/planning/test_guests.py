@@ -266,11 +266,11 @@ def test_the_sites_certificate_serves_our_port(tmp_path: Path) -> None:
     host = host_with(tmp_path)
     plan, found = planned(host, SRV), serving(host, SRV)
     assert list(orders(plan)) == ["matrix.example.com"]
-    assert found.certificates[NAME].chain.is_relative_to(tmp_path / "elsewhere")
+    assert found.certificates.files[NAME].chain.is_relative_to(tmp_path / "elsewhere")
     assert found.site.certificates == ("matrix.example.com",)
     assert any("Whoever renews it must reload nginx" in finding for finding in plan.findings)
     shown = {e.certificate for e in found.rendering.secure.expectations if e.port == 8448}
-    assert shown == {found.certificates[NAME].chain}
+    assert shown == {found.certificates.files[NAME].chain}
 
 
 def test_a_certificate_of_ones_own_needs_nobody(tmp_path: Path) -> None:

@@ -20,7 +20,8 @@ from palpo_installer.operations.proxy_orders import OrderByProxy
 from palpo_installer.operations.security import Withdraw
 from palpo_installer.planning import obstacles
 from palpo_installer.planning.inputs import Inputs
-from palpo_installer.planning.security import NOTHING, withdrawals
+from palpo_installer.planning.needs import Needs
+from palpo_installer.planning.security import withdrawals
 from palpo_installer.planning.serving import Serving
 from palpo_installer.planning.steps import Steps
 from tests.planning.made import inputs_on
@@ -70,7 +71,7 @@ def test_each_name_is_ordered_by_the_proxy_and_nothing_is_probed(tmp_path: Path)
     first.files.chain.parent.mkdir(parents=True)
     first.files.chain.write_bytes(made.chain.read_bytes())
     first.files.key.write_bytes(made.key.read_bytes())
-    assert [order.name for order in serving(inputs).due] == NAMES[1:]
+    assert [order.name for order in serving(inputs).certificates.due] == NAMES[1:]
 
 
 def test_a_name_that_others_answer_for_is_refused(tmp_path: Path) -> None:
@@ -82,7 +83,7 @@ def test_a_name_that_others_answer_for_is_refused(tmp_path: Path) -> None:
         federation=replace(inputs.answers.federation, delegation=Delegation.SRV),
     )
     with pytest.raises(RefusedPlan, match="Caddy cannot order a certificate for") as refused:
-        assert serving(replace(inputs, answers=answers)).certificates
+        assert serving(replace(inputs, answers=answers)).certificates.files
     assert refused.value.where == 'certificates.files."example.com"'
     assert "well-known" in refused.value.next
 
@@ -142,7 +143,7 @@ def test_what_is_needed_no_more_is_closed(tmp_path: Path) -> None:
     place.chmod(0o710)
     before = {"path": f"access to {place}", "gid": "4711", "mode": "0700", "given": given}
     inputs = replace(inputs_for(tmp_path, Method.PROXY), in_force=(Withdraw(letting, before, "0001"),))
-    _, releasing = withdrawals(inputs, NOTHING)
+    _, releasing = withdrawals(inputs, Needs((), (), ()))
     assert [each.operations for each in releasing.changes] == [(inputs.in_force[0],)]
-    _, kept = withdrawals(inputs, replace(NOTHING, readable=(place,)))
+    _, kept = withdrawals(inputs, Needs((), (), (), readable=(place,)))
     assert kept.changes == ()

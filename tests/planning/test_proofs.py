@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from palpo_installer import matrix_site
-from palpo_installer.engine.history import ours, written
+from palpo_installer.engine.history import ours
+from palpo_installer.engine.in_force import written
 from palpo_installer.errors import RefusedPlan
 from palpo_installer.operations.files import RemoveFile, WriteFile
 from palpo_installer.operations.passing import RemoveWritten

@@ -21,7 +21,7 @@ from palpo_installer.operations.certificates import IssueSelfSigned, OrderCertif
 from palpo_installer.operations.files import MakeDirectory, MakeLink, WriteFile
 from palpo_installer.planning.inputs import EDITED, Inputs
 from palpo_installer.planning.obstacles import obstacles
-from palpo_installer.planning.serving import Serving, reused
+from palpo_installer.planning.serving import Serving
 from palpo_installer.planning.steps import Steps
 from tests.facts.made import certificate
 from tests.lab.pebble import web_certificate
@@ -113,7 +113,7 @@ def test_a_certificate_that_can_be_used_is_used(tmp_path: Path, ca: Mapping[str,
     assert isinstance(probe.operations[0], ProbeChallenge)
     assert probe.operations[0].names == ("matrix.example.com",)
     assert order.title == "a certificate for matrix.example.com"
-    (kept,) = reused(part)
+    (kept,) = part.certificates.reused
     assert kept.subject == "certificate for example.com"
     assert str(store.ordered(inputs.layout, "example.com").chain) in kept.reason
     place(inputs, "matrix.example.com")
@@ -146,7 +146,7 @@ def test_brought_files_that_fit_are_kept(tmp_path: Path) -> None:
     files = {name: {"chain": str(tmp_path / "chain.pem"), "key": str(tmp_path / "key.pem")} for name in NAMES}
     part = serving(inputs_on(tmp_path, {"certificates.method": "files", "certificates.files": files}))
     assert Steps(part).orders() == ()
-    assert {entry.subject for entry in reused(part)} == {f"certificate for {name}" for name in NAMES}
+    assert {entry.subject for entry in part.certificates.reused} == {f"certificate for {name}" for name in NAMES}
     assert str(tmp_path / "chain.pem") in part.rendering.secure.files[0].text
 
 

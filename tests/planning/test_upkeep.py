@@ -89,6 +89,19 @@ def test_answers_are_kept_for_the_next_run(inputs: Inputs) -> None:
     assert saved_answers(again(inputs))[0] == ()
 
 
+@pytest.mark.parametrize(("written", "shown"), [(DATABASE, "<secret>"), ("postgres://a:b@c/d", "<secret: changed>")])
+def test_a_secret_that_stays_is_not_shown_as_changed(inputs: Inputs, written: str, shown: str) -> None:
+    """Something else in answers.toml differs; of its password only another one is said to be new."""
+    carry_out(Plan((), saved_answers(inputs)[0], (), (), ()), inputs)
+    former = inputs.layout.answers.read_text().replace(DATABASE, written).replace("16MiB", "8MiB")
+    inputs.layout.answers.write_text(former)
+    ((operation,),) = (change.operations for change in saved_answers(again(inputs))[0])
+    difference = operation.describe(inputs.host).diff
+    assert '+max_upload_size = "16MiB"' in difference
+    assert ("+database_url" in difference) is (shown != "<secret>")
+    assert shown == "<secret>" or f'+database_url = "{shown}"' in difference
+
+
 def test_a_directory_that_is_there_is_not_made(inputs: Inputs) -> None:
     """Only the file is written then."""
     inputs.layout.etc.mkdir(parents=True)

@@ -18,17 +18,15 @@ from palpo_installer.answers import (
     Answers,
     BaseCertificate,
     BaseDomain,
-    CertificateFiles,
     Delegation,
     Method,
     Registration,
     WellKnown,
 )
-from palpo_installer.facts.system import System
 from palpo_installer.host import Command, Host
-from palpo_installer.layout import Layout
 from palpo_installer.processes import Process
 from palpo_installer.proxies.apache import discovery as apache
+from palpo_installer.proxies.assignment import Assignment
 from palpo_installer.proxies.base import Part, Rendering
 from palpo_installer.proxies.caddy import discovery as caddy
 from palpo_installer.proxies.found import Proxy
@@ -36,7 +34,6 @@ from palpo_installer.proxies.haproxy import discovery as haproxy
 from palpo_installer.proxies.nginx import build
 from palpo_installer.proxies.nginx.configuration import Nginx
 from palpo_installer.rehearsal.stage import Render, as_planned
-from palpo_installer.site import Site
 from tests.homeserver import made
 from tests.lab.running import require_programs
 from tests.proxies.nginx import sites
@@ -110,10 +107,8 @@ def instead(pattern: str, replacement: str, count: int = 0) -> Change:
 def faulty(change: Change) -> Render:
     """Return what renders like the real templates would with a change in them; it must change something."""
 
-    def render_it(
-        site: Site, proxy: Proxy, system: System, layout: Layout, certificates: Mapping[str, CertificateFiles]
-    ) -> Rendering:
-        sound = as_planned(site, proxy, system, layout, certificates)
+    def render_it(proxy: Proxy, assignment: Assignment) -> Rendering:
+        sound = as_planned(proxy, assignment)
         wrong = replace(sound, plain=_changed(sound.plain, change), secure=_changed(sound.secure, change))
         assert wrong != sound, "there is nothing to change"
         return wrong

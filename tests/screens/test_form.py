@@ -138,6 +138,21 @@ def test_further_settings_are_folded_and_opened_by_a_key(tmp_path: Path) -> None
     drive(recorded("debian_sites", tmp_path), dict(NAMED), go)
 
 
+def test_terms_that_were_asked_for_otherwise_are_not_shown(tmp_path: Path) -> None:
+    """An answer to a question without the PEM file that was typed since says nothing of the one with it."""
+
+    async def go(wizard: Wizard, pilot: Pilot[int]) -> None:
+        await go_to(wizard, pilot, "certificates")
+        former = conversing.asked_now(wizard)
+        conversing.take(wizard, "certificates.ca_file", "/etc/ssl/own.pem")
+        conversing.hear_terms(wizard, former, "not trusted")
+        assert former.directory not in wizard.terms
+        conversing.hear_terms(wizard, conversing.asked_now(wizard), "The terms: ...")
+        assert wizard.terms[former.directory] == "The terms: ..."
+
+    drive(recorded("debian_sites", tmp_path), {"names.server_name": "example.net"}, go)
+
+
 def test_an_error_in_a_folded_setting_opens_it(tmp_path: Path) -> None:
     """The next page is not reached past it, and the keys go to the field with the error."""
     raw = {**NAMED, "homeserver.max_upload_size": "lots", "homeserver.database_url": "postgres://u:p@127.0.0.1/d"}

@@ -7,10 +7,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from palpo_installer.audit.auditing import audit
+from palpo_installer.audit.finding import Audit
 from palpo_installer.engine.history import PastRun
 from palpo_installer.facts import gather, matrix
 from palpo_installer.host import Host
 from palpo_installer.layout import Layout
+from palpo_installer.proxies.found import Listen
+from palpo_installer.screens import answering
 from palpo_installer.screens.overview import Past, overview
 from tests.audit.made import NOW, SITE, host_with, known
 from tests.audit.test_auditing import DOCUMENTED
@@ -50,6 +53,19 @@ def test_another_server_on_port_80_is_named(tmp_path: Path) -> None:
     holder = next(each for each in gather(host).listeners if each.port == 80)
     assert f"port 80, IPv4: {holder.owner}" in said or f"{holder.owner}" in said.split("port 80")[1].splitlines()[0]
     assert "proxy: none found of those that can be read: nginx" in said
+
+
+def test_a_unit_of_palpo_is_no_matrix_configuration(tmp_path: Path) -> None:
+    """A host whose proxy knows nothing of Matrix is not said to be set up, though the audit read Palpo's unit."""
+    host = host_with(tmp_path)
+    judged = Audit((), ("/etc/systemd/system/palpo.service",), ())
+    assert "Matrix is already" not in overview(replace(known(host), nginx=None), Past(), host.layout, judged).text
+
+
+def test_a_socket_for_both_families_is_said_to_be_one() -> None:
+    """Apache's usual one takes IPv4 too: its sites are not said to be for IPv6 alone."""
+    listen = Listen("::", 443, ("ssl", "ipv6only=off"), Path("/etc/apache2/ports.conf"), 8)
+    assert answering._where([listen]) == "IPv4 and IPv6"
 
 
 def test_a_stopped_nginx_answers_nothing_but_would(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from palpo_installer.layout import Layout
 from palpo_installer.matrix_site import build
 from palpo_installer.verify.checks_certificate import THEIRS, installed_chains, judge, leaf_on_disk
 from palpo_installer.verify.report import Check, Result
-from palpo_installer.verify.trust import trusting
+from palpo_installer.verify.trust import INCOMPLETE, trusting
 from palpo_installer.verify.view import Endpoint
 from tests.verify.worlds import CLIENT, Authority, authority, choices
 
@@ -75,6 +75,16 @@ def test_who_keeps_a_certificate_is_told_to_put_it_right() -> None:
     shown = judge(HERE, "192.0.2.1", b"", "it has ended", None, now=datetime.now(UTC), local=False, cure=THEIRS)
     assert "palpo-installer" not in shown.next
     assert f"a certificate of {CLIENT} with its whole chain" in shown.next
+
+
+def test_another_order_is_not_asked_for_where_it_would_change_nothing(issuer: Authority) -> None:
+    """The one that was ordered is shown, and its authority is not trusted: renewing it would bring the same."""
+    shown = der(issuer.issue(CLIENT).chain)
+    check = judged(shown, INCOMPLETE, disk=shown)
+    assert check.result is Result.FAIL
+    assert "palpo-installer renew" not in check.next
+    assert "palpo-installer verify --trust FILE" in check.next
+    assert "palpo-installer renew" in judged(shown, "it has expired", disk=shown).next
 
 
 def test_local_authority_is_reported_as_such(issuer: Authority) -> None:

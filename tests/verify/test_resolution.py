@@ -181,7 +181,6 @@ def test_a_target_that_is_an_alias() -> None:
 def test_a_service_that_is_switched_off() -> None:
     """The target ``.`` means that there is no service; the deprecated record is not tried then."""
     found = world(Case("example.com", ("", [], "", "", ""), (home(fed=service(0, "."), old=OLD),)))
-    assert found.switched_off
     assert (found.step, found.destinations) == ("4", ())
     assert "switched off" in found.trace[-1]
 

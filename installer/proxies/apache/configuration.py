@@ -61,6 +61,7 @@ class Apache(Proxy):
         enabled: the links of ``mods-enabled`` that are as a2enmod makes them (Debian).
         header_limits: bytes of the request line and of a header line that the main server allows, 0 where it says
             nothing.
+        included: the directories that are included as such, with all below them, and not by a pattern.
     """
 
     kind: ClassVar[str] = "apache"
@@ -77,6 +78,12 @@ class Apache(Proxy):
     unaided: tuple[str, ...] = ()
     enabled: tuple[str, ...] = ()
     header_limits: tuple[int, int] = (0, 0)
+    included: tuple[Path, ...] = ()
+
+    @property
+    def read_whole(self) -> tuple[Path, ...]:
+        """Those that are included as such: only a pattern leaves out what begins with a dot."""
+        return self.included
 
     @property
     def opened(self) -> tuple[Listen, ...]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from palpo_installer import services
 from palpo_installer.host import Command, Host
-from palpo_installer.proxies import main_process
+from palpo_installer.proxies import error_log, main_process
 from palpo_installer.proxies.apache import diagnosis, hazards, process
 from palpo_installer.proxies.control import Mark, Verdict
 from palpo_installer.proxies.sockets import Socket
@@ -52,7 +52,7 @@ class ApacheControl:
 
     def mark(self, host: Host, log: Path | None) -> Mark:
         """Return the present end of its error log."""
-        return diagnosis.mark(host, log)
+        return error_log.mark(host, log)
 
     def gave_up(self, host: Host, log: Path | None, since: Mark) -> bool:
         """Return whether it ended since, as it does where it cannot open a socket or a log."""
@@ -63,19 +63,11 @@ class ApacheControl:
         said = diagnosis.grave(host, log, since)
         if not said and service.manager == "systemd":
             said = diagnosis.journal(host, service.unit, since.at)
-        return diagnosis.explain(host, said) or self.trouble(host, service)
+        return diagnosis.explain(host, said) or main_process.trouble(host, service, self.title)
 
     def as_running(self, host: Host, service: Service) -> Service:
         """Return the service with the manager that its main process has now."""
         return services.as_running(host, service)
-
-    def trouble(self, host: Host, service: Service) -> str:
-        """Return why the main process cannot have done what it was told, empty when it seems well."""
-        return main_process.trouble(host, service, self.title)
-
-    def family(self, host: Host, service: Service) -> frozenset[int]:
-        """Return the main process and its workers."""
-        return main_process.family(host, service)
 
     def hang_up(self, host: Host, service: Service) -> None:
         """Reload by the signal USR1.

@@ -11,6 +11,7 @@ from typing import Literal
 
 from palpo_installer.host import Host
 from palpo_installer.processes import PROC, Process, consult, in_our_network
+from palpo_installer.proxies import discovering
 from palpo_installer.proxies.apache import reading, tree
 from palpo_installer.proxies.apache.configuration import Apache, Awake
 from palpo_installer.proxies.apache.lines import environment
@@ -54,8 +55,7 @@ def read(
     listen in our network namespace.
     """
     main = main_process(of_layout(host, processes), owners, lambda pid: in_our_network(host, pid))
-    running = Path(main.program) if main and main.program else None
-    binary = running if running and host.status(running) is not None else _installed(host)
+    binary = discovering.program(host, main, *PROGRAMS)
     if binary is None:
         return None
     said = consult(host, str(binary), "-V")
@@ -88,14 +88,14 @@ def _describe(
     ipv6 = any(":" in a for a in addresses) if host.layout.private else host.status(PROC / "net/if_inet6") is not None
 
     def resolve(name: str) -> tuple[str, ...]:
-        return _resolve(host, name)
+        return discovering.addresses(host, name)
 
     surroundings = Surroundings(root, version, variables, defines, compiled)
     written = tree.load(host, configuration, surroundings)
     awake = tree.load(host, configuration, Surroundings(root, version, variables, defines, compiled, NEEDED))
     says, would = (reading.parse(each, ipv6=ipv6, resolve=resolve) for each in (written, awake))
     built_in = tuple(f"{name.removesuffix('.c').removeprefix('mod_')}_module" for name in compiled)
-    unit, enabled = _unit(host, binary.name, main)
+    unit, enabled = discovering.unit(host, main, f"{binary.name}.service")
     return Apache(
         binary=binary,
         version=version,
@@ -120,6 +120,7 @@ def _describe(
         listens=says.listens,
         includes=says.includes,
         server_root=written.server_root,
+        included=awake.included,
         awake=Awake(would.listens, would.servers, would.everywhere),
     )
 
@@ -156,12 +157,7 @@ def main_process(processes: Sequence[Process], owners: frozenset[int], ours: Cal
     """
     mine = {each.pid: each for each in processes if each.name in PROGRAMS and not each.container}
     mains = [each for each in mine.values() if each.parent not in mine]
-    ranked = sorted(mains, key=lambda each: (each.pid not in owners, not each.unit, each.started))
-    return next((each for each in ranked if each.pid in owners or ours(each.pid)), None)
-
-
-def _installed(host: Host) -> Path | None:
-    return next((found for name in PROGRAMS if (found := host.which(name)) is not None), None)
+    return discovering.serving(mains, owners, ours)
 
 
 def parse_build(text: str) -> Build | None:
@@ -188,25 +184,3 @@ def parse_command(command: Sequence[str]) -> Started:
         root=values["d"][-1] if values["d"] else "",
         defines=frozenset(values["D"]),
     )
-
-
-def _resolve(host: Host, name: str) -> tuple[str, ...]:
-    """Return a name's addresses as the C library gives them to Apache."""
-    said = consult(host, "getent", "ahosts", name)
-    rows = said.stdout.splitlines() if said is not None and said.status == 0 else []
-    return tuple(dict.fromkeys(row.split()[0] for row in rows if row.split()))
-
-
-def _unit(host: Host, program: str, main: Process | None) -> tuple[str, bool | None]:
-    """Return the unit that runs Apache, or else would start it, and whether it does at boot."""
-    if main is not None and not main.unit:
-        return "", None
-    if main is None and host.status(host.layout.at("/run/systemd/system")) is None:
-        return "", None
-    name = main.unit if main else f"{program}.service"
-    root = () if host.layout.root == Path("/") else (f"--root={host.layout.root}",)
-    said = consult(host, "systemctl", *root, "is-enabled", name)
-    state = said.stdout.strip() if said is not None else ""
-    if main is None and state in {"", "not-found"}:
-        return "", None
-    return name, state.startswith("enabled")

@@ -7,12 +7,12 @@ pass on is passed on. See httpd, "Expressions in Apache HTTP Server".
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 
 from palpo_installer.errors import RefusedPlan
-from palpo_installer.site import Closed, Forward, Match, Refusal, Route, Scope, compact
+from palpo_installer.proxies import words
+from palpo_installer.site import Closed, Forward, Match, Refusal, Route, Scope
 
 ORIGIN = "(?:https?://[^/?]+)?"
 """What a target in absolute form has before its path (RFC 9112, section 3.2.2)."""
@@ -42,7 +42,7 @@ def _first_match(routes: Iterable[Route], reading: Callable[[Match], str]) -> st
             continue
         if isinstance(route, Closed):
             following.clear()
-        elif any(covers(each, route.match) for each in following):
+        elif any(each.covers(route.match) for each in following):
             continue
         else:
             following.append(route.match)
@@ -80,8 +80,8 @@ def usual(routes: Sequence[Route]) -> str:
         if isinstance(route, Closed) or most is None or not _passed_on_alike(route, most):
             earlier.append(route.match)
         elif _is_plain(route.match):
-            others = [each for each in earlier if _meet(each, route.match)]
-            if all(len(segments(each.path)) > len(segments(route.match.path)) for each in others):
+            others = [each for each in earlier if each.meets(route.match)]
+            if all(len(each.segments) > len(route.match.segments) for each in others):
                 begins.append(_plainly(route.match, others))
     return f"^(?:{'|'.join(begins)})(?:/{PLAIN}*+)?$" if begins else NOTHING_FITS
 
@@ -96,17 +96,12 @@ def _is_plain(match: Match) -> bool:
     return match.scope is Scope.SUBTREE and not match.method and "*" not in match.path and match.path != "/"
 
 
-def _meet(one: Match, other: Match) -> bool:
-    """Return whether a path can fit both, as far as their segments say."""
-    return all(a == b or "*" in {a, b} for a, b in zip(segments(one.path), segments(other.path), strict=False))
-
-
 def _plainly(match: Match, others: Iterable[Match]) -> str:
     """Return the pattern of a beginning, where what follows is not the rest of another path."""
-    beginning = segments(match.path)
+    beginning = match.segments
     closed = []
     for other in others:
-        rest = segments(other.path)[len(beginning) :]
+        rest = other.segments[len(beginning) :]
         letters = ("[^/]++" if part == "*" else _without_backslashes(re.escape(bare(part))) for part in rest)
         end = "/*+$" if other.scope is Scope.EXACT else "(?:/|$)"
         closed.append("".join(f"/++{each}" for each in letters) + end)
@@ -122,7 +117,7 @@ def refused(route: Closed, earlier: Sequence[Route]) -> str:
     before = [
         here(each.match)
         for each in earlier
-        if isinstance(each, Closed | Forward) and not each.match.method and covers(each.match, route.match)
+        if isinstance(each, Closed | Forward) and not each.match.method and each.match.covers(route.match)
     ]
     return " && ".join([condition, *(f"!({each})" for each in before)])
 
@@ -137,7 +132,7 @@ def here(match: Match) -> str:
     """Return whether a request fits, for the path as Apache reads it."""
     if match.path == "/":
         return "true"
-    path = "/".join("[^/]+" if part == "*" else re.escape(bare(part)) for part in segments(match.path))
+    path = "/".join("[^/]+" if part == "*" else re.escape(bare(part)) for part in match.segments)
     return f"%{{REQUEST_URI}} =~ m#^/{_without_backslashes(path)}{'/?$' if match.scope is Scope.EXACT else '(?:/|$)'}#"
 
 
@@ -149,7 +144,7 @@ def there(match: Match) -> str:
 def spelled(match: Match) -> str:
     """Return a pattern for a path with each character plain or as its percent escape, and any number of slashes."""
     written = []
-    for part in segments(match.path):
+    for part in match.segments:
         letters = (f"(?:{_without_backslashes(re.escape(each))}|%{ord(each):02x})" for each in bare(part))
         written.append("[^/?]+" if part == "*" else "".join(letters))
     return "".join(f"(?:/|%2f)+{part}" for part in written) + "(?:[/? ]|%2f|$)"
@@ -168,20 +163,6 @@ def _without_backslashes(pattern: str) -> str:
     return re.sub(r"\\(.)", r"[\1]", pattern)
 
 
-def covers(outer: Match, inner: Match) -> bool:
-    """Return whether every path of one match is a path of the other."""
-    wanted, given = segments(outer.path), segments(inner.path)
-    same = all(want in {"*", got} for want, got in zip(wanted, given, strict=False))
-    if outer.scope is Scope.EXACT:
-        return same and inner.scope is Scope.EXACT and len(wanted) == len(given)
-    return same and len(wanted) <= len(given)
-
-
-def segments(path: str) -> tuple[str, ...]:
-    """Return the segments of a path."""
-    return tuple(part for part in path.split("/") if part)
-
-
 def exactly(path: str) -> str:
     """Return the pattern of one path for ``<LocationMatch>``."""
     return f"^{_without_backslashes(re.escape(bare(path)))}$"
@@ -193,11 +174,7 @@ def bare(word: str) -> str:
     Raises:
         RefusedPlan: it has a character that means something to Apache.
     """
-    if not re.fullmatch(r"[A-Za-z0-9._:/\[\]-]+", word):
-        raise RefusedPlan(
-            f"{word!r} cannot stand in an Apache configuration", next="Use letters, digits, dots and dashes"
-        )
-    return word
+    return words.bare(word, "an Apache configuration")
 
 
 def quoted(text: str) -> str:
@@ -225,15 +202,9 @@ def document(body: str) -> str:
     Raises:
         RefusedPlan: it is no JSON, has line breaks, or is longer than Apache can read.
     """
-    try:
-        json.loads(body)
-    except ValueError as error:
-        raise RefusedPlan(f"not a JSON document: {error}", where=body[:40]) from error
-    if not body.isprintable():
-        raise RefusedPlan("a JSON document for Apache must be one line", where=body[:40])
-    return quoted(body.replace("$", "\\u0024").replace("%", "\\u0025").replace("\\", "\\\\"))
+    return quoted(words.one_line(body, "Apache").replace("$", "\\u0024").replace("%", "\\u0025").replace("\\", "\\\\"))
 
 
 def refusal(answer: Refusal) -> str:
     """Return a Matrix error (client-server API, "Standard error response") as the text of an ``ErrorDocument``."""
-    return document(compact({"errcode": answer.errcode, "error": answer.error}))
+    return document(answer.body())

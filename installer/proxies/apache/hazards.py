@@ -8,10 +8,9 @@ from palpo_installer import processes
 from palpo_installer.host import Host
 from palpo_installer.proxies import main_process
 from palpo_installer.proxies.apache import discovery
-from palpo_installer.proxies.apache.diagnosis import held_by
 from palpo_installer.proxies.apache.reading import ANY4, ANY6, BOTH
 from palpo_installer.proxies.found import Listen
-from palpo_installer.proxies.opening import refusal_of
+from palpo_installer.proxies.opening import held_by, refusal_of
 from palpo_installer.proxies.sockets import Socket, family
 from palpo_installer.services import Service
 

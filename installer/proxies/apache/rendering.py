@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from palpo_installer.answers import Address, CertificateFiles
+from palpo_installer.answers import Address
 from palpo_installer.facts.system import System
-from palpo_installer.layout import Layout
 from palpo_installer.proxies import templates
 from palpo_installer.proxies.apache import ahead, expressions, listens, modules
 from palpo_installer.proxies.apache.configuration import Apache
 from palpo_installer.proxies.apache.listens import Neighbours
 from palpo_installer.proxies.apache.placement import Placement, place
 from palpo_installer.proxies.apache.servers import Server, refusals
+from palpo_installer.proxies.assignment import Assignment
 from palpo_installer.proxies.base import Expectation, Part, Rendering
 from palpo_installer.proxies.found import ServerBlock
 from palpo_installer.proxies.halves import certificate, literal, title
@@ -36,23 +36,12 @@ UNLIMITED = (
 )
 
 
-def render(
-    site: Site,
-    apache: Apache,
-    system: System,
-    layout: Layout,
-    certificates: Mapping[str, CertificateFiles],
-    taken: Collection[ServerBlock] = (),
-) -> Rendering:
+def render(apache: Apache, assignment: Assignment) -> Rendering:
     """Return both files, and what every bound address must show once they are live.
 
     Args:
-        site: what must be served.
         apache: what is served now; our own files of an earlier run may be among it.
-        system: for the addresses of this host.
-        layout: for the addresses of sockets that are new.
-        certificates: for each of ``site.certificates`` the files that will hold it.
-        taken: virtual hosts of others that the change removes.
+        assignment: what must be served.
 
     Raises:
         RefusedPlan: Apache has no place for our files, somebody else has a name or a port, a module is not
@@ -60,30 +49,43 @@ def render(
             Apache's language.
     """
     placement = place(apache)
-    ahead.refuse(apache.awake.everywhere, answered(site))
-    neighbours = beside(apache, placement, taken)
-    doors = {}
-    for port, tls in site.ports:
-        listens.refuse_other_protocol(port, neighbours, tls=tls)
-        doors[port] = listens.door(port, neighbours, system, layout)
-    servers = []
-    for host in site.virtual_hosts:
-        listens.refuse_taken_name(host, neighbours)
-        listens.refuse_default_place(host, neighbours, placement)
-        servers.append(Server(host, doors[host.port], certificate(host, certificates), tuple(refusals(host))))
+    servers = _servers(apache, assignment, placement)
     plain = [each for each in servers if not each.host.tls]
     secure = [each for each in servers if each.host.tls]
+    doors = dict.fromkeys(each.door for each in servers)
     limited = any(route.limit for each in servers for route in each.forwards)
     return Rendering(
-        plain=part(PLAIN, "apache-http.conf.j2", placement, plain, site, apache, system),
-        secure=part(SECURE, "apache-tls.conf.j2", placement, secure, site, apache, system),
+        plain=part(PLAIN, "apache-http.conf.j2", placement, plain, apache, assignment),
+        secure=part(SECURE, "apache-tls.conf.j2", placement, secure, apache, assignment),
         findings=(
-            *listens.findings(doors.values(), layout.addresses),
-            *header_findings(secure, apache, site, placement),
+            *listens.findings(doors, assignment.layout.addresses),
+            *header_findings(secure, apache, assignment.site, placement),
             *((UNLIMITED,) if limited else ()),
             *((UNCOUNTED,) if any(each.forwards for each in servers) else ()),
         ),
     )
+
+
+def _servers(apache: Apache, assignment: Assignment, placement: Placement) -> list[Server]:
+    """Return the virtual hosts of a site beside those that are there.
+
+    Raises:
+        RefusedPlan: somebody else has a name or a port, or a line for the whole server comes before ours.
+    """
+    site = assignment.site
+    ahead.refuse(apache.awake.everywhere, answered(site))
+    neighbours = beside(apache, placement, assignment.taken)
+    doors = {}
+    for port, tls in site.ports:
+        listens.refuse_other_protocol(port, neighbours, tls=tls)
+        doors[port] = listens.door(port, neighbours, assignment.system, assignment.layout)
+    servers = []
+    for host in site.virtual_hosts:
+        listens.refuse_taken_name(host, neighbours)
+        listens.refuse_default_place(host, neighbours, placement)
+        files = certificate(host, assignment.certificates)
+        servers.append(Server(host, doors[host.port], files, tuple(refusals(host))))
+    return servers
 
 
 def answered(site: Site) -> Iterator[str]:
@@ -114,9 +116,8 @@ def part(
     template: str,
     placement: Placement,
     servers: Sequence[Server],
-    site: Site,
     apache: Apache,
-    system: System,
+    assignment: Assignment,
 ) -> Part:
     """Return one file with its proof, and the links that load the modules it needs."""
     hosts = [each.host for each in servers]
@@ -127,7 +128,7 @@ def part(
     text = templates.render(
         template,
         servers=servers,
-        site=site,
+        site=assignment.site,
         loading=loading.lines,
         listens=listens.own_listens(doors),
         stand_ins=[each for each in doors if each.stand_in],
@@ -145,13 +146,13 @@ def part(
         here=expressions.here,
         upstream=upstream,
     )
-    limits = templates.render("apache-limits.conf.j2", header_limit=site.header_limit + HEAD_ROOM)
+    limits = templates.render("apache-limits.conf.j2", header_limit=assignment.site.header_limit + HEAD_ROOM)
     wanted = name == SECURE and not any(apache.header_limits)
     texts, marker = templates.with_marker([text, *([limits] if wanted else [])])
     files, links = placement.installed(name, texts[0])
     early, early_links = placement.limits(texts[1]) if wanted else ((), ())
     links = (*loading.links, *early_links, *links)
-    return Part(title(hosts), (*early, *files), links, tuple(expectations(servers, marker, system)))
+    return Part(title(hosts), (*early, *files), links, tuple(expectations(servers, marker, assignment.system)))
 
 
 def upstream(address: Address) -> str:

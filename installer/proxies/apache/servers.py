@@ -48,7 +48,7 @@ class Server:
     @property
     def forwards(self) -> tuple[Forward, ...]:
         """What is passed on, in order."""
-        return tuple(each for each in self.host.routes if isinstance(each, Forward))
+        return self.host.forwards
 
     @property
     def apart(self) -> tuple[Forward, ...]:

@@ -99,6 +99,7 @@ class Tree:
         problems: why parts cannot be read.
         loads: the identifiers of the modules that its lines load, e.g. ``ssl_module``, each with the file.
         server_root: as it says, else as it was found with.
+        included: the directories that are included as such, with all below them, and not by a pattern.
     """
 
     top: Directive
@@ -106,6 +107,7 @@ class Tree:
     problems: tuple[Problem, ...]
     loads: tuple[tuple[str, Path], ...]
     server_root: Path
+    included: tuple[Path, ...] = ()
 
     @property
     def modules(self) -> tuple[str, ...]:
@@ -123,6 +125,7 @@ def load(host: Host, main: Path, surroundings: Surroundings) -> Tree:
         tuple(dict.fromkeys(reader.problems)),
         tuple(reader.loads),
         reader.server_root,
+        tuple(dict.fromkeys(reader.included)),
     )
 
 
@@ -141,6 +144,7 @@ class _Reader:
             self.known |= conditions.names_of_module(each, "")
         self.files: dict[Path, ReadFile] = {}
         self.problems: list[Problem] = []
+        self.included: list[Path] = []
 
     def file(self, path: Path, *, optional: bool, asked: tuple[Path, int], depth: int) -> tuple[Directive, ...]:
         """Return the directives of a file; ``asked`` is the place that includes it."""
@@ -234,6 +238,7 @@ class _Reader:
 
     def _below(self, path: Path) -> Iterator[Path]:
         if path.is_dir():
+            self.included.append(path)
             for name in self.host.names(path):
                 yield from self._below(path / name)
         elif self.host.status(path) is not None:

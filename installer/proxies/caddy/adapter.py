@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from palpo_installer.answers import CertificateFiles
 from palpo_installer.errors import RefusedPlan
-from palpo_installer.facts.system import System
-from palpo_installer.layout import Layout
+from palpo_installer.proxies.assignment import Assignment
 from palpo_installer.proxies.base import Rendering
 from palpo_installer.proxies.caddy import managing, process, rendering, storage
 from palpo_installer.proxies.caddy.configuration import Caddy
 from palpo_installer.proxies.caddy.placement import OWN, place
-from palpo_installer.proxies.found import ServerBlock
 from palpo_installer.services import Service
-from palpo_installer.site import Issuer, Site
+from palpo_installer.site import Issuer
 
 
 @dataclass(frozen=True)
@@ -30,28 +27,22 @@ class CaddyAdapter:
         """Its unit, or Caddy itself where it has none."""
         return process.service_of(self.proxy)
 
-    def render(
-        self,
-        site: Site,
-        system: System,
-        layout: Layout,
-        certificates: Mapping[str, CertificateFiles],
-        taken: Collection[ServerBlock] = (),
-    ) -> Rendering:
+    def render(self, assignment: Assignment) -> Rendering:
         """Return both files.
 
         Raises:
             RefusedPlan: as ``rendering.render``.
         """
-        return rendering.render(site, self.proxy, system, layout, certificates, taken)
+        return rendering.render(self.proxy, assignment)
 
     def kept(self, name: str, issuer: Issuer) -> CertificateFiles:
         """Return where Caddy keeps the certificate of a name that it orders.
 
         Raises:
-            RefusedPlan: it is told not to order, may not read what it needs, or keeps certificates in no files.
+            RefusedPlan: it is told not to order, may not read what it needs, keeps certificates in no files, or has one
+                that it takes for this name.
         """
-        managing.refuse(self.proxy, issuer)
+        managing.refuse(self.proxy, issuer, name)
         return storage.kept(self.proxy.storage, issuer.directory, name)
 
     def owns(self, file: Path) -> bool:

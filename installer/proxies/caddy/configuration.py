@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
+from palpo_installer.proxies.caddy import storage
 from palpo_installer.proxies.caddy.balancing import Balancing
 from palpo_installer.proxies.found import IncludeDirectory, Proxy
 
@@ -45,6 +47,8 @@ class Caddy(Proxy):
         room: the line in front of which a line of ours can come, 0 where there is none.
         uneditable: why no line can be added to the Caddyfile, empty where one can.
         storage: the directory with the certificates that it orders; empty where it keeps them in no files.
+        particular: the names of sites whose own ``tls`` says how their certificates are ordered.
+        globbed: the directories of its imports by patterns that fit what begins with a dot.
     """
 
     kind: ClassVar[str] = "caddy"
@@ -60,6 +64,28 @@ class Caddy(Proxy):
     room: int = 0
     uneditable: str = ""
     storage: str = ""
+    particular: tuple[str, ...] = ()
+
+    def renews(self, chain: Path) -> bool:
+        """Return whether it orders and renews a certificate itself: it lies in its own storage."""
+        return storage.holds(self.storage, chain)
+
+    def keeps_to_site(self, name: str) -> str:
+        """Return why no second site can show the certificate that it orders for a name."""
+        if name not in self.particular:
+            return ""
+        return (
+            "the tls directive of its site says how it is ordered, and Caddy takes no second site of that name then; "
+            "global options that say so (email, acme_ca, cert_issuer) are for both"
+        )
+
+    globbed: tuple[IncludeDirectory, ...] = ()
+
+    @property
+    def read_whole(self) -> tuple[Path, ...]:
+        """Those of its imports; from 2.7 on a pattern that begins with ``*`` leaves dot names out (caddy#5295)."""
+        spared = self.version >= (2, 7, 0)
+        return tuple(each.directory for each in self.globbed if not (spared and each.pattern.startswith("*")))
 
     @property
     def reader(self) -> str:

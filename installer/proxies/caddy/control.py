@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from palpo_installer import services
 from palpo_installer.certificates.process import Watch
 from palpo_installer.host import Command, Host
-from palpo_installer.proxies import main_process
+from palpo_installer.proxies import error_log, main_process
 from palpo_installer.proxies.caddy import hazards, ordering, process
 from palpo_installer.proxies.control import Mark, Verdict
 from palpo_installer.proxies.ordering import Errand
 from palpo_installer.proxies.sockets import Socket
-from palpo_installer.services import QUICK, Service
+from palpo_installer.services import Service
 
 PLACE = re.compile(r"(?P<file>/[^\s:]+):(?P<line>\d+)")
 
@@ -58,7 +57,7 @@ class CaddyControl:
 
     def mark(self, host: Host, log: Path | None) -> Mark:
         """Return the present time: ``caddy reload`` itself says what was wrong."""
-        return Mark(0, 0, time.time())
+        return error_log.mark(host, None)
 
     def gave_up(self, host: Host, log: Path | None, since: Mark) -> bool:
         """Return that this is not known: where Caddy keeps its old configuration, its reload fails."""
@@ -67,24 +66,15 @@ class CaddyControl:
     def cause(self, host: Host, service: Service, log: Path | None, since: Mark) -> str:
         """Return why, from the unit's journal, or from the state of its process."""
         if service.manager == "systemd":
-            argv = ("journalctl", "--unit", service.unit, "--since", f"@{since.at:.0f}", "--output=cat", "--no-pager")
-            said = host.run(Command(argv, timeout=QUICK)).stdout
+            said = error_log.journal(host, service.unit, since.at)
             found = [message for line in said.splitlines() if (message := _error(line))]
             if found:
                 return f"Caddy says: {found[-1]}"
-        return self.trouble(host, service)
+        return main_process.trouble(host, service, self.title)
 
     def as_running(self, host: Host, service: Service) -> Service:
         """Return the service with the manager that its process has now."""
         return services.as_running(host, service)
-
-    def trouble(self, host: Host, service: Service) -> str:
-        """Return why the process cannot have done what it was told, empty when it seems well."""
-        return main_process.trouble(host, service, self.title)
-
-    def family(self, host: Host, service: Service) -> frozenset[int]:
-        """Return the process, which has no workers."""
-        return main_process.family(host, service)
 
     def hang_up(self, host: Host, service: Service) -> None:
         """Do nothing: no signal makes Caddy reload."""

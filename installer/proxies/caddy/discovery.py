@@ -12,9 +12,9 @@ import psutil
 
 from palpo_installer.errors import HostError
 from palpo_installer.host import Command, Host
-from palpo_installer.processes import PROC, Process, consult
-from palpo_installer.proxies import editability
-from palpo_installer.proxies.caddy import admin, insertion, reading, storage, tree
+from palpo_installer.processes import PROC, Process, consult, in_our_network
+from palpo_installer.proxies import discovering, editability
+from palpo_installer.proxies.caddy import admin, automation, insertion, reading, storage, tree
 from palpo_installer.proxies.caddy.configuration import Caddy
 
 UNIT = "caddy.service"
@@ -52,8 +52,7 @@ def read(
     with it. ``owners`` are the processes that listen in our network namespace.
     """
     main = _main(host, processes, owners)
-    running = Path(main.program) if main and main.program else None
-    binary = running if running and host.status(running) is not None else host.which("caddy")
+    binary = discovering.program(host, main, "caddy")
     if binary is None:
         return None
     version = version_of(host, binary)
@@ -68,6 +67,11 @@ def read(
     environment = environment_of(host, main.pid) if main else {}
     written = tree.load(host, configuration, environment)
     what = reading.parse(written, version)
+    kept = storage.directory_of(
+        next((each for each in written.segments if not each.words), None),
+        environment,
+        _user(host, main) or unit.user,
+    )
     elsewhere = _elsewhere(started, unit.name, configuration, host)
     if main and not elsewhere and what.options.admin and not written.problems:
         elsewhere = _differs(host, binary, configuration, what.options.admin, environment)
@@ -76,7 +80,7 @@ def read(
         version=version,
         configuration=configuration,
         files=written.files,
-        servers=what.servers,
+        servers=automation.with_certificates(host, what.servers, what.options, kept),
         streams=(),
         problems=() if elsewhere else written.problems,
         user=_user(host, main) or unit.user,
@@ -87,17 +91,15 @@ def read(
         unit_enabled=unit.enabled,
         options=what.options,
         imports=what.imports,
+        globbed=written.globbed,
         last_line=written.last_line,
         braceless=written.braceless,
         elsewhere=elsewhere,
         variables=written.variables,
         room=insertion.room(host.text(configuration) or "", written.options_imported),
         uneditable=editability.uneditable(host, configuration),
-        storage=storage.directory_of(
-            next((each for each in written.segments if not each.words), None),
-            environment,
-            _user(host, main) or unit.user,
-        ),
+        storage=kept,
+        particular=what.particular,
     )
 
 
@@ -150,20 +152,12 @@ def _main(host: Host, processes: tuple[Process, ...], owners: frozenset[int]) ->
     if host.layout.root != Path("/"):
         ours = str(host.layout.at(CADDYFILE))
         found = [each for each in found if parse_command(each.command).configuration == ours]
-    ranked = sorted(found, key=lambda each: (each.pid not in owners, not each.unit, each.started))
-    return next((each for each in ranked if each.pid in owners or _in_our_network(host, each.pid)), None)
+    return discovering.serving(found, owners, lambda pid: in_our_network(host, pid))
 
 
 def is_server(name: str, command: Sequence[str]) -> bool:
     """Return whether a process is a Caddy that serves, and not one that is told to reload another."""
     return name == "caddy" and parse_command(command).verb in {"run", "file-server", "reverse-proxy", "respond"}
-
-
-def _in_our_network(host: Host, pid: int) -> bool:
-    """Return whether a process shares our network namespace, true where we may not see."""
-    said = consult(host, "stat", "-L", "-c", "%i", str(PROC / "self/ns/net"), str(PROC / str(pid) / "ns/net"))
-    inodes = said.stdout.split() if said is not None else []
-    return len(inodes) < 2 or inodes[0] == inodes[1]
 
 
 def _configuration(host: Host, started: Started, main: Process | None) -> Path:
@@ -239,22 +233,16 @@ def _unordered(value: object) -> object:
 
 
 def _unit(host: Host, main: Process | None) -> _Unit:
-    if main is not None and not main.unit:
+    name, enabled = discovering.unit(host, main, UNIT)
+    if not name:
         return _Unit()
-    if main is None and host.status(host.layout.at("/run/systemd/system")) is None:
-        return _Unit()
-    name = main.unit if main else UNIT
-    root = () if host.layout.root == Path("/") else (f"--root={host.layout.root}",)
-    said = consult(host, "systemctl", *root, "is-enabled", name)
-    state = said.stdout.strip() if said is not None else ""
-    if main is None and state in {"", "not-found"}:
-        return _Unit()
-    shown = consult(host, "systemctl", "show", "--property=ExecStart,User", name) if not root else None
+    private = host.layout.root != Path("/")
+    shown = None if private else consult(host, "systemctl", "show", "--property=ExecStart,User", name)
     text = shown.stdout if shown is not None else ""
     command = re.search(r"argv\[\]=(.*?) ;", text)
     user = re.search(r"^User=(\S+)$", text, re.MULTILINE)
     started = parse_command(command[1].split()) if command else Started("run")
-    return _Unit(name, state.startswith("enabled"), user[1] if user else USER if root else "root", started)
+    return _Unit(name, enabled, user[1] if user else USER if private else "root", started)
 
 
 def _user(host: Host, main: Process | None) -> str:

@@ -15,7 +15,7 @@ from palpo_installer.proxies import main_process
 from palpo_installer.proxies.caddy import process, reading, tree
 from palpo_installer.proxies.caddy.discovery import environment_of
 from palpo_installer.proxies.found import Listen
-from palpo_installer.proxies.opening import refusal_of
+from palpo_installer.proxies.opening import holder, refusal_of
 from palpo_installer.proxies.sockets import WILDCARDS, Socket, is_tcp
 from palpo_installer.services import Service
 
@@ -34,7 +34,7 @@ def hazard(host: Host, service: Service) -> str:
             continue
         if reason := refusal_of(each, shares=True):
             holders = (one.pid for one in listening if one.port == each.port and one.pid not in {None, main.pid})
-            names = ", ".join(dict.fromkeys(_named(host, pid) for pid in holders if pid))
+            names = ", ".join(dict.fromkeys(holder(host, pid) for pid in holders if pid))
             owner = f", held by {names}" if names else ""
             place = f"{each.address} port {each.port} ({each.file}:{each.line})"
             return f"{place} cannot be opened: {reason}{owner}. {CONSEQUENCE}"
@@ -54,8 +54,3 @@ def _has(held: Collection[Socket], listen: Listen) -> bool:
     if listen.address in WILDCARDS.values():
         places.add((WILDCARDS[6], listen.port))
     return not places.isdisjoint(held)
-
-
-def _named(host: Host, pid: int) -> str:
-    holder = host.process(pid)
-    return f"{holder.name()} (process {pid})" if holder else f"process {pid}"

@@ -11,11 +11,12 @@ from palpo_installer.site import Issuer
 OURS = "choose certificates.method = http-01"
 
 
-def refuse(caddy: Caddy, issuer: Issuer) -> None:
-    """Check that Caddy can order.
+def refuse(caddy: Caddy, issuer: Issuer, name: str) -> None:
+    """Check that Caddy can order a certificate for a name.
 
     Raises:
-        RefusedPlan: its options forbid it, it may not read the authority to trust, or nobody can see what it has.
+        RefusedPlan: its options forbid it, it may not read the authority to trust, nobody can see what it has, or it
+            has another one that it takes for the name.
     """
     where = str(caddy.configuration)
     if caddy.options.auto_https in {"off", "disable_certs"}:
@@ -36,4 +37,13 @@ def refuse(caddy: Caddy, issuer: Issuer) -> None:
             f"Caddy runs as {caddy.user}, which may not read the authority to trust, {issuer.ca_file}",
             where=str(closed),
             next=f"Put that file where {caddy.user} may read it (it holds no secret), or {OURS}",
+        )
+    wildcard = f"*.{name.partition('.')[2]}"
+    covering = next((each for each in caddy.servers if wildcard in each.names and not each.implied), None)
+    if covering is not None:
+        # Loaded or ordered, 2.6 to 2.10 showed this one, and from 2.7 on ordered no other.
+        raise RefusedPlan(
+            f"Caddy shows the certificate for {wildcard} wherever somebody asks for {name}, and keeps to it",
+            where=f"{covering.file}:{covering.line}",
+            next=OURS[0].upper() + OURS[1:] + ": files that a site names come first",
         )

@@ -4,6 +4,9 @@ Caddy manages a name as soon as its configuration has it, and shows nothing for 
 configuration that it runs with is given to it once more, with the name among those that it shall have a certificate
 for (caddyserver.com, "JSON Config Structure", ``apps/tls/certificates/automate``), and with a log that tells us how far
 it is. When the certificate lies in its storage, or the order failed, it goes back to its Caddyfile.
+
+Since 2.7 Caddy orders nothing for a name for which it has a certificate of any authority in memory (certmagic,
+``manageOne``): such a name it lets go first (``letting_go.py``).
 """
 
 from __future__ import annotations
@@ -16,8 +19,9 @@ from dataclasses import dataclass
 from palpo_installer.certificates.process import Patience, Watch
 from palpo_installer.errors import HostError, TimedOut
 from palpo_installer.host import Command, Host
-from palpo_installer.proxies.caddy import admin, process
+from palpo_installer.proxies.caddy import admin, letting_go, process, storage
 from palpo_installer.proxies.caddy.confidant import Confidant, Told
+from palpo_installer.proxies.caddy.documents import at, listed, section
 from palpo_installer.proxies.ordering import Errand, Failed
 from palpo_installer.services import QUICK, Service
 
@@ -49,13 +53,22 @@ def order(host: Host, service: Service, errand: Errand, watch: Watch, arrived: C
     written = read(host, service)
     with Confidant(errand.name) as confidant:
         try:
-            refused = admin.load(written.endpoint, with_order(written.document, errand, confidant.address), LOADING)
-            if refused:
-                raise HostError(f"Caddy does not take the order: {refused}", where=written.endpoint)
+            document = written.document
+            if letting_go.is_managed(document, errand.name):
+                shown = storage.newest(host, storage.directory_with(errand.files), errand.name)
+                document = letting_go.without(document, errand.name, shown)
+                _load(written.endpoint, with_log(document, confidant.address))
+            _load(written.endpoint, with_order(document, errand, confidant.address))
             _wait(confidant, errand, watch, arrived)
         finally:
             # Before its log has nobody to talk to any more.
             _go_back(host, service)
+
+
+def _load(endpoint: str, document: dict[str, object]) -> None:
+    refused = admin.load(endpoint, document, LOADING)
+    if refused:
+        raise HostError(f"Caddy does not take the order: {refused}", where=endpoint)
 
 
 def forget(host: Host, service: Service) -> None:
@@ -69,7 +82,7 @@ def forget(host: Host, service: Service) -> None:
     except HostError:
         return
     running = admin.running_configuration(written.endpoint)
-    if LOG in _at(_at(running, "logging"), "logs"):
+    if LOG in at(at(running, "logging"), "logs"):
         _go_back(host, service)
 
 
@@ -88,7 +101,7 @@ def read(host: Host, service: Service) -> Written:
         document = None
     if not isinstance(document, dict):
         raise HostError("Caddy cannot read its Caddyfile", where=file, next="Correct it, then try again")
-    return Written(document, str(_at(document, "admin").get("listen", "")) or ADMIN)
+    return Written(document, str(at(document, "admin").get("listen", "")) or ADMIN)
 
 
 def with_order(document: dict[str, object], errand: Errand, address: str) -> dict[str, object]:
@@ -97,16 +110,22 @@ def with_order(document: dict[str, object], errand: Errand, address: str) -> dic
     issuer: dict[str, object] = {"module": "acme", "ca": errand.directory}
     issuer |= {"email": errand.email} if errand.email else {}
     issuer |= {"trusted_roots_pem_files": [str(errand.ca_file)]} if errand.ca_file else {}
-    tls = _section(_section(copy, "apps"), "tls")
-    _listed(_section(tls, "certificates"), "automate").append(errand.name)
-    policies = _listed(_section(tls, "automation"), "policies")
+    tls = section(section(copy, "apps"), "tls")
+    listed(section(tls, "certificates"), "automate").append(errand.name)
+    policies = listed(section(tls, "automation"), "policies")
     # A name has one policy: that of the Caddyfile gives way to this one, which asks for the same or for what will be.
     for policy in policies:
         if isinstance(policy, dict) and errand.name in policy.get("subjects", ()):
             policy["subjects"] = [each for each in policy["subjects"] if each != errand.name]
     kept = [policy for policy in policies if not isinstance(policy, dict) or policy.get("subjects") != []]
     policies[:] = [{"subjects": [errand.name], "issuers": [issuer]}, *kept]
-    _section(_section(copy, "logging"), "logs")[LOG] = {
+    return with_log(copy, address)
+
+
+def with_log(document: dict[str, object], address: str) -> dict[str, object]:
+    """Return a configuration with our log, by which it is known as ours after a kill; the given one stays."""
+    copy: dict[str, object] = json.loads(json.dumps(document))
+    section(section(copy, "logging"), "logs")[LOG] = {
         "writer": {"output": "net", "address": address},
         "encoder": {"format": "json"},
         "level": "INFO",
@@ -147,23 +166,3 @@ def _go_back(host: Host, service: Service) -> None:
             where=process.configuration(service.argv),
             next="Reload Caddy, then try again",
         )
-
-
-def _at(value: object, key: str) -> dict[str, object]:
-    """Return an object in an object, an empty one where there is none."""
-    found = value.get(key) if isinstance(value, dict) else None
-    return found if isinstance(found, dict) else {}
-
-
-def _section(parent: dict[str, object], key: str) -> dict[str, object]:
-    found = parent.setdefault(key, {})
-    if not isinstance(found, dict):
-        parent[key] = found = {}
-    return found
-
-
-def _listed(parent: dict[str, object], key: str) -> list[object]:
-    found = parent.setdefault(key, [])
-    if not isinstance(found, list):
-        parent[key] = found = []
-    return found

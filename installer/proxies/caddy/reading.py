@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from palpo_installer.proxies.caddy import addresses, balancing
+from palpo_installer.proxies.caddy import addresses, automation, balancing
 from palpo_installer.proxies.caddy.addresses import Address, Ports
 from palpo_installer.proxies.caddy.balancing import OPTIONAL, Version
 from palpo_installer.proxies.caddy.configuration import Options
@@ -29,6 +29,7 @@ class Configuration:
     servers: tuple[ServerBlock, ...]
     imports: tuple[IncludeDirectory, ...]
     error_log: str
+    particular: tuple[str, ...]
 
 
 def parse(tree: Tree, version: Version = OPTIONAL) -> Configuration:
@@ -42,6 +43,7 @@ def parse(tree: Tree, version: Version = OPTIONAL) -> Configuration:
         (*blocks, *(block for site in sites for block in _redirects(site, said, blocks))),
         tuple(_directories(tree)),
         _error_log(top),
+        tuple(dict.fromkeys(name for site in sites if automation.decides(site) for name in _names(site, said))),
     )
 
 
@@ -57,6 +59,12 @@ def options(top: Segment) -> Options:
         default_bind=next((each.arguments for each in top.all("default_bind")), ()),
         balancing=tuple(map(balancing.read, top.all("servers"))),
     )
+
+
+def _names(site: Segment, said: Options) -> Iterator[str]:
+    ports = Ports(said.http_port, said.https_port)
+    found = (addresses.parse(word, ports) for word in addresses.words(site.words))
+    return (_bracketed(each.host) for each in found if each is not None and each.host)
 
 
 def _number(top: Segment, name: str, usual: int) -> int:

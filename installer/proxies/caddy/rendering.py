@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from palpo_installer.answers import Address, CertificateFiles
-from palpo_installer.facts.system import System
-from palpo_installer.layout import Layout
 from palpo_installer.proxies import templates
+from palpo_installer.proxies.assignment import Assignment
 from palpo_installer.proxies.base import Expectation, File, Part, Rendering
-from palpo_installer.proxies.caddy import balancing, keys, sharing, shortcuts, words
+from palpo_installer.proxies.caddy import automation, balancing, keys, sharing, shortcuts, words
 from palpo_installer.proxies.caddy.configuration import Caddy
 from palpo_installer.proxies.caddy.placement import PLAIN, SECURE, Placement, place
-from palpo_installer.proxies.found import ServerBlock
 from palpo_installer.proxies.halves import certificate, literal, title
 from palpo_installer.site import (
     MARKER_PATH,
@@ -55,6 +53,7 @@ class Server:
         reached: the local addresses at which it takes connections.
         certificate: None for plain HTTP.
         balanced: those of ``reached`` where a request of this host's own begins with a PROXY line.
+        lent: whether Caddy orders this certificate for another site.
     """
 
     host: VirtualHost
@@ -62,16 +61,26 @@ class Server:
     reached: tuple[str, ...]
     certificate: CertificateFiles | None
     balanced: frozenset[str]
+    lent: bool = False
 
     @property
     def forwards(self) -> tuple[Forward, ...]:
         """What is passed on."""
-        return tuple(route for route in self.host.routes if isinstance(route, Forward))
+        return self.host.forwards
 
     @property
     def handles(self) -> tuple[Handle, ...]:
         """What answers, in order; what has no matcher of its own comes last, and is the template's."""
         return tuple(_handles(self.host.routes, detours=bool(self.forwards)))
+
+
+@dataclass(frozen=True)
+class Led:
+    """A name of another site's that Caddy leads from plain HTTP to TLS; with two ports of TLS, to any of them."""
+
+    name: str
+    bound: tuple[str, ...]
+    port: int
 
 
 def _handles(routes: Sequence[Route], *, detours: bool) -> Iterator[Handle]:
@@ -101,46 +110,49 @@ def _matchers(route: Route, routes: Sequence[Route]) -> Iterator[tuple[tuple[str
             yield words.condition(route.match), None
 
 
-def render(
-    site: Site,
-    caddy: Caddy,
-    system: System,
-    layout: Layout,
-    certificates: Mapping[str, CertificateFiles],
-    taken: Collection[ServerBlock] = (),
-) -> Rendering:
+def render(caddy: Caddy, assignment: Assignment) -> Rendering:
     """Return both files, and what every bound address must show once they are live.
 
     Raises:
         RefusedPlan: Caddy has no place for our files, somebody else has a name or a port, or a word of the site
             cannot be written in a Caddyfile.
     """
+    site, system, layout = assignment.site, assignment.system, assignment.layout
     placement = place(caddy)
-    others = [each for each in caddy.servers if not placement.owns(each.file) and each not in taken]
+    others = [each for each in caddy.servers if not placement.owns(each.file) and each not in assignment.taken]
     servers = []
     for host in site.virtual_hosts:
-        files = certificate(host, certificates)
-        if files is not None and host.certificate not in site.managed:
+        files = certificate(host, assignment.certificates)
+        lent = files is not None and host.certificate in site.borrowed and caddy.renews(files.chain)
+        if files is not None and host.certificate not in site.managed and not lent:
             keys.refuse_unreadable(files, caddy.user, layout)
         sharing.refuse(host, others)
         bound = sharing.bound(host.port, others, caddy, layout)
         reached = sharing.reached(bound, system)
         says = caddy.options.balancing
         balanced = frozenset(each for each in reached if balancing.expects(says, each, host.port, caddy.version))
-        servers.append(Server(host, bound, reached, files, balanced))
+        servers.append(Server(host, bound, reached, files, balanced, lent))
     plain, secure = ([each for each in servers if each.host.tls is tls] for tls in (False, True))
+    led = tuple(
+        Led(each.host.name, sharing.bound(caddy.options.http_port, others, caddy, layout), caddy.options.http_port)
+        for each in secure
+        if each.host.port != caddy.options.https_port and automation.led_by_caddy(each.host.name, others, caddy.options)
+    )
     limited = any(route.limit for each in servers for route in each.forwards)
     return Rendering(
-        plain=_part(PLAIN, "caddy-http.caddy.j2", placement, plain, site),
+        plain=_part(PLAIN, "caddy-http.caddy.j2", placement, plain, site, led),
         secure=_part(SECURE, "caddy-tls.caddy.j2", placement, secure, site),
         findings=(UNLIMITED,) if limited else (),
     )
 
 
-def _part(name: str, template: str, placement: Placement, servers: Sequence[Server], site: Site) -> Part:
+def _part(
+    name: str, template: str, placement: Placement, servers: Sequence[Server], site: Site, led: Sequence[Led] = ()
+) -> Part:
     text = templates.render(
         template,
         servers=servers,
+        led=led,
         site=site,
         target=words.TARGET,
         kind=_kind,

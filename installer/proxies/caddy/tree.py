@@ -14,7 +14,7 @@ from pathlib import Path
 from palpo_installer.errors import HostError
 from palpo_installer.host import Host
 from palpo_installer.proxies.caddy.tokens import Token, Unreadable, expanded, lines
-from palpo_installer.proxies.found import Problem, ReadFile
+from palpo_installer.proxies.found import IncludeDirectory, Problem, ReadFile
 
 DEEPEST = 20
 """Imports within imports; Caddy itself refuses a file that imports itself."""
@@ -23,6 +23,8 @@ ARGUMENT = re.compile(r"\{args(?:\.(\d+)|\[(\d+)\])\}")
 """An argument of an import in what is imported; the second form is that of Caddy 2.7."""
 
 MAGIC = frozenset("*?[")
+LAID_ASIDE = ".palpo-installer-0001-1.old.key"
+"""A name as a run has it beside the files that it changes."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,7 @@ class Tree:
         braceless: whether an imported file has a site without braces: such a site takes all that is imported behind it.
         options_imported: the line of the main file that imports the global options, 0 where none does.
         variables: whether it takes values from Caddy's environment.
+        globbed: the directories of all imports by a pattern that fits what begins with a dot, as ``*`` does in Go.
     """
 
     segments: tuple[Segment, ...]
@@ -97,6 +100,7 @@ class Tree:
     braceless: bool
     options_imported: int
     variables: bool
+    globbed: tuple[IncludeDirectory, ...] = ()
 
 
 def load(host: Host, main: Path, environment: Mapping[str, str]) -> Tree:
@@ -114,6 +118,7 @@ def load(host: Host, main: Path, environment: Mapping[str, str]) -> Tree:
         any(each.words and not each.braced and each.file != main for each in segments),
         _led_in(reader.imports, top.file, main) if top else 0,
         reader.variables,
+        tuple(dict.fromkeys(reader.globbed)),
     )
 
 
@@ -135,6 +140,7 @@ class _Reader:
     imports: list[Import] = field(default_factory=list)
     files: list[ReadFile] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    globbed: list[IncludeDirectory] = field(default_factory=list)
     variables: bool = False
 
     def file(self, path: Path, within: tuple[Path, ...]) -> Iterator[Segment]:
@@ -179,6 +185,9 @@ class _Reader:
             pattern = os.path.normpath(line.file.parent / name)
             if top:
                 self.imports.append(Import(pattern, line.file, line.line))
+            if fnmatchcase(LAID_ASIDE, last := Path(pattern).name):
+                above = map(Path, sorted(glob(os.path.dirname(pattern))))  # noqa: PTH120, PTH207
+                self.globbed += (IncludeDirectory(each, last, line.file, line.line) for each in above if each.is_dir())
             found = sorted(glob(pattern))  # noqa: PTH207  as Caddy's own filepath.Glob
             if not found and not MAGIC & set(pattern):
                 self.problems.append(Problem(line.file, line.line, f"there is no file to import: {name}"))

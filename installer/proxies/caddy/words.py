@@ -12,12 +12,12 @@ import re
 from collections.abc import Mapping, Sequence
 
 from palpo_installer.errors import RefusedPlan
-from palpo_installer.site import Closed, Match, Refusal, Route, Scope, compact
+from palpo_installer.proxies import words
+from palpo_installer.proxies.spelling import DOTS, letters, spelled
+from palpo_installer.site import Closed, Match, Refusal, Route, Scope
 
 TARGET = "{http.request.orig_uri}"
 """The target as it came (caddyserver.com, "Conventions", "Placeholders")."""
-DOTS = r"(/|%2[fF])(\.|%2[eE])(\.|%2[eE])(/|%2[fF])"
-"""A segment ``..`` in any spelling, between two others."""
 PATH = "^[^?]*"
 """The beginning of a target as far as its path goes."""
 LEGAL = r"^[A-Za-z0-9._~:/@!$&'()*+,;=%\[\]-]*([?]|$)"
@@ -38,10 +38,7 @@ def bare(word: str) -> str:
     Raises:
         RefusedPlan: it has a character that means something to Caddy.
     """
-    if not re.fullmatch(r"[A-Za-z0-9._:/\[\]-]+", word):
-        what = f"{word!r} cannot stand in a Caddyfile"
-        raise RefusedPlan(what, next="Use letters, digits, dots and dashes")
-    return word
+    return words.bare(word, "a Caddyfile")
 
 
 def quoted(text: str) -> str:
@@ -62,11 +59,7 @@ def document(body: str) -> str:
     Raises:
         RefusedPlan: it is no JSON.
     """
-    try:
-        parsed = json.loads(body)
-    except ValueError as error:
-        raise RefusedPlan(f"not a JSON document: {error}", where=body[:40]) from error
-    return f"`{_json(parsed)}`"
+    return f"`{_json(words.parsed(body))}`"
 
 
 def _json(value: object) -> str:
@@ -83,7 +76,7 @@ def _json(value: object) -> str:
 
 def error(refused: Refusal, more: Mapping[str, object] | None = None) -> str:
     """Return a Matrix error (client-server API, "Standard error response") as one word."""
-    return document(compact({"errcode": refused.errcode, "error": refused.error, **(more or {})}))
+    return document(refused.body(more))
 
 
 def condition(match: Match) -> tuple[str, ...]:
@@ -92,7 +85,7 @@ def condition(match: Match) -> tuple[str, ...]:
     if match.path == "/" and match.scope is Scope.SUBTREE:
         return method
     end = "/?([?]|$)" if match.scope is Scope.EXACT else "(/|%2[fF]|[?]|$)"
-    return (*method, matching(f"^{spelled(segments(match.path))}{end}"))
+    return (*method, matching(f"^{spelled(match, bare)}{end}"))
 
 
 def literally(path: str) -> tuple[str, ...]:
@@ -115,7 +108,7 @@ def detours(routes: Sequence[Route]) -> tuple[tuple[tuple[str, ...], Refusal], .
     for each in routes:
         if isinstance(each, Closed) and each.match.path != "/":
             method = (f"method {bare(each.match.method)}",) if each.match.method else ()
-            parts = "[^?]*".join("".join(map(_letter, bare(part))) for part in segments(each.match.path) if part != "*")
+            parts = "[^?]*".join(letters(bare(part)) for part in each.match.segments if part != "*")
             found[*method, f"expression {_both(PATH + DOTS, PATH + parts)}"] = each.refusal
     return tuple(found.items())
 
@@ -142,19 +135,3 @@ def far_above(limit: int) -> str:
     begins = [f"{first}[{second}-9]", *([rf"[{first + 1}-9]\d"] if first < 9 else [])]
     rest = r"\d" * zeros
     return rf"^0*(({'|'.join(begins)}){rest}|\d\d{rest}\d+)$"
-
-
-def spelled(parts: Sequence[str]) -> str:
-    """Return a pattern for segments, each character plain or as its percent escape, after any number of slashes."""
-    written = ("[^/?]+" if part == "*" else "".join(map(_letter, bare(part))) for part in parts)
-    return "".join(f"(/|%2[fF])+{part}" for part in written)
-
-
-def segments(path: str) -> tuple[str, ...]:
-    """Return the segments of a path."""
-    return tuple(part for part in path.split("/") if part)
-
-
-def _letter(letter: str) -> str:
-    code = "".join(f"[{digit}{digit.upper()}]" if digit.isalpha() else digit for digit in f"{ord(letter):02x}")
-    return f"({re.escape(letter)}|%{code})"

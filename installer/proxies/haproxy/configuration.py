@@ -63,6 +63,38 @@ class Section:
 
 
 @dataclass(frozen=True)
+class CertificateList:
+    """A file of ``crt-list``: on each line a certificate and the names for which it is shown.
+
+    Attributes:
+        path: the file.
+        entries: the words of its lines, without comments.
+        end: the number of the line behind its last one, 0 where none can stand there.
+        uneditable: why no line can be added, empty where one can.
+    """
+
+    path: Path
+    entries: tuple[tuple[str, ...], ...]
+    end: int
+    uneditable: str
+
+
+@dataclass(frozen=True)
+class Bind:
+    """A ``bind`` with what it shows certificates from.
+
+    Attributes:
+        directive: itself.
+        certificates: the files and directories of ``crt``.
+        lists: the files of ``crt-list``.
+    """
+
+    directive: Directive
+    certificates: tuple[str, ...]
+    lists: tuple[CertificateList, ...]
+
+
+@dataclass(frozen=True)
 class Frontend:
     """A ``frontend`` or ``listen`` section that accepts connections.
 
@@ -71,8 +103,7 @@ class Frontend:
         mode: ``http``, or ``tcp`` where connections are passed on unread.
         listens: its ``bind`` addresses.
         names: the host names and SNI names that its rules know, as far as they tell.
-        certificates: the files and directories of ``crt``.
-        lists: the files of ``crt-list``.
+        binds: its ``bind`` lines.
         defaults: the sections that it has settings and rules from, the nearest first.
     """
 
@@ -80,9 +111,18 @@ class Frontend:
     mode: str
     listens: tuple[Listen, ...]
     names: tuple[str, ...]
-    certificates: tuple[str, ...]
-    lists: tuple[str, ...]
+    binds: tuple[Bind, ...]
     defaults: tuple[Section, ...] = ()
+
+    @property
+    def certificates(self) -> tuple[str, ...]:
+        """The files and directories of ``crt``."""
+        return tuple(path for bind in self.binds for path in bind.certificates)
+
+    @property
+    def lists(self) -> tuple[CertificateList, ...]:
+        """The files of ``crt-list``."""
+        return tuple(each for bind in self.binds for each in bind.lists)
 
 
 @dataclass(frozen=True)
@@ -107,7 +147,6 @@ class HAProxy(Proxy):
         sections: in reading order.
         frontends: what accepts connections.
         sockets: its runtime sockets.
-        chroot: where its workers are locked in, empty for nowhere.
         master: whether a main process watches workers and can be told to reload.
         workers: the processes that hold its sockets.
         lua: whether it was built with Lua.
@@ -125,7 +164,6 @@ class HAProxy(Proxy):
     sections: tuple[Section, ...] = ()
     frontends: tuple[Frontend, ...] = ()
     sockets: tuple[RuntimeSocket, ...] = ()
-    chroot: str = ""
     master: bool = True
     workers: tuple[int, ...] = ()
     lua: bool = False

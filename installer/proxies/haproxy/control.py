@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 import signal
-import time
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from palpo_installer import services
 from palpo_installer.host import Command, Host
-from palpo_installer.proxies import main_process
+from palpo_installer.proxies import error_log, main_process
 from palpo_installer.proxies.base import Link
 from palpo_installer.proxies.control import Mark, Verdict
 from palpo_installer.proxies.found import Proxy
@@ -18,7 +17,7 @@ from palpo_installer.proxies.haproxy import hazards, process, runtime
 from palpo_installer.proxies.haproxy.configuration import HAProxy
 from palpo_installer.proxies.haproxy.discovery import loaded
 from palpo_installer.proxies.sockets import Socket
-from palpo_installer.services import QUICK, Service
+from palpo_installer.services import Service
 
 ALERT = re.compile(r"\[ALERT\]\s+(?:\S+ )?\(\d+\) : (?P<message>.+)")
 WARNING = re.compile(r"\[WARNING\]\s+(?:\S+ )?\(\d+\) : (?P<message>.+)")
@@ -75,7 +74,7 @@ class HAProxyControl:
 
     def mark(self, host: Host, log: Path | None) -> Mark:
         """Return the present time: HAProxy tells its errors to the journal."""
-        return Mark(0, 0, time.time())
+        return error_log.mark(host, None)
 
     def gave_up(self, host: Host, log: Path | None, since: Mark) -> bool:
         """Return that this is not known: there is no file that tells it."""
@@ -84,24 +83,15 @@ class HAProxyControl:
     def cause(self, host: Host, service: Service, log: Path | None, since: Mark) -> str:
         """Return why, from the unit's journal, or from the state of its main process."""
         if service.manager == "systemd":
-            argv = ("journalctl", "--unit", service.unit, "--since", f"@{since.at:.0f}", "--output=cat", "--no-pager")
-            said = host.run(Command(argv, timeout=QUICK)).stdout
+            said = error_log.journal(host, service.unit, since.at)
             found = [alert["message"] for line in said.splitlines() if (alert := ALERT.search(line))]
             if found:
                 return f"HAProxy says: {found[0]}"
-        return self.trouble(host, service)
+        return main_process.trouble(host, service, self.title)
 
     def as_running(self, host: Host, service: Service) -> Service:
         """Return the service with the manager and the files that its main process has now."""
         return process.as_running(host, service)
-
-    def trouble(self, host: Host, service: Service) -> str:
-        """Return why the main process cannot have done what it was told, empty when it seems well."""
-        return main_process.trouble(host, service, self.title)
-
-    def family(self, host: Host, service: Service) -> frozenset[int]:
-        """Return the main process and its workers."""
-        return main_process.family(host, service)
 
     def hang_up(self, host: Host, service: Service) -> None:
         """Reload by the signal USR2.

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from palpo_installer.host import Host
 from palpo_installer.processes import Process, consult
+from palpo_installer.proxies import discovering
 from palpo_installer.proxies.haproxy import reading, tree, unit
 from palpo_installer.proxies.haproxy.configuration import HAProxy
 
@@ -26,8 +27,7 @@ def read(
     Under a layout that is not the host's root, only the configuration there counts.
     """
     main, workers = running(processes, owners, host)
-    program = Path(main.program) if main and main.program else None
-    binary = program if program and host.status(program) is not None else host.which(NAME)
+    binary = discovering.program(host, main, NAME)
     if binary is None:
         return None
     said = consult(host, str(binary), "-vv")
@@ -45,7 +45,7 @@ def read(
 def _describe(
     host: Host, binary: Path, version: tuple[int, ...], main: Process | None, workers: Sequence[Process]
 ) -> HAProxy:
-    name, enabled = _unit(host, main)
+    name, enabled = discovering.unit(host, main, UNIT)
     start = unit.starting(host, name) if name else None
     command = main.command if main is not None else start.expanded(host) if start is not None else ()
     loads = tuple(host.layout.at(path) if main is None else Path(path) for path in loaded(command))
@@ -59,7 +59,7 @@ def _describe(
         binary=binary,
         version=(version[0], version[1], version[2]),
         configuration=loads[0],
-        files=written.files,
+        files=(*written.files, *tree.read(host, [each.path for front in fronts for each in front.lists])),
         servers=reading.blocks(host, fronts),
         streams=tuple(listen for each in fronts if each.mode != "http" for listen in each.listens),
         problems=(*written.problems, *unread),
@@ -78,7 +78,6 @@ def _describe(
         sections=sections,
         frontends=fronts,
         sockets=reading.runtime_sockets(sections),
-        chroot=reading.of_global(sections, "chroot"),
         master=main is None or is_master(main.command),
         workers=tuple(each.pid for each in workers),
     )
@@ -132,18 +131,3 @@ def option(command: Sequence[str], name: str) -> str:
     """Return the value of an option of the program, empty for none."""
     words = list(command)
     return words[words.index(name) + 1] if name in words[:-1] else ""
-
-
-def _unit(host: Host, main: Process | None) -> tuple[str, bool | None]:
-    """Return the unit that runs HAProxy, or else would start it, and whether it does at boot."""
-    if main is not None and not main.unit:
-        return "", None
-    if main is None and host.status(host.layout.at("/run/systemd/system")) is None:
-        return "", None
-    name = main.unit if main else UNIT
-    root = () if host.layout.root == Path("/") else (f"--root={host.layout.root}",)
-    said = consult(host, "systemctl", *root, "is-enabled", name)
-    state = said.stdout.strip() if said is not None else ""
-    if main is None and state in {"", "not-found"}:
-        return "", None
-    return name, state.startswith("enabled")

@@ -15,7 +15,7 @@ from palpo_installer.host import Socket as Opened
 from palpo_installer.proxies import main_process
 from palpo_installer.proxies.found import Listen
 from palpo_installer.proxies.haproxy import process, reading, tree
-from palpo_installer.proxies.opening import refusal_of
+from palpo_installer.proxies.opening import holder, refusal_of
 from palpo_installer.proxies.sockets import Socket, is_tcp
 from palpo_installer.services import Service
 
@@ -46,7 +46,7 @@ def _taken(host: Host, theirs: Sequence[Opened], sockets: Collection[Socket]) ->
             continue
         for address, port in sockets:
             if port == listening.port and _collide(listening.address, address):
-                name = _named(host, listening.pid)
+                name = holder(host, listening.pid)
                 yield f"HAProxy cannot listen on {address} port {port}, which {name} holds"
 
 
@@ -57,7 +57,7 @@ def _unopenable(host: Host, service: Service, held: Collection[Socket], own: fro
             continue
         if reason := refusal_of(each, shares=True):
             others = (one for one in host.listening() if one.port == each.port and one.pid not in {None, *own})
-            names = ", ".join(dict.fromkeys(f"{_named(host, one.pid)} on {one.address}" for one in others if one.pid))
+            names = ", ".join(dict.fromkeys(f"{holder(host, one.pid)} on {one.address}" for one in others if one.pid))
             owner = f", held by {names}" if names else ""
             yield f"{each.address} port {each.port} ({each.file}:{each.line}) cannot be opened: {reason}{owner}"
 
@@ -72,11 +72,6 @@ def _listens(host: Host, service: Service) -> Iterator[Listen]:
                 except ValueError:
                     # An address from the environment: only HAProxy itself can tell.
                     continue
-
-
-def _named(host: Host, pid: int) -> str:
-    holder = host.process(pid)
-    return f"{holder.name()} (process {pid})" if holder else f"process {pid}"
 
 
 def _collide(bound: str, wanted: str) -> bool:

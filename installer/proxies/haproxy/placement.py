@@ -15,8 +15,9 @@ from palpo_installer.proxies.haproxy.unit import OPTIONS
 PLAIN = "zz-palpo-installer-http.cfg"
 SECURE = "zz-palpo-installer-tls.cfg"
 REFUSE = "refuse.lua"
+AWAY_PAGE = "away.http"
 OWN = "/etc/haproxy/palpo-installer"
-"""Our directory: certificates, and the files where HAProxy loads no directory yet."""
+"""Our directory: what our files name, and these themselves where HAProxy loads no directory yet."""
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,12 @@ from palpo_installer.answers import Address, CertificateFiles
 from palpo_installer.facts.system import System
 from palpo_installer.layout import Layout
 from palpo_installer.proxies import halves
-from palpo_installer.proxies.base import Expectation, Link
+from palpo_installer.proxies.base import Expectation, Lines, Link
 from palpo_installer.proxies.haproxy import listens, reading, words
-from palpo_installer.proxies.haproxy.configuration import Frontend, HAProxy
+from palpo_installer.proxies.haproxy.configuration import CertificateList, Frontend, HAProxy
 from palpo_installer.proxies.haproxy.placement import OWN
-from palpo_installer.proxies.haproxy.sharing import Shared, refuse_names, shared, store
+from palpo_installer.proxies.haproxy.sharing import Shared, refuse_names, shared
+from palpo_installer.proxies.haproxy.stores import Stores, lines, stores
 from palpo_installer.site import Challenge, Forward, Site, VirtualHost
 
 BALANCED = "proxy_protocol"
@@ -34,7 +35,7 @@ class Server:
     @property
     def forwards(self) -> tuple[Forward, ...]:
         """What is passed on."""
-        return tuple(route for route in self.host.routes if isinstance(route, Forward))
+        return self.host.forwards
 
     @property
     def challenges(self) -> bool:
@@ -72,6 +73,12 @@ class Port:
         """Whether an IPv4 client may be seen by an IPv6 address: through one socket for both, or a PROXY line."""
         options = {option for each in self.shared for listen in each.listens for option in listen.options}
         return not options.isdisjoint({"ipv6only=off", "proxy_protocol"})
+
+    @property
+    def forwards_for(self) -> bool:
+        """Whether a frontend of others adds a header with the client's address to what it passes on."""
+        sections = (each for there in self.shared for each in (there.frontend.section, *there.frontend.defaults))
+        return any(section.all("option", "forwardfor") for section in sections)
 
 
 def of_site(
@@ -134,10 +141,29 @@ def expectations(ports: Sequence[Port], marker: str, system: System) -> Iterator
 
 def _places(port: Port, server: Server, haproxy: HAProxy) -> Iterator[Path]:
     """Yield the names under which a certificate is loaded: where others have the port, last in their directory."""
-    if not port.shared:
+    there = _stores(port, haproxy)
+    if not port.shared or there.lists:
         yield server.link
-    for _, directory in store(port.shared, reading.of_global(haproxy.sections, "crt-base")):
+    for directory in there.directories:
         yield directory / f"zz-palpo-installer-{server.link.name}"
+
+
+def _stores(port: Port, haproxy: HAProxy) -> Stores:
+    return stores(port.shared, reading.of_global(haproxy.sections, "crt-base"))
+
+
+def listed(ports: Sequence[Port], haproxy: HAProxy, layout: Layout) -> tuple[Lines, ...]:
+    """Return our lines in the lists of certificates that frontends of others have.
+
+    Raises:
+        RefusedPlan: one of them takes none.
+    """
+    wanted: dict[CertificateList, dict[Path, list[str]]] = {}
+    for port in ports:
+        for there in _stores(port, haproxy).lists if port.tls else ():
+            for server in port.servers:
+                wanted.setdefault(there, {}).setdefault(server.link, []).append(words.bare(server.host.name.lower()))
+    return lines(wanted, layout.at(OWN))
 
 
 def _reached(port: Port, system: System) -> Mapping[str, bool]:

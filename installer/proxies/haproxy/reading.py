@@ -9,8 +9,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from palpo_installer.host import Host
+from palpo_installer.proxies.editability import uneditable
 from palpo_installer.proxies.found import Listen, Problem, Rule, ServerBlock
-from palpo_installer.proxies.haproxy.configuration import Directive, Frontend, RuntimeSocket, Section
+from palpo_installer.proxies.haproxy.configuration import (
+    Bind,
+    CertificateList,
+    Directive,
+    Frontend,
+    RuntimeSocket,
+    Section,
+)
 
 NAMED = re.compile(
     r"(?:req\.|req_)?(?:f?hdr(?P<how>_dom|_beg|_end|_sub|_reg)?\(host\S*|ssl_sni\S*)|ssl_fc_sni(?P<sni>_end|_reg)?\S*",
@@ -49,21 +57,19 @@ def frontends(
         if section.kind not in {"frontend", "listen"}:
             continue
         listens: list[Listen] = []
-        for bind in section.all("bind"):
+        binds = [replace(b, words=tuple(_expanded(w, variables) for w in b.words)) for b in section.all("bind")]
+        for bind, expanded in zip(section.all("bind"), binds, strict=True):
             try:
-                listens += of_bind(replace(bind, words=tuple(_expanded(word, variables) for word in bind.words)))
+                listens += of_bind(expanded)
             except ValueError as error:
                 cure = "; write it out, or set the variable by setenv in the section global" if "$" in str(bind) else ""
                 problems.append(Problem(bind.file, bind.line, f"{bind}: {error}{cure}"))
         if section.all(*EXPECTING) and not any("if" in each.words for each in section.all(*EXPECTING)):
             listens = [replace(each, options=(*each.options, "proxy_protocol")) for each in listens]
-        binds = section.all("bind")
         names = tuple(dict.fromkeys(_names(host, section)))
-        certificates = tuple(path for bind in binds for path in _values(bind, "crt"))
-        lists = tuple(path for bind in binds for path in _values(bind, "crt-list"))
         mode = setting(sections, number, "mode") or "tcp"
-        inherited = tuple(_inherited(sections, number))
-        found.append(Frontend(section, mode, tuple(listens), names, certificates, lists, inherited))
+        shown = tuple(_shown(host, bind) for bind in binds)
+        found.append(Frontend(section, mode, tuple(listens), names, shown, tuple(_inherited(sections, number))))
     return tuple(found), tuple(problems)
 
 
@@ -155,6 +161,21 @@ def _values(bind: Directive, word: str) -> Iterator[str]:
         value = "" if each in ONE_WORD else next(words, "")
         if each == word:
             yield value
+
+
+def _shown(host: Host, bind: Directive) -> Bind:
+    lists = tuple(certificate_list(host, Path(written)) for written in _values(bind, "crt-list"))
+    return Bind(bind, tuple(_values(bind, "crt")), lists)
+
+
+def certificate_list(host: Host, written: Path) -> CertificateList:
+    """Return a list of certificates as it is; a comment is a line of its own there (manual, "crt-list")."""
+    path = host.layout.at(written) if written.is_absolute() else written
+    text = (host.text(path) or "") if path.is_absolute() else ""
+    lines = text.split("\n")
+    entries = tuple(tuple(line.split()) for line in lines if line.strip() and not line.lstrip().startswith("#"))
+    reason = uneditable(host, path) if text else "it cannot be read"
+    return CertificateList(path, entries, len(lines) if text.endswith("\n") else 0, reason)
 
 
 LABEL = "str(palpo-installer)"
@@ -257,11 +278,8 @@ def certificates(host: Host, frontend: Frontend) -> Iterator[str]:
             yield from (str(path / name) for name in sorted(names) if not name.endswith(extra))
         else:
             yield str(path)
-    for written in frontend.lists:
-        for line in (host.text(host.layout.at(written)) or "").splitlines():
-            words = line.split()
-            if words and not words[0].startswith("#"):
-                yield words[0]
+    for each in frontend.lists:
+        yield from (words[0] for words in each.entries)
 
 
 def runtime_sockets(sections: Sequence[Section]) -> tuple[RuntimeSocket, ...]:

@@ -193,26 +193,3 @@ def _choice(frontend: Frontend) -> Directive:
             next="Make it a frontend with a default_backend, then plan again",
         )
     return first
-
-
-def store(found: Sequence[Shared], base: str) -> Iterator[tuple[Shared, Path]]:
-    """Yield the directory that each frontend loads its certificates from.
-
-    Args:
-        found: those that speak TLS.
-        base: ``crt-base``, empty for none.
-
-    Raises:
-        RefusedPlan: one loads single files.
-    """
-    for each in found:
-        paths = [Path(base, written) for written in each.frontend.certificates]
-        directory = next((path for path in paths if path.is_dir()), None)
-        if directory is None:
-            name = each.frontend.section.name
-            raise RefusedPlan(
-                f"{each.frontend.section.kind} {name} loads its certificates one by one, so that ours cannot be added",
-                where=f"{each.listens[0].file}:{each.listens[0].line}",
-                next="Move them into a directory, and name that in its bind: crt /etc/haproxy/certs/; then plan again",
-            )
-        yield each, directory

@@ -51,6 +51,13 @@ def load(host: Host, paths: Sequence[Path]) -> Tree:
     return Tree(tuple(read), tuple(sections), tuple(problems))
 
 
+def read(host: Host, paths: Sequence[Path]) -> Iterator[ReadFile]:
+    """Yield further files that the configuration names and that were read, each once."""
+    for path in dict.fromkeys(path for path in paths if path.is_absolute()):
+        if (data := host.read(path)) is not None:
+            yield ReadFile(path, hashlib.sha256(data).hexdigest())
+
+
 def _files(host: Host, paths: Sequence[Path]) -> Iterator[Path]:
     """Yield the files: those of a directory that end in ``.cfg`` and do not begin with a dot, sorted by byte."""
     for path in paths:

@@ -6,18 +6,14 @@ each, and resolves nothing. So conditions are on the path as the homeserver read
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from palpo_installer.answers import Address
 from palpo_installer.errors import RefusedPlan
-from palpo_installer.site import Closed, Forward, Match, Refusal, Route, Scope, VirtualHost, compact
-
-DOTS = r"(/|%2[fF])(\.|%2[eE])(\.|%2[eE])(/|%2[fF])"
-"""A segment ``..`` in any spelling, between two others."""
-
+from palpo_installer.proxies import words
+from palpo_installer.proxies.spelling import DOTS, letters, spelled
+from palpo_installer.site import Closed, Forward, Match, Refusal, Route, Scope, VirtualHost
 
 CORS = (
     ("Access-Control-Allow-Origin", "*"),
@@ -33,10 +29,7 @@ def bare(word: str) -> str:
     Raises:
         RefusedPlan: it has a character that means something to HAProxy.
     """
-    if not re.fullmatch(r"[A-Za-z0-9._:/\[\]-]+", word):
-        what = f"{word!r} cannot stand in HAProxy's configuration"
-        raise RefusedPlan(what, next="Use letters, digits, dots and dashes")
-    return word
+    return words.bare(word, "HAProxy's configuration")
 
 
 def quoted(text: str) -> str:
@@ -57,21 +50,13 @@ def document(body: str) -> str:
     Raises:
         RefusedPlan: it is no JSON, or has line breaks.
     """
-    try:
-        json.loads(body)
-    except ValueError as error:
-        raise RefusedPlan(f"not a JSON document: {error}", where=body[:40]) from error
+    words.parsed(body)
     return quoted(body)
-
-
-def refusal(refused: Refusal, more: Mapping[str, object] | None = None) -> str:
-    """Return a Matrix error (client-server API, "Standard error response")."""
-    return compact({"errcode": refused.errcode, "error": refused.error, **(more or {})})
 
 
 def error(refused: Refusal, more: Mapping[str, object] | None = None) -> str:
     """Return a Matrix error as one word."""
-    return document(refusal(refused, more))
+    return document(refused.body(more))
 
 
 def headers(pairs: Sequence[tuple[str, str]]) -> str:
@@ -85,7 +70,7 @@ def condition(match: Match) -> str:
     if match.path == "/" and match.scope is Scope.SUBTREE:
         return " ".join(method)
     end = "/?$" if match.scope is Scope.EXACT else "(/|%2[fF]|$)"
-    return " ".join([*method, matching(f"^{spelled(segments(match.path))}{end}")])
+    return " ".join([*method, matching(f"^{spelled(match, bare)}{end}")])
 
 
 def detours(routes: Sequence[Route]) -> tuple[tuple[str, Refusal], ...]:
@@ -94,7 +79,7 @@ def detours(routes: Sequence[Route]) -> tuple[tuple[str, Refusal], ...]:
     for each in routes:
         if isinstance(each, Closed) and each.match.path != "/":
             method = f"{{ method {bare(each.match.method)} }} " if each.match.method else ""
-            parts = ("".join(map(_letter, bare(part))) for part in segments(each.match.path) if part != "*")
+            parts = (letters(bare(part)) for part in each.match.segments if part != "*")
             found[f"{method}{matching(DOTS)} {matching('.*'.join(parts))}"] = each.refusal
     return tuple(found.items())
 
@@ -121,7 +106,7 @@ def shortcut(host: VirtualHost) -> Shortcut | None:
     for route in host.routes:
         if isinstance(route, Forward) and _is_plain(route) and route.upstream == plain[0].upstream:
             begins += [f"{name}{bare(route.match.path)}/" for name in _written(host)]
-            pieces += [_piece(each) for each in earlier if _meet(each, route.match)]
+            pieces += [_piece(each) for each in earlier if each.meets(route.match)]
         if isinstance(route, Closed | Forward):
             earlier.append(route.match)
     if not begins:
@@ -135,11 +120,6 @@ def _written(host: VirtualHost) -> tuple[str, str]:
     """Return what clients write as Host."""
     name = bare(host.name).lower()
     return name, f"{name}:{host.port}"
-
-
-def _meet(one: Match, other: Match) -> bool:
-    """Return whether a path can fit both, as far as their segments say."""
-    return all(a == b or "*" in {a, b} for a, b in zip(segments(one.path), segments(other.path), strict=False))
 
 
 def _piece(match: Match) -> str:
@@ -156,19 +136,3 @@ def _is_plain(route: Forward) -> bool:
 def matching(pattern: str) -> str:
     """Return the condition that a path matches a regular expression (POSIX, as far as HAProxy may have been built)."""
     return f"{{ path -m reg {quoted(pattern)} }}"
-
-
-def spelled(parts: Sequence[str]) -> str:
-    """Return a pattern for segments, each character plain or as its percent escape, after any number of slashes."""
-    written = ("[^/?]+" if part == "*" else "".join(map(_letter, bare(part))) for part in parts)
-    return "".join(f"(/|%2[fF])+{part}" for part in written)
-
-
-def segments(path: str) -> tuple[str, ...]:
-    """Return the segments of a path."""
-    return tuple(part for part in path.split("/") if part)
-
-
-def _letter(letter: str) -> str:
-    code = "".join(f"[{digit}{digit.upper()}]" if digit.isalpha() else digit for digit in f"{ord(letter):02x}")
-    return f"({re.escape(letter)}|%{code})"

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from palpo_installer.answers import CertificateFiles
-from palpo_installer.facts.system import System
-from palpo_installer.layout import Layout
+from palpo_installer.proxies.assignment import Assignment
 from palpo_installer.proxies.base import Rendering
-from palpo_installer.proxies.found import ServerBlock
 from palpo_installer.proxies.nginx import process, rendering
 from palpo_installer.proxies.nginx.configuration import Nginx
 from palpo_installer.proxies.nginx.placement import place
 from palpo_installer.services import Service
-from palpo_installer.site import Site
 
 
 @dataclass(frozen=True)
@@ -29,20 +24,13 @@ class NginxAdapter:
         """Its unit, or nginx itself where it has none."""
         return process.service_of(self.proxy)
 
-    def render(
-        self,
-        site: Site,
-        system: System,
-        layout: Layout,
-        certificates: Mapping[str, CertificateFiles],
-        taken: Collection[ServerBlock] = (),
-    ) -> Rendering:
+    def render(self, assignment: Assignment) -> Rendering:
         """Return both files.
 
         Raises:
             RefusedPlan: as ``rendering.render``.
         """
-        return rendering.render(site, self.proxy, system, layout, certificates, taken)
+        return rendering.render(self.proxy, assignment)
 
     def owns(self, file: Path) -> bool:
         """Return whether a file is one of our two.

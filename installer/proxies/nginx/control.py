@@ -8,7 +8,7 @@ from pathlib import Path
 
 from palpo_installer import services
 from palpo_installer.host import Command, Host
-from palpo_installer.proxies import main_process
+from palpo_installer.proxies import error_log, main_process
 from palpo_installer.proxies.control import Mark, Verdict
 from palpo_installer.proxies.nginx import diagnosis, process
 from palpo_installer.proxies.sockets import Socket
@@ -51,7 +51,7 @@ class NginxControl:
 
     def mark(self, host: Host, log: Path | None) -> Mark:
         """Return the present end of its error log."""
-        return diagnosis.mark(host, log)
+        return error_log.mark(host, log)
 
     def gave_up(self, host: Host, log: Path | None, since: Mark) -> bool:
         """Return whether it could not open a socket after trying for 2.5 seconds."""
@@ -62,19 +62,11 @@ class NginxControl:
         messages = diagnosis.emergencies(host, log, since)
         if not messages and service.manager == "systemd":
             messages = diagnosis.journal_emergencies(host, service.unit, since.at)
-        return diagnosis.explain(host, messages) or self.trouble(host, service)
+        return diagnosis.explain(host, messages) or main_process.trouble(host, service, self.title)
 
     def as_running(self, host: Host, service: Service) -> Service:
         """Return the service with the manager, the prefix and the first error log that its master process has now."""
         return process.as_running(host, service)
-
-    def trouble(self, host: Host, service: Service) -> str:
-        """Return why the master process cannot have done what it was told, empty when it seems well."""
-        return main_process.trouble(host, service, self.title)
-
-    def family(self, host: Host, service: Service) -> frozenset[int]:
-        """Return the master process and its workers."""
-        return main_process.family(host, service)
 
     def hang_up(self, host: Host, service: Service) -> None:
         """Reload by the signal HUP.

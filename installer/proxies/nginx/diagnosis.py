@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import re
-import time
 from collections import Counter
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from palpo_installer.facts import denials
 from palpo_installer.host import Command, Host
+from palpo_installer.proxies import error_log
 from palpo_installer.proxies.control import Mark, Verdict
-from palpo_installer.services import QUICK, Service
+from palpo_installer.proxies.opening import Refused, in_words
+from palpo_installer.services import Service
 
 EMERGENCY = re.compile(r"\[emerg\] (?:\d+#\d+: )?(?P<message>.+)")
 PLACE = re.compile(r" in (?P<file>/.+):(?P<line>\d+)$")
 WARNING = re.compile(r"\[warn\] (?:\d+#\d+: )?(?P<message>.+)")
 BIND = re.compile(r"bind\(\) to (?P<address>\S+):(?P<port>\d+) failed \(\d+: (?P<reason>[^)]+)\)")
 GAVE_UP = "still could not bind()"
-TAIL = 256 * 1024
-"""Bytes of new error log that are looked at, at most."""
 
 
 def dry_run(service: Service, limit: float) -> Command:
@@ -67,32 +65,14 @@ def new_conflicts(before: Sequence[str] | None, after: Sequence[str], names: Col
     return tuple(conflicts - Counter(before))
 
 
-def mark(host: Host, log: Path | None) -> Mark:
-    """Return the present end of an error log."""
-    status = host.status(log.resolve()) if log else None
-    now = time.time()
-    return Mark(status.st_ino, status.st_size, now) if status else Mark(0, 0, now)
-
-
 def emergencies(host: Host, log: Path | None, since: Mark) -> tuple[str, ...]:
     """Return the distinct ``[emerg]`` messages that an error log got after a mark, also when it was rotated."""
-    if log is None:
-        return ()
-    now = mark(host, log)
-    begin = since.size if now.inode == since.inode and now.size >= since.size else 0
-    try:
-        with log.open("rb") as stream:
-            stream.seek(max(begin, now.size - TAIL))
-            text = stream.read(TAIL).decode(errors="replace")
-    except OSError:
-        return ()
-    return _messages(text)
+    return _messages(error_log.added(host, log, since))
 
 
 def journal_emergencies(host: Host, unit: str, since: float) -> tuple[str, ...]:
     """Return the same of a unit's journal from a time on (seconds since 1970): not every error reaches the log."""
-    argv = ("journalctl", "--unit", unit, "--since", f"@{since:.0f}", "--output=cat", "--no-pager")
-    return _messages(host.run(Command(argv, timeout=QUICK)).stdout)
+    return _messages(error_log.journal(host, unit, since))
 
 
 def _messages(text: str) -> tuple[str, ...]:
@@ -103,17 +83,6 @@ def explain(host: Host, messages: Sequence[str]) -> str:
     """Return why nginx did not take up its files, with the owner of a port that is taken; empty if unknown."""
     binds = [found for message in messages if (found := BIND.search(message))]
     if binds:
-        sentences = [f"{b['address']}:{b['port']}: {b['reason']}{_owner(host, b)}" for b in binds]
-        return "nginx could not listen on " + "; ".join(dict.fromkeys(sentences))
+        refused = (Refused(found["address"], int(found["port"]), found["reason"]) for found in binds)
+        return in_words(host, "nginx", "nginx", refused)
     return f"nginx says: {messages[0]}" if messages else ""
-
-
-def _owner(host: Host, bind: re.Match[str]) -> str:
-    port = int(bind["port"])
-    if bind["reason"] == "Permission denied" and (kind := denials.listening(host, "nginx", port)):
-        return f', refused by SELinux, to which the port is {kind} (see {denials.LOG}); host.selinux = "allow" mends it'
-    if bind["reason"] != "Address already in use":
-        return ""
-    owners = dict.fromkeys(socket.pid for socket in host.listening() if socket.port == port and socket.pid)
-    named = [f"{process.name()} (process {pid})" for pid in owners if pid and (process := host.process(pid))]
-    return f", held by {', '.join(named)}" if named else ""

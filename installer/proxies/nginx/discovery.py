@@ -8,6 +8,7 @@ from pathlib import Path
 
 from palpo_installer.host import Host
 from palpo_installer.processes import Process, consult, in_our_network
+from palpo_installer.proxies import discovering
 from palpo_installer.proxies.nginx import build as builds
 from palpo_installer.proxies.nginx import reading, tree
 from palpo_installer.proxies.nginx.build import Build
@@ -35,7 +36,7 @@ def read(
     was started with it. ``owners`` are the processes that listen in our network namespace.
     """
     master = _master(host, processes, owners)
-    binary = _binary(host, master)
+    binary = discovering.program(host, master, "nginx")
     if binary is None:
         return None
     said = consult(host, str(binary), "-V")
@@ -55,8 +56,8 @@ def read(
 
 def _describe(host: Host, binary: Path, build: Build, main: Path, master: Process | None) -> Nginx:
     written = tree.load(host, main)
-    said = reading.parse(written.top, build, lambda name: _resolve(host, name))
-    unit, enabled = _unit(host, master)
+    said = reading.parse(written.top, build, lambda name: discovering.addresses(host, name))
+    unit, enabled = discovering.unit(host, master, UNIT)
     return Nginx(
         binary=binary,
         version=build.version,
@@ -82,8 +83,7 @@ def _master(host: Host, processes: tuple[Process, ...], owners: frozenset[int]) 
     if host.layout.root != Path("/"):
         ours = str(host.layout.at("/etc/nginx/nginx.conf"))
         masters = [each for each in masters if parse_title(each.title).configuration == ours]
-    ranked = sorted(masters, key=lambda each: (each.pid not in owners, not each.unit, each.started))
-    return next((each for each in ranked if each.pid in owners or in_our_network(host, each.pid)), None)
+    return discovering.serving(masters, owners, lambda pid: in_our_network(host, pid))
 
 
 def parse_title(title: str) -> Started:
@@ -100,31 +100,3 @@ def parse_title(title: str) -> Started:
                 values[letter] = flags[position:] or (words.pop(0) if words else "")
                 break
     return Started(values["c"], values["p"], values["e"])
-
-
-def _binary(host: Host, master: Process | None) -> Path | None:
-    """Return the program that runs, as long as it is still there, else the one that is installed."""
-    running = Path(master.program) if master and master.program else None
-    return running if running and host.status(running) is not None else host.which("nginx")
-
-
-def _resolve(host: Host, name: str) -> tuple[str, ...]:
-    """Return a name's addresses as the C library gives them to nginx."""
-    said = consult(host, "getent", "ahosts", name)
-    lines = said.stdout.splitlines() if said is not None and said.status == 0 else []
-    return tuple(dict.fromkeys(line.split()[0] for line in lines if line.split()))
-
-
-def _unit(host: Host, master: Process | None) -> tuple[str, bool | None]:
-    """Return the unit that runs nginx, or else would start it, and whether it does at boot."""
-    if master is not None and not master.unit:
-        return "", None
-    if master is None and host.status(host.layout.at("/run/systemd/system")) is None:
-        return "", None
-    name = master.unit if master else UNIT
-    root = () if host.layout.root == Path("/") else (f"--root={host.layout.root}",)
-    said = consult(host, "systemctl", *root, "is-enabled", name)
-    state = said.stdout.strip() if said is not None else ""
-    if master is None and state in {"", "not-found"}:
-        return "", None
-    return name, state.startswith("enabled")

@@ -8,12 +8,12 @@ for nginx and an administration path for the homeserver, so ``readings`` gives t
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from palpo_installer.errors import RefusedPlan
+from palpo_installer.proxies import words
 from palpo_installer.site import (
     CHALLENGE_PATH,
     MARKER_PATH,
@@ -27,7 +27,6 @@ from palpo_installer.site import (
     Refusal,
     Route,
     Scope,
-    compact,
 )
 
 LONGEST_WORD = 4000
@@ -89,23 +88,14 @@ def _location(route: Route, later: Sequence[Route]) -> Location:
 def _answering(match: Match, later: Sequence[Route]) -> Route:
     """Return what answers the other methods of a path: the next route that covers it."""
     routes = (route for route in later if isinstance(route, Closed | Forward) and not route.match.method)
-    return next((route for route in routes if covers(route.match, match)), Closed(Match("/")))
-
-
-def covers(outer: Match, inner: Match) -> bool:
-    """Return whether every path of one match is a path of the other."""
-    wanted, given = segments(outer.path), segments(inner.path)
-    same = all(want in {"*", got} for want, got in zip(wanted, given, strict=False))
-    if outer.scope is Scope.EXACT:
-        return same and inner.scope is Scope.EXACT and len(wanted) == len(given)
-    return same and len(wanted) <= len(given)
+    return next((route for route in routes if route.match.covers(match)), Closed(Match("/")))
 
 
 def selector(match: Match) -> str:
     """Return what follows ``location``, for the path as nginx reads it (PCRE, anchored at both ends)."""
     if match.path == "/" and match.scope is Scope.SUBTREE:
         return "/"
-    path = "/".join("[^/]+" if part == "*" else re.escape(bare(part)) for part in segments(match.path))
+    path = "/".join("[^/]+" if part == "*" else re.escape(bare(part)) for part in match.segments)
     return f'~ "^/{path}{"/?$" if match.scope is Scope.EXACT else "(?:/|$)"}"'
 
 
@@ -120,25 +110,20 @@ def readings(routes: Sequence[Route]) -> tuple[tuple[str, bool], ...]:
         if not isinstance(route, Closed | Forward) or route.match.method or route.match.scope is Scope.EXACT:
             continue
         match, passed = route.match, isinstance(route, Forward)
-        touching = ((m, p) for m, p in kept if covers(m, match) or covers(match, m))
+        touching = ((m, p) for m, p in kept if m.covers(match) or match.covers(m))
         wider, otherwise = next(touching, (Match("/"), False))
-        if passed != otherwise or not covers(wider, match):
+        if passed != otherwise or not wider.covers(match):
             kept.insert(0, (match, passed))
-    return tuple((f'"~*^{spelled(match.path)}(?:[/?]|%2f|$)"', passed) for match, passed in kept)
+    return tuple((f'"~*^{spelled(match)}(?:[/?]|%2f|$)"', passed) for match, passed in kept)
 
 
-def spelled(path: str) -> str:
+def spelled(match: Match) -> str:
     """Return a pattern for a path with each character plain or as its percent escape, and any number of slashes."""
     written = []
-    for part in segments(path):
+    for part in match.segments:
         letters = (f"(?:{re.escape(letter)}|%{ord(letter):02x})" for letter in bare(part))
         written.append("[^/?]+" if part == "*" else "".join(letters))
     return "".join(f"(?:/|%2f)+{part}" for part in written)
-
-
-def segments(path: str) -> tuple[str, ...]:
-    """Return the segments of a path."""
-    return tuple(part for part in path.split("/") if part)
 
 
 def bare(word: str) -> str:
@@ -147,11 +132,7 @@ def bare(word: str) -> str:
     Raises:
         RefusedPlan: it has a character that means something to nginx.
     """
-    if not re.fullmatch(r"[A-Za-z0-9._:/\[\]-]+", word):
-        raise RefusedPlan(
-            f"{word!r} cannot stand in an nginx configuration", next="Use letters, digits, dots and dashes"
-        )
-    return word
+    return words.bare(word, "an nginx configuration")
 
 
 def quoted(text: str) -> str:
@@ -175,20 +156,13 @@ def document(body: str) -> str:
     Raises:
         RefusedPlan: it is no JSON, has line breaks, or is longer than nginx can read.
     """
-    try:
-        json.loads(body)
-    except ValueError as error:
-        raise RefusedPlan(f"not a JSON document: {error}", where=body[:40]) from error
-    if not body.isprintable():
-        raise RefusedPlan("a JSON document for nginx must be one line", where=body[:40])
-    escaped = body.replace("$", "\\u0024").replace("\\", "\\\\").replace("'", "\\'")
+    escaped = words.one_line(body, "nginx").replace("$", "\\u0024").replace("\\", "\\\\").replace("'", "\\'")
     return _fitting(f"'{escaped}'")
 
 
 def refusal(refused: Refusal, more: Mapping[str, object] | None = None) -> str:
     """Return a Matrix error (client-server API, "Standard error response") as what follows ``return``."""
-    body = compact({"errcode": refused.errcode, "error": refused.error, **(more or {})})
-    return f"{refused.status} {document(body)}"
+    return f"{refused.status} {document(refused.body(more))}"
 
 
 def _fitting(word: str) -> str:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from palpo_installer.answers import Address, CertificateFiles
 from palpo_installer.facts.system import System
-from palpo_installer.layout import Layout
 from palpo_installer.proxies import templates
+from palpo_installer.proxies.assignment import Assignment
 from palpo_installer.proxies.base import Expectation, Part, Rendering
-from palpo_installer.proxies.found import ServerBlock
 from palpo_installer.proxies.halves import certificate, literal, title
 from palpo_installer.proxies.nginx import locations
 from palpo_installer.proxies.nginx.configuration import Nginx
@@ -30,7 +29,6 @@ from palpo_installer.proxies.sockets import family
 from palpo_installer.site import (
     Forward,
     Limit,
-    Site,
     VirtualHost,
 )
 
@@ -65,45 +63,58 @@ class Server:
     @property
     def forwards(self) -> bool:
         """Whether anything is passed on."""
-        return bool(forwards([self.host]))
+        return bool(self.host.forwards)
 
 
-def render(
-    site: Site,
-    nginx: Nginx,
-    system: System,
-    layout: Layout,
-    certificates: Mapping[str, CertificateFiles],
-    taken: Collection[ServerBlock] = (),
-) -> Rendering:
+def render(nginx: Nginx, assignment: Assignment) -> Rendering:
     """Return both files, and what every bound address must show once they are live.
 
     Args:
-        site: what must be served.
         nginx: what is served now; our own files of an earlier run may be among it.
-        system: for the addresses of this host.
-        layout: for the addresses of sockets that are new.
-        certificates: for each of ``site.certificates`` the files that will hold it.
-        taken: server blocks of others that the change removes; their sockets stay open, as ours.
+        assignment: what must be served.
 
     Raises:
         RefusedPlan: nginx has no place for our files, somebody else has a name or a port, or a word of the
             site cannot be written in nginx's language.
     """
     placement = place(nginx)
-    ours = [server for server in nginx.servers if placement.owns(server.file) or server in taken]
+    servers = _servers(nginx, assignment, placement)
+    secure = [server for server in servers if server.host.tls]
+    plain = [server for server in servers if not server.host.tls]
+    sockets = {server.host.port: server.sockets for server in servers}
+    addresses = assignment.layout.addresses
+    return Rendering(
+        plain=part(PLAIN, "nginx-http.conf.j2", placement, plain, nginx, assignment),
+        secure=part(SECURE, "nginx-tls.conf.j2", placement, secure, nginx, assignment),
+        findings=tuple(
+            finding
+            for port, tls in assignment.site.ports
+            for finding in findings(sockets[port], addresses, nginx, tls=tls)
+        ),
+    )
+
+
+def _servers(nginx: Nginx, assignment: Assignment, placement: Placement) -> list[Server]:
+    """Return the server blocks of a site beside those that are there.
+
+    Raises:
+        RefusedPlan: somebody else has a name or a port, or a word cannot be written in nginx's language.
+    """
+    hosts = assignment.site.virtual_hosts
+    ours = [server for server in nginx.servers if placement.owns(server.file) or server in assignment.taken]
     neighbours = Neighbours(
         tuple(server for server in nginx.servers if server not in ours),
         tuple(listen for server in ours for listen in server.listens),
         nginx.streams,
     )
+    system, layout = assignment.system, assignment.layout
     sockets = {
         port: listenings(port, tls=tls, neighbours=neighbours, nginx=nginx, system=system, layout=layout)
-        for port, tls in site.ports
+        for port, tls in assignment.site.ports
     }
-    variables = {table: f"$palpo_installer_reading_{n}" for n, table in enumerate(tables(site.virtual_hosts), 1)}
+    variables = {table: f"$palpo_installer_reading_{n}" for n, table in enumerate(tables(hosts), 1)}
     servers = []
-    for host in site.virtual_hosts:
+    for host in hosts:
         refuse_taken_name(host, neighbours)
         refuse_default_place(host, sockets[host.port], neighbours, placement)
         servers.append(
@@ -112,19 +123,11 @@ def render(
                 server_name(host, neighbours),
                 sockets[host.port],
                 locations.locations(host.routes),
-                certificate(host, certificates),
+                certificate(host, assignment.certificates),
                 variables.get(locations.readings(host.routes), ""),
             )
         )
-    secure = [server for server in servers if server.host.tls]
-    plain = [server for server in servers if not server.host.tls]
-    return Rendering(
-        plain=part(PLAIN, "nginx-http.conf.j2", placement, plain, site, nginx, system),
-        secure=part(SECURE, "nginx-tls.conf.j2", placement, secure, site, nginx, system),
-        findings=tuple(
-            finding for port, tls in site.ports for finding in findings(sockets[port], layout.addresses, nginx, tls=tls)
-        ),
-    )
+    return servers
 
 
 def part(
@@ -132,9 +135,8 @@ def part(
     template: str,
     placement: Placement,
     servers: Sequence[Server],
-    site: Site,
     nginx: Nginx,
-    system: System,
+    assignment: Assignment,
 ) -> Part:
     """Return one file with its proof."""
     hosts = [server.host for server in servers]
@@ -142,7 +144,7 @@ def part(
     text = templates.render(
         template,
         servers=servers,
-        site=site,
+        site=assignment.site,
         upstreams={upstream_name(route.upstream): route.upstream for route in forwards(hosts)},
         limits=limits(hosts),
         retry_after=max((60_000 // limit.per_minute for limit in limits(hosts)), default=0),
@@ -157,12 +159,12 @@ def part(
     )
     (text,), marker = templates.with_marker([text])
     files, links = installed(placement, name, text)
-    return Part(title(hosts), files, links, tuple(expectations(servers, marker, system)))
+    return Part(title(hosts), files, links, tuple(expectations(servers, marker, assignment.system)))
 
 
 def forwards(hosts: Iterable[VirtualHost]) -> tuple[Forward, ...]:
     """Return everything that is passed on."""
-    return tuple(route for host in hosts for route in host.routes if isinstance(route, Forward))
+    return tuple(route for host in hosts for route in host.forwards)
 
 
 def limits(hosts: Iterable[VirtualHost]) -> tuple[Limit, ...]:
@@ -172,7 +174,7 @@ def limits(hosts: Iterable[VirtualHost]) -> tuple[Limit, ...]:
 
 def tables(hosts: Iterable[VirtualHost]) -> tuple[Table, ...]:
     """Return each table of how the homeserver reads targets once, for the hosts that pass something on."""
-    return tuple(dict.fromkeys(locations.readings(host.routes) for host in hosts if forwards([host])))
+    return tuple(dict.fromkeys(locations.readings(host.routes) for host in hosts if host.forwards))
 
 
 def upstream_name(upstream: Address) -> str:

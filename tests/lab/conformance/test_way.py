@@ -48,7 +48,7 @@ def test_the_whole_way_beside_a_neighbour(row: Row, tell: Callable[[object], Non
 
 
 def assert_served(host: LabHost, row: Row) -> None:
-    """Certificates on each socket, the documents on both hosts, and every check of ``verify``, with a homeserver."""
+    """Certificates on each socket, documents on both hosts, every check of ``verify``, and no trap for ``audit``."""
     for name in NAMES:
         for address in (ADDRESS4, ADDRESS6):
             assert ways.served(host, address, 443, name) == ways.on_disk(host, name)
@@ -61,6 +61,8 @@ def assert_served(host: LabHost, row: Row) -> None:
     checks = json.loads(verified.stdout)["checks"]
     assert verified.returncode == 0, [check for check in checks if check["result"] == "fail"]
     assert sum(check["result"] == "pass" for check in checks) > 20
+    audited = host.tool("audit")
+    assert "0 traps" in audited.stdout, audited.stdout
     assert_logins_are_limited(host, row)
     homeserver.stop()
 

@@ -13,6 +13,7 @@ from palpo_installer.matrix_site import build
 from palpo_installer.proxies.apache.configuration import Apache, Awake
 from palpo_installer.proxies.apache.reading import BOTH
 from palpo_installer.proxies.apache.rendering import render
+from palpo_installer.proxies.assignment import Assignment
 from palpo_installer.proxies.base import Rendering
 from palpo_installer.proxies.found import IncludeDirectory, Listen, ServerBlock
 from tests.proxies.nginx.sites import ANSWERS, HOST
@@ -94,4 +95,4 @@ def rendered(found: Apache, *, answers: Answers = ANSWERS, layout: Layout | None
     """Render a site with certificates in a directory of their names."""
     wanted, live = build(answers, layout or Layout()), Path("/etc/palpo-installer/acme/live")
     files = {name: CertificateFiles(live / name / "chain.pem", live / name / "key.pem") for name in wanted.certificates}
-    return render(wanted, found, HOST, layout or Layout(), files)
+    return render(found, Assignment(wanted, HOST, layout or Layout(), files))

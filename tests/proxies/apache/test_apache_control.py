@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from palpo_installer.host import Host
+from palpo_installer.proxies import error_log
 from palpo_installer.proxies.apache import diagnosis, hazards, process
 from palpo_installer.proxies.apache.reading import BOTH
 from palpo_installer.proxies.found import Listen
@@ -56,7 +57,7 @@ def test_the_cause_is_read_from_what_the_log_got_since(tmp_path: Path) -> None:
     """A socket, with who holds it; what was there before does not count."""
     log = tmp_path / "error.log"
     log.write_text(LOG)
-    since = diagnosis.mark(Host(), log)
+    since = error_log.mark(Host(), log)
     assert diagnosis.grave(Host(), log, since) == ()
     with socket.create_server(("127.0.0.1", 0)) as holder:
         port = holder.getsockname()[1]
@@ -71,7 +72,7 @@ def test_the_cause_is_read_from_what_the_log_got_since(tmp_path: Path) -> None:
 def test_a_log_that_was_rotated_is_read_from_its_begin(tmp_path: Path) -> None:
     """The same where it was not there before."""
     log = tmp_path / "error.log"
-    since = diagnosis.mark(Host(), log)
+    since = error_log.mark(Host(), log)
     log.write_text(LOG)
     assert len(diagnosis.grave(Host(), log, since)) == 2
 

@@ -11,7 +11,6 @@ from palpo_installer.answers import Address
 from palpo_installer.errors import RefusedPlan
 from palpo_installer.proxies.apache.expressions import (
     bare,
-    covers,
     document,
     exactly,
     here,
@@ -192,13 +191,6 @@ def test_what_would_have_to_be_rewritten_is_told_apart() -> None:
     condition = misread(Match("/_matrix/media"))
     assert holds(condition, "/_matrix/media/x", raw="/_matrix/client/../media/x")
     assert not holds(condition, "/_matrix/media/x", raw="/_matrix//media%2fx")
-
-
-def test_a_match_covers_another() -> None:
-    """Of its own kind or a wider one."""
-    assert covers(Match("/a/*"), Match("/a/b/c"))
-    assert not covers(Match("/a/b"), Match("/a"))
-    assert not covers(Match("/a", Scope.EXACT), Match("/a"))
 
 
 def unquoted(word: str) -> str:

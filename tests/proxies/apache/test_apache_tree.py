@@ -46,6 +46,7 @@ def test_includes_stand_in_the_order_in_which_apache_reads_them(tmp_path: Path) 
     assert ports(tree) == ["1", "2", "3", "4", "5"]
     assert tree.problems == ()
     assert [each.path.name for each in tree.files] == ["main.conf", "a.conf", "b.conf", "one.conf", "f"]
+    assert tree.included == (tmp_path / "d", tmp_path / "d/e")
     assert tree.files[1].sha256 == hashlib.sha256(b"Listen 2").hexdigest()
     assert {(each.file.name, each.line) for each in tree.top.all("listen")} >= {("main.conf", 1), ("a.conf", 1)}
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import socket
+from pathlib import Path
 
 import pytest
 
+from palpo_installer.answers import CertificateFiles
 from palpo_installer.certificates.protocol import Problem
+from palpo_installer.proxies.caddy import letting_go
 from palpo_installer.proxies.caddy.confidant import Confidant, Told, heard
-from palpo_installer.proxies.caddy.ordering import LOG, with_order
+from palpo_installer.proxies.caddy.ordering import LOG, with_log, with_order
 from palpo_installer.proxies.ordering import Errand
 from tests.lab.running import until
 
-ERRAND = Errand("example.com", "https://ca.example/dir", "a@example.com", None, 10)
+FILES = CertificateFiles(Path("/storage/certificates/ca/example.com/example.com.crt"), Path("/storage/key"))
+ERRAND = Errand("example.com", "https://ca.example/dir", "a@example.com", None, 10, FILES)
 ISSUER = {"module": "acme", "ca": "https://ca.example/dir", "email": "a@example.com"}
 
 
@@ -37,6 +41,25 @@ def test_the_order_stands_beside_what_is_served() -> None:
         {**shared, "subjects": ["other.example"]},
     ]
     assert made["logging"]["logs"][LOG]["writer"] == {"output": "net", "address": "127.0.0.1:7"}
+
+
+@pytest.mark.parametrize(
+    ("listen", "managed"), [([":443"], True), (["127.0.0.1:8448"], True), ([":80"], False), ([":80", ":8080"], True)]
+)
+def test_a_name_that_caddy_has_is_let_go_and_shown_meanwhile(listen: list[str], managed: bool) -> None:
+    """Every site with TLS leaves it to nobody; its certificate is one of files; plain HTTP needs none."""
+    route = {"match": [{"host": ["a.example"]}, {"path": ["/"], "host": ["example.com"]}], "handle": []}
+    document: dict[str, object] = {"apps": {"http": {"servers": {"srv0": {"listen": listen, "routes": [route]}}}}}
+    assert letting_go.is_managed(document, "example.com") is managed
+    assert not letting_go.is_managed(document, "b.example")
+    made = json.loads(json.dumps(with_log(letting_go.without(document, "example.com", FILES), "127.0.0.1:7")))
+    # By which a recovery knows that Caddy must go back to its Caddyfile.
+    assert LOG in made["logging"]["logs"]
+    skips = made["apps"]["http"]["servers"]["srv0"].get("automatic_https", {}).get("skip_certificates", [])
+    assert skips == (["example.com"] if managed else [])
+    loaded = {"load_files": [{"certificate": str(FILES.chain), "key": str(FILES.key)}]}
+    assert made["apps"]["tls"]["certificates"] == loaded
+    assert "tls" not in letting_go.without(document, "example.com", None)["apps"]  # type: ignore[operator]
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,15 @@ def test_imports_snippets_arguments_and_variables(tmp_path: Path) -> None:
     ]
     assert [listen.address for listen in secure[0].listens] == ["127.0.0.1"]
     assert [(each.directory, each.pattern, each.line) for each in found.imports] == [(tmp_path / "sites", "*.caddy", 7)]
+    assert read.globbed == ()
+
+
+@pytest.mark.parametrize("pattern", ["sites/*", "*/*", "sites/.*"])
+def test_a_pattern_for_every_name_fits_dot_names_too(tmp_path: Path, pattern: str) -> None:
+    """Before Caddy 2.7, also within a site: so what a run lays aside must lie elsewhere."""
+    (tmp_path / "sites").mkdir()
+    read, _ = parsed(tmp_path, f"http://one.example {{\n\timport {pattern}\n}}\n")
+    assert [(each.directory, each.pattern) for each in read.globbed] == [(tmp_path / "sites", Path(pattern).name)]
 
 
 def test_sites_with_names_sockets_certificates_and_redirects(tmp_path: Path) -> None:

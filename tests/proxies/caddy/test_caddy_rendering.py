@@ -15,6 +15,7 @@ from palpo_installer.errors import RefusedPlan
 from palpo_installer.host import Host
 from palpo_installer.layout import Layout
 from palpo_installer.matrix_site import build
+from palpo_installer.proxies.assignment import Assignment
 from palpo_installer.proxies.base import Rendering
 from palpo_installer.proxies.caddy import insertion, keys, storage, tree, words
 from palpo_installer.proxies.caddy.adapter import CaddyAdapter
@@ -50,7 +51,7 @@ def rendered(caddy: Caddy = CADDY) -> Rendering:
     """Return the usual site for a Caddy."""
     site = build(ANSWERS, Layout())
     files = {name: CertificateFiles(Path(f"/c/{name}.pem"), Path(f"/c/{name}.key")) for name in site.certificates}
-    return CaddyAdapter(caddy).render(site, HOST, Layout(), files)
+    return CaddyAdapter(caddy).render(Assignment(site, HOST, Layout(), files))
 
 
 def site_of(name: str, port: int, address: str, *options: str) -> ServerBlock:
@@ -127,13 +128,15 @@ def test_a_port_is_bound_as_its_other_sites_bind_it() -> None:
 
 
 def test_what_is_announced_as_far_too_large_is_refused_before_it_is_sent() -> None:
-    """With the error of which the site makes its 413; the rest is counted as it comes."""
+    """With the error of which the site makes its 413; it takes no short way, and the rest is counted as it comes."""
     (file,) = rendered().secure.files
     refusals = re.findall(
         r"@large header_regexp Content-Length `(.+)`\n\t+error @large \"body too large\" 413\n", file.text
     )
-    assert len(refusals) == file.text.count("max_size ") > 0
-    assert {bool(re.search(pattern, "100000000")) for pattern in refusals} == {True}
+    short = re.findall(r"not header_regexp Content-Length `(.+)`\n\t}\n\thandle @palpo_usual", file.text)
+    assert len(refusals) + len(short) == file.text.count("max_size ")
+    assert len(short) == file.text.count("handle @palpo_usual") > 0
+    assert {bool(re.search(pattern, "100000000")) for pattern in (*refusals, *short)} == {True}
 
 
 @pytest.mark.parametrize("limit", [1, 10**6, 16 * 2**20, 30 * 2**20, 98 * 10**6, 10**9 - 2**20, 95 * 10**8])
@@ -226,6 +229,7 @@ def test_keys_that_the_account_of_caddy_may_not_read_are_refused_with_what_is_in
     [
         (replace(ORDERING, options=Options(auto_https="off")), ISSUER, "told to order no certificates"),
         (replace(ORDERING, storage=""), ISSUER, "in no files"),
+        (replace(ORDERING, servers=(site_of("*.com", 443, "::", "ssl"),)), ISSUER, r"certificate for \*\.com"),
         (
             replace(ORDERING, user="nobody"),
             replace(ISSUER, ca_file=Path("/root/none.pem")),
@@ -234,7 +238,7 @@ def test_keys_that_the_account_of_caddy_may_not_read_are_refused_with_what_is_in
     ],
 )
 def test_a_caddy_that_cannot_order_is_refused_by_name(caddy: Caddy, issuer: Issuer, why: str) -> None:
-    """By its options, its storage, or the authority to trust; with the cure."""
+    """By its options, its storage, the authority to trust, or what it shows instead; with the cure."""
     with pytest.raises(RefusedPlan, match=why) as refused:
         CaddyAdapter(caddy).kept("example.com", issuer)
     assert "http-01" in refused.value.next
@@ -246,7 +250,8 @@ def test_a_certificate_of_caddys_own_names_its_authority_and_no_files() -> None:
     site = build(replace(ANSWERS, certificates=certificates), Layout())
     assert site.issuer is not None
     adapter = CaddyAdapter(ORDERING)
-    found = adapter.render(site, HOST, Layout(), {name: adapter.kept(name, site.issuer) for name in site.certificates})
+    files = {name: adapter.kept(name, site.issuer) for name in site.certificates}
+    found = adapter.render(Assignment(site, HOST, Layout(), files))
     text = found.secure.files[0].text
     assert text.count("issuer acme {") == len({(host.name, host.port) for host in site.virtual_hosts if host.tls})
     assert f"dir `{ISSUER.directory}`\n\t\t\temail `a@example.com`" in text

@@ -45,12 +45,13 @@ def taken_by(host: VirtualHost) -> Callable[[str], bool]:
 
 def test_the_words_of_the_shortcut() -> None:
     """Two expressions that remember nothing, in front of all other matchers."""
-    found = shortcut(virtual_host(Closed(Match("/_matrix/client/*/register", Scope.EXACT, "POST")), ALL))
+    closed = [Closed(Match(f"/_matrix/client/*/{path}", Scope.EXACT, "POST")) for path in ("register", "login")]
+    found = shortcut(virtual_host(*closed, ALL))
     assert found
     signs = r"(?:[A-Za-z0-9_~:@!$&'()*+,;=-]|%(?:2[0-46-9A-Ca-c]|3[ABDabd]|40|[89A-Fa-f][0-9A-Fa-f]))"
     assert found.matcher == (
         f"vars_regexp {{http.request.orig_uri}} `^(?:/_matrix)/{signs}(?:/?{signs}|[.])*(?:[?]|$)`",
-        r"not path_regexp `^(?:[^\x7b]*\x7b|/_matrix/client/[^/]+/register/?$)`",
+        r"not path_regexp `^(?:/_matrix/client/[^/]+(?:/register/?$|/login/?$)|[^\x7b]*\x7b)`",
     )
     assert found.route == ALL
     (file,) = rendered().secure.files

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from collections.abc import Mapping
@@ -14,11 +15,13 @@ from palpo_installer.host import Host
 from palpo_installer.layout import Layout
 from palpo_installer.matrix_site import LOGIN, build
 from palpo_installer.operations.lines import edited
+from palpo_installer.proxies.assignment import Assignment
 from palpo_installer.proxies.base import Rendering
 from palpo_installer.proxies.haproxy import reading, tree
 from palpo_installer.proxies.haproxy.configuration import HAProxy
 from palpo_installer.proxies.haproxy.control import verdict
 from palpo_installer.proxies.haproxy.limits import window
+from palpo_installer.proxies.haproxy.placement import AWAY_PAGE, REFUSE, SECURE
 from palpo_installer.proxies.haproxy.rendering import render
 from palpo_installer.proxies.haproxy.unit import line_for_options
 from palpo_installer.site import (
@@ -73,7 +76,7 @@ def certificates(tmp_path: Path, site: Site) -> Mapping[str, CertificateFiles]:
 def rendered(tmp_path: Path, haproxy: HAProxy) -> Rendering:
     """Return the files of the usual answers."""
     site = build(ANSWERS, Layout())
-    return render(site, haproxy, HOST, Layout(tmp_path), certificates(tmp_path, site))
+    return render(haproxy, Assignment(site, HOST, Layout(tmp_path), certificates(tmp_path, site)))
 
 
 @pytest.mark.parametrize(("theirs", "count", "lua"), [(WEB, 3, False), ("", 0, True)], ids=["shared", "alone"])
@@ -111,6 +114,7 @@ def test_a_second_rendering_finds_its_lines_and_is_the_same(tmp_path: Path) -> N
     text = edited(lines.path.read_bytes(), {line.before: line.text for line in lines.add}, ()).decode()
     for part in (first.plain, first.secure):
         for file in part.files:
+            file.path.parent.mkdir(parents=True, exist_ok=True)
             file.path.write_text(file.text)
     again = rendered(tmp_path, found(tmp_path, text.removeprefix(DEFAULTS)))
     assert again.plain.lines == ()
@@ -127,7 +131,7 @@ def test_a_line_leads_only_the_names_that_are_ours_on_its_port(tmp_path: Path) -
     both = "frontend both\n bind :443 ssl crt CERTS\n bind :8448 ssl crt CERTS\n default_backend x\n"
     site = build(answers, Layout())
     haproxy = found(tmp_path, WEB.replace("bind :443 ssl crt CERTS", "bind :8443 ssl crt CERTS") + both)
-    rendering = render(site, haproxy, HOST, Layout(tmp_path), certificates(tmp_path, site))
+    rendering = render(haproxy, Assignment(site, HOST, Layout(tmp_path), certificates(tmp_path, site)))
     (lines,) = rendering.secure.lines
     conditions = [line.text.partition("host_only -i ")[2].partition("  #")[0] for line in lines.add]
     assert conditions[:2] == ["matrix.example.com }"] * 2
@@ -198,12 +202,24 @@ def test_refused_bodies_are_read_where_haproxy_does_not_do_so_itself(
 ) -> None:
     """By a file of Lua that the half for TLS has, and its marker counts both; else the refusal is HAProxy's own."""
     both = rendered(tmp_path, found(tmp_path, version=version, lua=lua))
-    text, *more = (file.text for file in both.secure.files)
+    texts = {file.path.name: file.text for file in both.secure.files}
+    text = texts[SECURE]
     assert len(both.plain.files) == 1
-    assert len(more) == reads
+    assert (REFUSE in texts) is reads
     assert ("use-service lua.palpo-installer-refuse" in text) is reads
     assert ("return status 413" in text) is not reads
-    assert all(both.secure.expectations[0].marker in each for each in (text, *more))
+    assert all(both.secure.expectations[0].marker in each for name, each in texts.items() if name != AWAY_PAGE)
+
+
+def test_what_is_said_of_a_homeserver_that_is_away_is_a_whole_answer(tmp_path: Path) -> None:
+    """HAProxy sends the file as it is, whatever status it is for: that in it is 502, the length that of its body."""
+    (page,) = (file.text for file in rendered(tmp_path, found(tmp_path)).secure.files if file.path.name == AWAY_PAGE)
+    head, body = page.split("\n\n")
+    status, *headers = head.splitlines()
+    assert status == "HTTP/1.1 502 Bad Gateway"
+    assert f"Content-Length: {len(body)}" in headers
+    assert "Access-Control-Allow-Origin: *" in headers
+    assert json.loads(body)["errcode"] == "M_UNKNOWN"
 
 
 @pytest.mark.parametrize(

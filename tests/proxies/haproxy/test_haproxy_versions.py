@@ -7,15 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from palpo_installer.errors import RefusedPlan
+from palpo_installer.proxies.haproxy.rendering import OLDEST
 from tests.proxies.haproxy.test_haproxy_rendering import WEB, found, rendered
 
-OLDEST = (2, 4, 0)
 SINCE: dict[str, tuple[int, ...]] = {
     # Sections and their lines.
     **dict.fromkeys(
         (
             "global", "tune.bufsize", "defaults", "mode", "timeout", "frontend", "bind", "backend", "acl", "server",
-            "use-server", "default_backend", "use_backend", "stick-table", "option httpchk", "http-check expect",
+            "errorfile", "use-server", "default_backend", "use_backend", "stick-table", "option httpchk",
+            "http-check expect", "option forwardfor",
             "http-request add-header", "http-request allow", "http-request del-header", "http-request redirect",
             "http-request sc-inc-gpc0",
             "http-request set-header", "http-request track-sc0", "http-request track-sc1", "http-request track-sc2",
@@ -43,7 +45,11 @@ SINCE: dict[str, tuple[int, ...]] = {
     "pathq": (2, 3),
     "host_only": (2, 6, 5),
 }  # fmt: skip
-"""Since which version HAProxy has each word, by its own change log; 1.9 stands for long before."""
+"""Since which version HAProxy has each word, by its own change log; 1.9 stands for long before.
+
+That 2.4 has all that is written for it, and that 2.2 lacks what is marked 2.4, is seen on the programs themselves
+(tests/lab/test_haproxy_releases.py).
+"""
 
 VALUED = ("http-request", "http-after-response", "option", "http-check")
 
@@ -76,7 +82,7 @@ def lines_of(tmp_path: Path, version: tuple[int, int, int], theirs: str) -> str:
     return "\n".join([*files, *(line.text for lines in both.plain.lines for line in lines.add)])
 
 
-@pytest.mark.parametrize("theirs", ["", WEB], ids=["alone", "shared"])
+@pytest.mark.parametrize("theirs", ["", WEB, f"    option forwardfor\n{WEB}"], ids=["alone", "shared", "forwarding"])
 @pytest.mark.parametrize("version", [OLDEST, (2, 6, 4), (2, 6, 12), (3, 2, 0)])
 def test_every_word_is_as_old_as_the_version(tmp_path: Path, version: tuple[int, int, int], theirs: str) -> None:
     """A word that is not known here is looked up first, and written down with its version."""
@@ -90,3 +96,12 @@ def test_a_word_of_a_later_version_would_be_seen(tmp_path: Path) -> None:
     """What is written for a newer HAProxy is not for the oldest."""
     words = used(lines_of(tmp_path, (2, 6, 12), WEB))
     assert {word for word in words if SINCE[word] > OLDEST} == {"host_only"}
+
+
+@pytest.mark.parametrize("version", [(2, 2, 9), (2, 3, 21)])
+def test_one_that_is_too_old_is_refused_by_name(tmp_path: Path, version: tuple[int, int, int]) -> None:
+    """With its version, the program, and which versions do."""
+    with pytest.raises(RefusedPlan, match=re.escape(f"HAProxy {'.'.join(map(str, version))} is too old")) as raised:
+        lines_of(tmp_path, version, "")
+    assert raised.value.where == "/usr/sbin/haproxy"
+    assert "2.4 or newer" in raised.value.next

@@ -23,6 +23,7 @@ from palpo_installer.answers import (
 from palpo_installer.facts.system import System
 from palpo_installer.layout import Layout
 from palpo_installer.matrix_site import build
+from palpo_installer.proxies.assignment import Assignment
 from palpo_installer.proxies.base import Rendering
 from palpo_installer.proxies.found import IncludeDirectory, Listen, ServerBlock
 from palpo_installer.proxies.nginx.configuration import Nginx
@@ -115,7 +116,7 @@ def rendered(
         name: CertificateFiles(live / name / "fullchain.pem", live / name / "privkey.pem")
         for name in wanted.certificates
     }
-    return render(wanted, found, system, layout, files)
+    return render(found, Assignment(wanted, system, layout, files))
 
 
 def direct(port: int = 8448) -> Answers:

@@ -59,7 +59,7 @@ def test_it_shows_its_commands_with_their_limits() -> None:
     assert "systemctl reload nginx.service (at most 30 seconds)" in shown.details
     assert "/usr/sbin/nginx -c /etc/nginx/nginx.conf -t (at most 30 seconds)" in shown.details
     assert "systemctl enable nginx.service (at most 15 seconds)" in shown.details
-    assert any("on 1 addresses and ports" in line for line in shown.details)
+    assert any("proven on one address and port: the new configuration must answer" in line for line in shown.details)
     assert replace(ACTIVATION, start=True).describe(Host()).title == "Start nginx"
 
 
@@ -122,7 +122,7 @@ def test_a_rollback_long_after_leaves_nginx_running(tmp_path: Path) -> None:
 
 
 def test_a_wish_to_stop_does_not_end_a_restore(tmp_path: Path) -> None:
-    """Taking back goes to its end."""
+    """Taking back goes to its end: nginx is reloaded, and nobody is asked whether to stop."""
 
     def check() -> None:
         raise AssertionError("asked whether to stop")
@@ -132,6 +132,7 @@ def test_a_wish_to_stop_does_not_end_a_restore(tmp_path: Path) -> None:
     record = before(running=True, sockets=(Former("", closed=True, silent=False),))
     activation = replace(ACTIVATION, expectations=(closed,), patience=10.0)
     activation.restore(replace(workbench(tmp_path), host=host, check=check), record)
+    assert verbs(host)[-1] == "systemctl reload nginx.service"
 
 
 def test_what_cannot_be_put_back_says_why(tmp_path: Path) -> None:

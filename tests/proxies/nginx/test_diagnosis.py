@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from palpo_installer.host import Host
+from palpo_installer.proxies import error_log
 from palpo_installer.proxies.nginx import diagnosis
 from tests.scripted import ScriptedHost
 
@@ -54,7 +55,7 @@ def test_the_error_log_is_read_from_its_mark(tmp_path: Path) -> None:
     """Older emergencies are not this reload's; a repeated one is told once; a rotated log is read from its start."""
     log = tmp_path / "error.log"
     log.write_text("2026/11/20 21:00:00 [emerg] 7#7: an old one\n")
-    begin = diagnosis.mark(Host(), log)
+    begin = error_log.mark(Host(), log)
     with log.open("a") as stream:
         stream.write(STARTED + TAKEN.format(port=8448) * 5)
     new = "bind() to 0.0.0.0:8448 failed (98: Address already in use)"
@@ -69,7 +70,7 @@ def test_the_error_log_is_read_from_its_mark(tmp_path: Path) -> None:
 def test_a_log_that_was_missing_is_read_whole(tmp_path: Path) -> None:
     """Nginx makes it when it starts."""
     log = tmp_path / "error.log"
-    begin = diagnosis.mark(Host(), log)
+    begin = error_log.mark(Host(), log)
     log.write_text(TAKEN.format(port=1))
     assert len(diagnosis.emergencies(Host(), log, begin)) == 1
 

@@ -13,7 +13,6 @@ from palpo_installer.answers import Address
 from palpo_installer.errors import RefusedPlan
 from palpo_installer.proxies.nginx.locations import (
     bare,
-    covers,
     document,
     locations,
     quoted,
@@ -57,23 +56,6 @@ def test_a_refused_method_stands_in_the_block_of_what_answers_the_others() -> No
     assert [each.route for each in others] == [rest]
     assert locations([closed, rest])[0].route == rest
     assert locations([closed])[0].route == Closed(Match("/"))
-
-
-@pytest.mark.parametrize(
-    ("outer", "inner", "expected"),
-    [
-        (Match("/a"), Match("/a/b"), True),
-        (Match("/a/*"), Match("/a/b", Scope.EXACT), True),
-        (Match("/a/b"), Match("/a/*"), False),
-        (Match("/a", Scope.EXACT), Match("/a"), False),
-        (Match("/a", Scope.EXACT), Match("/a/b", Scope.EXACT), False),
-        (Match("/"), Match("/a"), True),
-        (Match("/a/b"), Match("/a"), False),
-    ],
-)
-def test_which_match_covers_which(outer: Match, inner: Match, expected: bool) -> None:
-    """Every path of the inner one is a path of the outer one."""
-    assert covers(outer, inner) is expected
 
 
 def read(routes: Sequence[Closed | Forward], target: str) -> bool:
