@@ -15,6 +15,7 @@ from palpo_installer.operations.files import MakeDirectory, MakeLink, RemoveFile
 from palpo_installer.operations.firewalld import OpenFirewalldPort
 from palpo_installer.operations.lines import EditLines
 from palpo_installer.operations.palpo import ConfigurePalpo
+from palpo_installer.operations.passing import RemoveWritten
 from palpo_installer.operations.proxy_orders import OrderByProxy
 from palpo_installer.operations.removing import KeepCopy, PutBack, RemoveDirectory
 from palpo_installer.operations.rests import RemoveRest, WriteRest
@@ -49,6 +50,7 @@ AnyOperation = (
     | LetGroupIn
     | WriteRest
     | RemoveRest
+    | RemoveWritten
 )
 AnyActivation = ActivateProxy | RestartPalpo | ActivateTimer | WithdrawProxy | StopTimer | HandOver
 tag(AnyOperation)

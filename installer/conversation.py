@@ -7,7 +7,7 @@ not usable yet, so that going back and forth loses nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from palpo_installer.errors import AnswersError
 from palpo_installer.facts import Facts
@@ -107,6 +107,8 @@ class Field:
         now: what is the case on this host, for answering it; empty for nothing to say.
         quiet: whether there is nothing to choose, so that no page shows it.
         hidden: the choices that other answers make impossible.
+        beside: what is the case on this host with each choice, by its value.
+        entails: what the answer that is shown means on this host as it is; empty for nothing to say.
     """
 
     question: Question
@@ -117,17 +119,20 @@ class Field:
     now: str = ""
     quiet: bool = False
     hidden: frozenset[str] = frozenset()
+    beside: Mapping[str, str] = field(default_factory=dict)
+    entails: str = ""
 
     @property
     def choices(self) -> tuple[Choice, ...]:
-        """The choices that are shown."""
-        return tuple(each for each in self.question.available if each.value not in self.hidden)
+        """The choices that are shown, each with what is the case here."""
+        shown = (each for each in self.question.available if each.value not in self.hidden)
+        return tuple(replace(each, help=self.beside.get(each.value, each.help)) for each in shown)
 
     @property
     def help(self) -> str:
         """What to know for answering: what the question is about, what is the case here, where the default is from."""
         found = f"Found in {self.source}." if self.source else ""
-        return " ".join(filter(None, (self.question.help, self.now, found)))
+        return " ".join(filter(None, (self.question.help, self.now, self.entails, found)))
 
 
 @dataclass(frozen=True)
@@ -175,6 +180,7 @@ def talk(given: Given, facts: Facts, layout: Layout) -> Talk:
             if not question.applies(situation):
                 continue
             default, now, hidden = question.default(situation), question.now(situation), question.hidden(situation)
+            beside = question.beside(situation)
         except AnswersError:
             # It rests on an answer that is not usable yet.
             continue
@@ -186,13 +192,15 @@ def talk(given: Given, facts: Facts, layout: Layout) -> Talk:
         except AnswersError as error:
             problem = sentence(error, question)
             text = _open(question, raw if chosen else default)
-            fields.append(Field(question, text, chosen, problem, now=now, hidden=hidden))
+            fields.append(Field(question, text, chosen, problem, now=now, hidden=hidden, beside=beside))
             continue
         if value is not None:
             earlier[question.key] = value
         source = "" if chosen else _source(question, value, situation)
         text = _open(question, raw if chosen and raw not in (None, "") else value)
-        fields.append(Field(question, text, chosen, "", source, now, not question.open(situation), hidden))
+        entails = question.entails(value, situation)
+        quiet = not question.open(situation)
+        fields.append(Field(question, text, chosen, "", source, now, quiet, hidden, beside, entails))
     return Talk(tuple(fields), earlier)
 
 

@@ -74,17 +74,7 @@ def build(answers: Answers, layout: Layout) -> Site:
     if own_port:
         key = (base, federation.port)
         tls[key] = (*(discovery if key in tls else ()), *api)
-    plain = tuple(
-        VirtualHost(
-            name,
-            layout.http_port,
-            tls=False,
-            certificate="",
-            routes=(Marker(), *challenge, Redirect(origin(name, layout))),
-        )
-        for name in certificates
-        if name != base or not existing
-    )
+    plain = tuple(_plain(name, layout, challenge) for name in certificates if name != base or not existing)
     secure = tuple(
         VirtualHost(name, port, tls=True, certificate=name, routes=(Marker(), *routes, *closing))
         for (name, port), routes in tls.items()
@@ -103,6 +93,17 @@ def build(answers: Answers, layout: Layout) -> Site:
         managed=managed(answers.certificates, certificates),
         issuer=issuer(answers.certificates),
     )
+
+
+def _plain(name: str, layout: Layout, challenge: tuple[Challenge, ...]) -> VirtualHost:
+    routes: tuple[Route, ...] = (Marker(), *challenge, Redirect(origin(name, layout)))
+    return VirtualHost(name, layout.http_port, tls=False, certificate="", routes=routes)
+
+
+def proving(names: Iterable[str], layout: Layout) -> Site:
+    """Return what answers authorities for these names on the port of plain HTTP, and nothing else."""
+    hosts = tuple(_plain(name, layout, (Challenge(layout.webroot),)) for name in names)
+    return Site(hosts, (), body_limit=PALPO_BODY_LIMIT)
 
 
 def managed(certificates: Certificates, names: Iterable[str]) -> tuple[str, ...]:

@@ -96,6 +96,7 @@ def _refuse(serving: Serving) -> None:
     there = standings(inputs.facts)
     refuse_taken_ports(rendering, serving.listeners, proxy, inputs.answers, inputs.layout, serving.others_ports, there)
     rivals.refuse_return(serving.leaving, proxy, rivals.ports_of(rendering))
+    rivals.refuse_waiting(serving.leaving, proxy, rivals.ports_of(rendering), inputs.facts)
 
 
 def _subjects(serving: Serving, steps: Steps) -> Subjects:
@@ -119,6 +120,7 @@ def _in_order(serving: Serving, steps: Steps, subjects: Subjects, guards: Guardi
     tls = (*guards.closing.changes, *subjects.secure.changes, *guards.secure.changes, *guards.releasing.changes)
     return (
         *guards.policy.changes,
+        *steps.proofs(),
         *subjects.plain.changes,
         *guards.plain.changes,
         *subjects.guests.changes,
@@ -155,6 +157,8 @@ def _summary(serving: Serving, former: str) -> Iterator[str]:
     if former:
         yield from lost(former, answers.names.server_name)
     yield from summary(answers, serving.inputs.layout, serving.proxy.title)
+    if serving.proofs:
+        yield serving.proofs.summary
     if serving.leaving:
         yield from serving.leaving.summary
 

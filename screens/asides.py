@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from palpo_installer import naming
 from palpo_installer.answers import Address, BaseDomain, CertificateFiles, Delegation, Method
 from palpo_installer.conversation import Given, Page, Talk
 from palpo_installer.facts import Facts
+from palpo_installer.facts.listeners import Listener
 from palpo_installer.facts.names import Name
 from palpo_installer.layout import Layout
 from palpo_installer.matrix_site import SERVICES, service_record
 from palpo_installer.planning.ports import identity
 from palpo_installer.proxies.kinds import title
+from palpo_installer.proxies.standing import is_ours, theirs
 from palpo_installer.questions import Situation
 from palpo_installer.questions.certificates import brought_names, certificate_names
 from palpo_installer.questions.federation import has_own_port
@@ -101,13 +103,29 @@ def consequences(situation: Situation) -> Iterator[str]:
 
 
 def held(situation: Situation, ports: Collection[int]) -> Iterator[str]:
-    """Yield a line for each of these ports that somebody else than the proxy of the answers holds."""
+    """Yield who holds these ports, if it is not the proxy of the answers: a port of both families once."""
     kind = situation.get("proxy.kind", str) or ""
-    proxy = situation.facts.proxy(kind)
-    own, needs = proxy.pids if proxy else (), f"{title(kind) or 'the proxy'} needs it"
-    for listener in situation.facts.listeners:
-        if listener.port in ports and listener.process and listener.pid not in own:
-            yield f"! {Address(listener.address, listener.port)} is held by {identity(listener)}; {needs}"
+    proxy, new = situation.facts.proxy(kind), title(kind) or "the proxy"
+    own = proxy.pids if proxy else ()
+    found: dict[tuple[int, str], list[Listener]] = {}
+    for each in situation.facts.listeners:
+        if each.port in ports and each.process and each.pid not in own:
+            found.setdefault((each.port, identity(each)), []).append(each)
+    for (port, holder), sockets in found.items():
+        if leaver := _leaves(port, sockets, situation.facts):
+            yield f"port {port}: {leaver} leaves it to {new}"
+        elif {"0.0.0.0", "::"} <= {each.address for each in sockets}:  # noqa: S104
+            yield f"! port {port} is held by {holder}; {new} needs it"
+        else:
+            yield from (f"! {Address(each.address, port)} is held by {holder}; {new} needs it" for each in sockets)
+
+
+def _leaves(port: int, sockets: Sequence[Listener], facts: Facts) -> str:
+    """Return the title of the proxy that has a port for sites of ours alone, empty where nobody has."""
+    for proxy in facts.proxies:
+        if {each.pid for each in sockets} <= proxy.pids and is_ours(proxy) and not theirs(proxy, [port]):
+            return proxy.title
+    return ""
 
 
 def _addresses(text: str, name: Name | None, situation: Situation) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, on
@@ -33,6 +34,10 @@ class Row(Horizontal):
         label.styles.width = self._width
         yield label
         yield Static(self.choice.help, markup=False, classes="help")
+
+    def tell(self, help: str) -> None:  # noqa: A002 - what a choice has too
+        """Show what it means."""
+        self.query_one(".help", Static).update(help)
 
     def mark(self, sign: str) -> None:
         """Show a sign before the label."""
@@ -99,6 +104,11 @@ class Choices(Vertical, can_focus=True):
             chosen = row.choice.value == value
             row.mark(self.CHOSEN if chosen else self.OTHER)
             row.set_class(chosen, "chosen")
+
+    def tell(self, helps: Mapping[str, str]) -> None:
+        """Show beside each choice what is the case with it."""
+        for row in self.query(Row):
+            row.tell(helps.get(row.choice.value, row.choice.help))
 
     def hide(self, values: frozenset[str]) -> None:
         """Show no row for these values."""

@@ -63,6 +63,7 @@ class QuestionRow(Vertical):
         super().__init__(classes="question")
         self.question = question
         self._problem = ""
+        self._advice = ""
         self._pressed = False
 
     def compose(self) -> ComposeResult:
@@ -105,6 +106,10 @@ class QuestionRow(Vertical):
         self.query_one(".text", Static).update(f"{self.question.text}{_mark(field)}")
         self.query_one(".note", Static).update(note)
         self.query_one(".note", Static).display = bool(note)
+        if field.help != self._advice and self.has_class("current"):
+            # What the answer entails may be longer than what stood there: all of it is to be seen.
+            self.call_after_refresh(self.scroll_visible, animate=False)
+        self._advice = field.help
         self.query_one(".advice", Static).update(field.help)
         self.query_one(".advice", Static).display = not note
         self._show_answer(field)
@@ -113,6 +118,7 @@ class QuestionRow(Vertical):
     def _show_answer(self, field: Field) -> None:
         match self.answer:
             case Choices() as choices:
+                choices.tell({each.value: each.help for each in field.choices})
                 choices.hide(field.hidden)
                 choices.show(field.shown)
             case Tick() as tick:

@@ -13,6 +13,7 @@ from palpo_installer.errors import HostError
 from palpo_installer.layout import Layout
 from palpo_installer.operations.files import MakeLink, RemoveFile, WriteFile
 from palpo_installer.operations.palpo import ConfigurePalpo
+from palpo_installer.operations.passing import RemoveWritten
 from palpo_installer.operations.security import Setting, Withdraw
 
 Written = WriteFile | MakeLink
@@ -34,7 +35,7 @@ def written(layout: Layout) -> dict[str, Written]:
     for operation in _operations(layout):
         if isinstance(operation, WriteFile | MakeLink):
             known[str(operation.path)] = operation
-        elif isinstance(operation, RemoveFile):
+        elif isinstance(operation, RemoveFile | RemoveWritten):
             known.pop(str(operation.path), None)
     return known
 

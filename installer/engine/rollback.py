@@ -41,7 +41,7 @@ def edited_since(directories: Sequence[Path]) -> tuple[Path, ...]:
     edited: dict[str, None] = {}
     for directory in directories:
         done = progress(read(directory / "journal.jsonl"))
-        for step in done.begun:
+        for step in reversed(done.begun):
             if "staged" not in done.prepared[step]:
                 continue
             replacement = Replacement.read(done.prepared[step])

@@ -105,15 +105,18 @@ class Run:
         Raises:
             RefusedPlan: by ``edited``; or there is no space. Nothing was touched.
         """
-        done = self.progress
+        done, changed_again = self.progress, self._changed_again()
         before: dict[str, Json] = {}
         try:
             for step in self.begun:
                 record = done.prepared[step.name]
-                if step.name not in done.undone and step.operation.observe(self.bench, record) is State.OTHER:
+                judged = step.name not in done.undone and step.name not in changed_again
+                if judged and step.operation.observe(self.bench, record) is State.OTHER:
                     record = edited(self.bench, step, record)
                 before[step.name] = record
-                step.operation.restage(self.bench, record)
+            # As they are undone: what lies in a directory that is gone needs that first.
+            for step in reversed(self.begun):
+                step.operation.restage(self.bench, before[step.name])
             for number, change in enumerate(self.plan.changes):
                 name = activation(number)
                 if change.activation is not None and name in done.prepared:
@@ -135,6 +138,13 @@ class Run:
         """The steps that were begun, in order."""
         begun = self.progress.begun
         return tuple(step for step in steps(self.plan) if step.name in begun)
+
+    def _changed_again(self) -> frozenset[str]:
+        """Return the steps whose path a later step of the run changes too, so that only that one can be judged."""
+        prepared, newest = self.progress.prepared, {}
+        for step in self.begun:
+            newest[str(prepared[step.name].get("path", step.name))] = step.name
+        return frozenset(step.name for step in self.begun) - frozenset(newest.values())
 
     def tidy(self, keep: frozenset[str] = frozenset()) -> dict[str, str]:
         """Remove what was staged, but for the steps in ``keep``, which are still to be undone.

@@ -127,14 +127,14 @@ class RemoveDirectory(Operation):
         return state_of(self.path).kind == "directory" and not any(self.path.iterdir())
 
     def restage(self, bench: Workbench, before: Json) -> None:
-        """Make it again under its dot name, where it is gone for good."""
+        """Make it again where it is gone for good: in its place where files come back into it, else by its dot name."""
         kept = Path(str(before["kept"]))
         if self.observe(bench, before) is State.AFTER and state_of(kept).kind == "absent":
             half = kept.with_name(f"{kept.name}.half")
             half.mkdir(exist_ok=True)
             os.chown(half, int(str(before["uid"])), int(str(before["gid"])))
             half.chmod(int(str(before["mode"])))
-            half.rename(kept)
+            half.rename(self.path if before["used"] else kept)
 
     def finish(self, bench: Workbench, before: Json) -> None:
         """Remove it for good: what has a dot name, and what is empty now and was not before."""
@@ -157,5 +157,6 @@ class RemoveDirectory(Operation):
             raise NotPutBack("was made by somebody else meanwhile and is left as it is", where=str(self.path))
         if state is State.AFTER:
             self.restage(bench, before)
-            Path(str(before["kept"])).rename(self.path)
+            if state_of(self.path).kind == "absent":
+                Path(str(before["kept"])).rename(self.path)
             fsync_directory(self.path.parent)

@@ -6,17 +6,16 @@ Both operations are of one run and on one path, so the second one knows beforeha
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from palpo_installer.errors import RefusedPlan
 from palpo_installer.host import Host
-from palpo_installer.operations.base import Description, Json, State, Workbench
+from palpo_installer.operations.base import Description, Json, Workbench
 from palpo_installer.operations.differences import presentable, unified
 from palpo_installer.operations.files import PathOperation, require_unchanged
-from palpo_installer.operations.paths import ABSENT, PathState, Replacement, fsync_directory, state_of, write_new
+from palpo_installer.operations.passing import RemovePassing
+from palpo_installer.operations.paths import PathState, Replacement, state_of
 
 
 @dataclass(frozen=True)
@@ -97,50 +96,32 @@ class WriteRest(PathOperation):
 
 
 @dataclass(frozen=True)
-class RemoveRest(PathOperation):
+class RemoveRest(RemovePassing):
     """Removes the rest of a file, which an earlier step of the same run wrote."""
 
     rest: Rest
 
+    @property
+    def place(self) -> Path:
+        """Where the rest is."""
+        return self.rest.path
+
+    def written(self) -> PathState:
+        """Return what stands there while the rest is there.
+
+        Raises:
+            RefusedPlan: the file is not what the plan was made for.
+        """
+        return self.rest.state()
+
+    def data(self) -> bytes:
+        """Return the rest.
+
+        Raises:
+            RefusedPlan: the file is not what the plan was made for.
+        """
+        return self.rest.data()
+
     def describe(self, host: Host) -> Description:
         """Say what goes."""
         return Description(f"remove {self.rest.path}", details=(f"the rest of {self.rest.source}, from this run",))
-
-    def prepare(self, bench: Workbench, number: int) -> Json:
-        """Know what will stand at the path: nothing is there yet."""
-        there = Replacement.of(self.rest.path, ABSENT, bench, number)
-        return replace(there, before=self.rest.state(), copy=str(bench.copies / str(number))).as_json()
-
-    def stage(self, bench: Workbench, before: Json) -> None:
-        """Write what an undo puts back: into the run's directory, and beside the path."""
-        replacement, data = Replacement.read(before), self.rest.data()
-        write_new(Path(replacement.copy), data, PathState("file", mode=0o600, uid=os.geteuid(), gid=os.getegid()))
-        write_new(Path(replacement.kept), data, replacement.before)
-        fsync_directory(Path(replacement.kept).parent)
-
-    def observe(self, bench: Workbench, before: Json) -> State:
-        """Return whether the rest is there; its label comes from the system's policy."""
-        now, wanted = state_of(self.rest.path), Replacement.read(before).before
-        if now.kind == "absent":
-            return State.AFTER
-        return State.BEFORE if replace(now, attributes=()) == wanted else State.OTHER
-
-    def act(self, bench: Workbench, before: Json) -> Json:
-        """Remove it.
-
-        Raises:
-            RefusedPlan: it is not what this run wrote.
-        """
-        state = self.observe(bench, before)
-        if state is State.OTHER:
-            changed = "was changed by somebody else while this ran"
-            raise RefusedPlan(changed, where=str(self.rest.path), next="Make a new plan")
-        if state is State.BEFORE:
-            self.rest.path.unlink()
-            fsync_directory(self.rest.path.parent)
-        return {"path": str(self.rest.path), "sha256": "", "kind": "absent"}
-
-    def undo(self, bench: Workbench, before: Json) -> None:
-        """Put it back, for the files of before to follow."""
-        if self.observe(bench, before) is not State.BEFORE:
-            super().undo(bench, before)

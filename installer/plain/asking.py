@@ -126,6 +126,8 @@ class Asking:
             if not answered.problem:
                 break
             self.console.say(f"! {answered.problem}")
+        if answered.entails and answered.shown != field.shown:
+            self.console.say(answered.entails)
         self.given = after
         if step.key.startswith("names."):
             self._name_is_chosen(step.key)

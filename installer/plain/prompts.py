@@ -41,8 +41,8 @@ class Prompt:
         self.console.say(self.question.text)
         for number, choice in enumerate(self.field.choices, 1):
             self.console.say(f"  {number}. {described(choice)}")
-        if self.field.now:
-            self.console.say(self.field.now)
+        for told in filter(None, (self.field.now, self.field.entails)):
+            self.console.say(told)
         if self.field.chosen and self.field.problem:
             self.console.say(f"! {self.field.problem}")
 

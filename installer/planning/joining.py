@@ -22,7 +22,7 @@ def joined(first: Changes, second: Changes) -> tuple[Changes, Changes]:
         return first, second
     (one,), (other,) = first, second
     # What both need, such as a directory, is made once.
-    operations = tuple(_merged(dict.fromkeys((*one.operations, *other.operations))))
+    operations = tuple(edited_once(dict.fromkeys((*one.operations, *other.operations))))
     title = f"{one.title}, and {other.title}"
     return (Change(title, operations, _proving_both(one.activation, other.activation)),), ()
 
@@ -31,7 +31,7 @@ def _edited(change: Change) -> Iterator[Path]:
     return (each.path for each in change.operations if isinstance(each, EditLines))
 
 
-def _merged(operations: Iterable[AnyOperation]) -> Iterator[AnyOperation]:
+def edited_once(operations: Iterable[AnyOperation]) -> Iterator[AnyOperation]:
     """Yield the operations with one edit for each file, behind all that its lines lead to."""
     edits: dict[Path, EditLines] = {}
     for each in operations:

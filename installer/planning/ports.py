@@ -12,7 +12,7 @@ from palpo_installer.facts.listeners import Listener
 from palpo_installer.layout import Layout
 from palpo_installer.proxies.base import Expectation, Rendering
 from palpo_installer.proxies.found import Proxy
-from palpo_installer.proxies.standing import PROGRAMS, Standing
+from palpo_installer.proxies.standing import PROGRAMS, Standing, named
 from palpo_installer.questions.support import is_supported
 
 OWN_PORT = (Delegation.SRV, Delegation.DIRECT)
@@ -82,12 +82,32 @@ def refuse_taken_ports(
     """
     found = taken(rendering, listeners, proxy.pids)
     if found:
-        one = len({each.holder.port for each in found}) == 1
+        told, one = tuple(in_words(found)), len({each.holder.port for each in found}) == 1
+        named_there = told[0].startswith("port")
         raise RefusedPlan(
-            f"{'; '.join(map(str, found))}. {proxy.title} needs {'it' if one else 'them'}",
-            where="ports" if not one else f"port {found[0].holder.port}",
+            f"{'; '.join(told)}. {proxy.title} needs {'it' if one else 'them'}",
+            where="" if named_there else "ports" if not one else f"port {found[0].holder.port}",
             next=" ".join((*offers(found, answers, layout, others), *_left(found, standing, proxy), _free(found))),
         )
+
+
+def in_words(found: Sequence[Taken]) -> Iterator[str]:
+    """Yield who holds what, a holder with both families of a port once."""
+    whole: dict[str, list[int]] = {}
+    for each in found:
+        if each.families == (4, 6) or _has_twin(each, found):
+            whole.setdefault(identity(each.holder), []).append(each.holder.port)
+    for holder, numbers in whole.items():
+        ports = tuple(dict.fromkeys(numbers))
+        yield f"{named(ports)} {'is' if len(ports) == 1 else 'are'} held by {holder}"
+    yield from (str(each) for each in found if each.families != (4, 6) and not _has_twin(each, found))
+
+
+def _has_twin(taken: Taken, found: Sequence[Taken]) -> bool:
+    """Return whether its holder has all addresses of its port, in both families."""
+    holder = taken.holder
+    alike = [e.holder for e in found if e.holder.port == holder.port and identity(e.holder) == identity(holder)]
+    return {each.address for each in alike} >= {"0.0.0.0", "::"}  # noqa: S104
 
 
 def offers(found: Sequence[Taken], answers: Answers, layout: Layout, others: Collection[int]) -> Iterator[str]:

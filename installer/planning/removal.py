@@ -22,6 +22,7 @@ from palpo_installer.operations.files import MakeDirectory, MakeLink, RemoveFile
 from palpo_installer.operations.firewalld import OpenFirewalldPort
 from palpo_installer.operations.lines import EditLines
 from palpo_installer.operations.palpo import ConfigurePalpo
+from palpo_installer.operations.passing import RemoveWritten
 from palpo_installer.operations.proxy_orders import OrderByProxy
 from palpo_installer.operations.removing import KeepCopy, PutBack, RemoveDirectory
 from palpo_installer.operations.rests import RemoveRest, WriteRest
@@ -65,6 +66,11 @@ def of_removals(traces: tuple[Trace, ...], scene: Scene) -> Way:  # noqa: ARG001
     return Way()
 
 
+def of_ours_alone(traces: tuple[Trace, ...], scene: Scene) -> Way:  # noqa: ARG001
+    """Return nothing to do: a run that goes on removes only directories that earlier runs made (``switching``)."""
+    return Way()
+
+
 def nobody(scene: Scene, operations: tuple[AnyOperation, ...]) -> TakingUp:  # noqa: ARG001
     """Return that nobody has to take the files up."""
     return TakingUp()
@@ -90,9 +96,10 @@ WAYS: Mapping[type, Planner] = {
     Withdraw: host_settings,
     PutBack: of_removals,
     KeepCopy: of_removals,
-    RemoveDirectory: of_removals,
+    RemoveDirectory: of_ours_alone,
     WriteRest: files,
     RemoveRest: files,
+    RemoveWritten: files,
 }
 """How what an operation of each kind left is taken back. One function gets the traces of all its kinds, in order."""
 

@@ -60,5 +60,31 @@ def refuse_return(leaving: Leaving | None, chosen: Proxy, needed: Collection[int
         )
 
 
+def refuse_waiting(leaving: Leaving | None, chosen: Proxy, needed: Collection[int], facts: Facts) -> None:
+    """Check that the way back would leave the ports to the proxy of before.
+
+    A proxy that runs takes up whatever its files say at a reload, also at the one that takes this change back.
+
+    Raises:
+        RefusedPlan: its own sites wait for a port in files that it has not taken up yet.
+    """
+    if leaving is None or chosen.pid is None:
+        return
+    old = leaving.proxy
+    held, mine = ({each.port for each in facts.listeners if each.pid in proxy.pids} for proxy in (old, chosen))
+    listens = (*(listen for block in chosen.servers for listen in block.listens), *chosen.streams, *chosen.opened)
+    waiting = [each for each in listens if "palpo-installer" not in each.file.name and each.port in held - mine]
+    ports = _wanted(waiting, needed)
+    if ports:
+        it, how = "it" if len(ports) == 1 else "them", f" (systemctl stop {chosen.unit})" if chosen.unit else ""
+        raise RefusedPlan(
+            f"{chosen.title} runs, and its own sites have {named(ports)} in files that it has not taken up yet. Were "
+            f"this change taken back, it would keep {it}, and {old.title} could not serve again",
+            where=f"{waiting[0].file}:{waiting[0].line}",
+            next=f"Stop {chosen.title}{how}, and the change starts it; or let these sites come after the change. Then "
+            "plan again",
+        )
+
+
 def _wanted(listens: Iterable[Listen], needed: Collection[int]) -> tuple[int, ...]:
     return tuple(sorted({each.port for each in listens} & set(needed)))

@@ -19,6 +19,7 @@ from palpo_installer.planning.halving import halved
 from palpo_installer.planning.inputs import Inputs
 from palpo_installer.planning.needs import Needs
 from palpo_installer.planning.ports import taken
+from palpo_installer.planning.proofs import Proofs, proofs
 from palpo_installer.planning.sites import Sites
 from palpo_installer.planning.switching import Leaving, leaving
 from palpo_installer.planning.taking_over import FormerSite, former_sites
@@ -75,8 +76,12 @@ class Serving:
 
     @property
     def responder(self) -> str:
-        """Where proofs are answered while certificates are ordered, empty where the proxy reads the files."""
-        return needed(self.inputs.answers.proxy, self.inputs.layout)
+        """Where proofs are answered while certificates are ordered, empty where the proxy reads the files.
+
+        They are asked of the proxy that has the port then: where it is changed, of the one of before.
+        """
+        kind = self.leaving.proxy.kind if self.leaving else self.inputs.answers.proxy
+        return needed(kind, self.inputs.layout)
 
     def _is_made_anew(self, path: Path) -> bool:
         """Return whether a file is ours, itself or its link, and is missing or given up as somebody edited it."""
@@ -122,28 +127,37 @@ class Serving:
         old = self.leaving
         return tuple(each for each in found if old is None or not old.releases(each))
 
+    @cached_property
+    def proofs(self) -> Proofs | None:
+        """How the proxy of before answers for certificates that are ordered; None where none is, or none leaves.
+
+        Raises:
+            RefusedPlan: it cannot.
+        """
+        names = [order.name for order in self.certificates.due if isinstance(order, OrderCertificate)]
+        if self.leaving is None or not names:
+            return None
+        return proofs(self.leaving, self.site, names, self.inputs, self.proxy.title)
+
     def refuse_switch(self) -> None:
         """Check that the proxy of before leaves what this one needs, in a moment.
 
         Raises:
-            RefusedPlan: it holds a port for somebody else's site; or certificates would have to be ordered meanwhile.
+            RefusedPlan: it holds a port for somebody else's site; or this one would have to order certificates itself.
         """
         if self.leaving is None:
             return
         parts = (self.rendering.plain, self.rendering.secure)
         self.leaving.refuse([each for part in parts for each in part.expectations], self.inputs, self.proxy.title)
-        ordered = [order.name for order in self.certificates.due if isinstance(order, OrderCertificate | OrderByProxy)]
+        ordered = [order.name for order in self.certificates.due if isinstance(order, OrderByProxy)]
         if ordered:
-            cure = (
-                f"Change to {self.proxy.title} with certificates.method = http-01 first, and to proxy after that"
-                if self.site.managed
-                else f"Keep {self.leaving.proxy.title} for these answers first, or renew what is due "
-                "(palpo-installer renew); change the proxy after that"
-            )
+            new, old = self.proxy.title, self.leaving.proxy.title
             raise RefusedPlan(
-                f"a certificate for {', '.join(ordered)} is due, and nobody would answer while it is ordered",
-                where="proxy.kind",
-                next=cure,
+                f"{new} has no certificate for {' and '.join(ordered)} yet, and cannot order one as long as {old} has "
+                f"port {self.inputs.layout.http_port}, where the authority asks",
+                where="certificates.method",
+                next=f"Change to {new} with --set certificates.method=http-01 first, which orders while {old} still "
+                "answers; choose proxy after that",
             )
 
     @cached_property

@@ -14,6 +14,7 @@ from palpo_installer.operations.rests import RemoveRest, WriteRest
 from palpo_installer.planning import access
 from palpo_installer.planning.halving import going_on
 from palpo_installer.planning.inputs import MARKER, link, missing_directories, write
+from palpo_installer.planning.joining import edited_once
 from palpo_installer.planning.serving import Serving
 from palpo_installer.probe import ask
 from palpo_installer.proxies.activation import ActivateProxy, activate
@@ -30,6 +31,10 @@ class Steps:
     """
 
     serving: Serving
+
+    def proofs(self) -> tuple[Change, ...]:
+        """Return the change of the proxy of before that lets it answer for certificates that are ordered."""
+        return self.serving.proofs.changes if self.serving.proofs else ()
 
     def plain(self) -> tuple[tuple[Change, ...], tuple[Unchanged, ...]]:
         """Return the change of port 80, and what of it needs nothing."""
@@ -78,7 +83,8 @@ class Steps:
 
     def _probes(self, names: Collection[str]) -> Iterator[ProbeChallenge]:
         """Yield a probe for each configuration that answers challenges: ours, and the sites that include ours."""
-        for part in (self.serving.rendering.plain, *self.serving.sites.parts):
+        own = (self.serving.rendering.plain, *self.serving.sites.parts)
+        for part in (self.serving.proofs.part,) if self.serving.proofs else own:
             plain = [expectation for expectation in part.expectations if not expectation.tls]
             asked = tuple(name for name in dict.fromkeys(e.name for e in plain) if name in names)
             places = {(e.address, e.port, e.proxy_protocol) for e in plain}
@@ -112,8 +118,9 @@ class Steps:
         if self.serving.leaving is not None:
             # What comes is written while the old one serves; what goes is the last before it is told.
             title = f"{part.title}: {self.serving.proxy.title} instead of {self.serving.leaving.proxy.title}"
-            whole = (*operations, *self.serving.leaving.operations)
-            return (Change(title, whole, self.serving.leaving.hand_over(activation)),), unchanged
+            left = self.serving.proofs.left(self.serving.leaving) if self.serving.proofs else self.serving.leaving
+            coming = tuple(edited_once(operations))
+            return (Change(title, (*coming, *left.operations), left.hand_over(activation)),), unchanged
         return (Change(part.title, operations, activation),), unchanged
 
     def remaining(self, changed: Sequence[Change]) -> ActivateProxy:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from palpo_installer.changes import AnyOperation
 from palpo_installer.errors import RefusedPlan
 from palpo_installer.facts.listeners import Listener
-from palpo_installer.operations.files import RemoveFile
+from palpo_installer.operations.files import MakeDirectory, RemoveFile
 from palpo_installer.operations.lines import EditLines
+from palpo_installer.operations.passing import RemoveWritten
+from palpo_installer.operations.removing import RemoveDirectory
 from palpo_installer.planning.inputs import Inputs
-from palpo_installer.planning.removal_of_files import files, joined
+from palpo_installer.planning.removal_of_files import directories, emptied, files, joined
 from palpo_installer.planning.removal_of_lines import lines
 from palpo_installer.planning.removal_of_services import kinds, proxy_of, withdrawn_proxy
 from palpo_installer.planning.scene import Scene
@@ -21,7 +22,11 @@ from palpo_installer.proxies.base import Expectation
 from palpo_installer.proxies.found import Proxy, ServerBlock
 from palpo_installer.proxies.handover import HandOver
 from palpo_installer.proxies.neighbours import served
+from palpo_installer.proxies.sockets import Socket
 from palpo_installer.proxies.withdrawal import WithdrawProxy
+
+Removal = RemoveFile | EditLines | RemoveWritten | RemoveDirectory
+"""How something of ours leaves a proxy."""
 
 
 @dataclass(frozen=True)
@@ -30,15 +35,17 @@ class Leaving:
 
     Attributes:
         proxy: as found.
-        operations: what of ours goes, lines before the files behind them.
+        operations: what of ours goes: lines before the files behind them, directories of ours that are empty then last.
         withdrawal: how it takes that up.
         summary: what becomes of it, a few sentences.
+        meanwhile: the sockets on which a change before this one lets it answer for certificates that are ordered.
     """
 
     proxy: Proxy
-    operations: tuple[AnyOperation, ...]
+    operations: tuple[Removal, ...]
     withdrawal: WithdrawProxy
     summary: tuple[str, ...]
+    meanwhile: tuple[Socket, ...] = ()
 
     @property
     def others(self) -> tuple[ServerBlock, ...]:
@@ -80,7 +87,7 @@ class Leaving:
         if not staying and not streams:
             return
         ports = sorted({port for block in staying for _, port in served((block,), inputs.facts.system) & places})
-        sites = ", ".join(f"{' '.join(each.names) or 'no name'} at {each.file}:{each.line}" for each in staying)
+        sites = ", ".join(map(_told, staying))
         raise RefusedPlan(
             f"{self.proxy.title} would go on holding port {', '.join(map(str, ports))} for other sites: {sites}. "
             f"{title} needs it",
@@ -94,8 +101,14 @@ class Leaving:
         released = {(each.address, each.port) for each in self.withdrawal.expectations}
         # What is asked there without a name was answered by our own site.
         compared = tuple(each for each in new.neighbours if (each.address, each.port) not in released)
-        paths = tuple(each.path for each in self.operations if isinstance(each, RemoveFile | EditLines))
-        return HandOver(self.withdrawal, replace(new, neighbours=compared), paths)
+        paths = tuple(each.path for each in self.operations)
+        return HandOver(self.withdrawal, replace(new, neighbours=compared), paths, self.meanwhile)
+
+
+def _told(block: ServerBlock) -> str:
+    """Return a site by name and place; one that the proxy makes by itself is nowhere to be moved from."""
+    by_itself = ", which it adds by itself for redirects to HTTPS unless it is told not to" if block.implied else ""
+    return f"{' '.join(block.names) or 'no name'} at {block.file}:{block.line}{by_itself}"
 
 
 def leaving(inputs: Inputs) -> Leaving | None:
@@ -119,7 +132,7 @@ def leaving(inputs: Inputs) -> Leaving | None:
     return Leaving(proxy, operations, up.activation, up.summary)
 
 
-def _operations(scene: Scene, kind: str) -> tuple[AnyOperation, ...]:
+def _operations(scene: Scene, kind: str) -> tuple[Removal, ...]:
     """Return what of ours goes; what a run switched off for us stays so, and comes back with an uninstall."""
     traces = tuple(each for each in scene.traces.operations if _is_of(each, kind))
     own = tuple(each for each in traces if not isinstance(each.operation, EditLines))
@@ -128,7 +141,18 @@ def _operations(scene: Scene, kind: str) -> tuple[AnyOperation, ...]:
     found = [each for _, each in way.operations if isinstance(each, RemoveFile | EditLines)]
     # A link before what it leads to: at no moment does the proxy read a name that leads nowhere.
     order = sorted(found, key=lambda each: (isinstance(each, RemoveFile), not _is_link(each)))
-    return tuple(each for each in order if proxy_of(each, scene) == kind)
+    going = tuple(each for each in order if proxy_of(each, scene) == kind)
+    return (*going, *_empty_then(own, going, scene)) if going else ()
+
+
+def _empty_then(
+    traces: tuple[Trace, ...], going: Sequence[RemoveFile | EditLines], scene: Scene
+) -> tuple[RemoveDirectory, ...]:
+    """Return the removals of directories that runs made for a proxy and that are empty then, the deepest first."""
+    made = tuple(each for each in traces if isinstance(each.operation, MakeDirectory))
+    there = [each.path for _, each in directories(made, scene).operations if isinstance(each, RemoveDirectory)]
+    removed, _ = emptied(there, [each.path for each in going if isinstance(each, RemoveFile)])
+    return tuple(map(RemoveDirectory, removed))
 
 
 def _is_of(trace: Trace, kind: str) -> bool:
@@ -139,7 +163,7 @@ def _is_link(operation: RemoveFile | EditLines) -> bool:
     return isinstance(operation, RemoveFile) and operation.planned.startswith("link ")
 
 
-def _refuse_edits(operations: Sequence[AnyOperation], inputs: Inputs, proxy: Proxy) -> None:
+def _refuse_edits(operations: Sequence[Removal], inputs: Inputs, proxy: Proxy) -> None:
     """Check that nobody's edit would go with our files.
 
     Raises:

@@ -27,6 +27,7 @@ from palpo_installer.proxies.activation import ActivateProxy
 from palpo_installer.proxies.base import Expectation
 from palpo_installer.proxies.controls import taking_up
 from palpo_installer.proxies.restoration import Before
+from palpo_installer.proxies.sockets import Socket
 from palpo_installer.proxies.withdrawal import WithdrawProxy
 from palpo_installer.serialization import converter
 from palpo_installer.site import MARKER_HEADER
@@ -43,11 +44,14 @@ class HandOver(Activation):
         old: how the proxy that served until now takes up that our files are gone.
         new: how the other one takes up that they are there.
         leaving: the paths of the change that belong to the old one.
+        meanwhile: the sockets on which the old one answers since an earlier change of the run. What is asked there when
+            this one is taken back is for that change to prove, which is taken back next.
     """
 
     old: WithdrawProxy
     new: ActivateProxy
     leaving: tuple[Path, ...]
+    meanwhile: tuple[Socket, ...] = ()
 
     def describe(self, host: Host) -> Description:
         """Return how it shows itself."""
@@ -131,7 +135,7 @@ class HandOver(Activation):
         """
         old, new = _parts(before)
         failed: list[NotPutBack] = []
-        for restore in (partial(self._take_back, bench, new), partial(self.old.restore, bench, old)):
+        for restore in (partial(self._take_back, bench, new), partial(self._serve_again, bench, old)):
             try:
                 restore()
             except NotPutBack as error:
@@ -154,6 +158,14 @@ class HandOver(Activation):
         until = time.monotonic() + self.new.patience
         while any(self._still_serves(e) for e in shared) and time.monotonic() < until:
             time.sleep(PAUSE)
+
+    def _serve_again(self, bench: Workbench, before: Json) -> None:
+        """Let the old one serve again."""
+        record = converter.structure(before, Before)
+        pairs = zip(self.old.expectations, record.sockets, strict=True)
+        own = [(e, was) for e, was in pairs if (e.address, e.port) not in self.meanwhile]
+        kept = replace(record, sockets=tuple(was for _, was in own))
+        replace(self.old, expectations=tuple(e for e, _ in own)).restore(bench, converter.unstructure(kept))
 
     @staticmethod
     def _still_serves(expectation: Expectation) -> bool:

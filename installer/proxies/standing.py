@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from palpo_installer.facts import Facts
 from palpo_installer.facts.listeners import Listener
 from palpo_installer.layout import Layout
-from palpo_installer.proxies.found import Proxy
+from palpo_installer.proxies.found import Proxy, ServerBlock
 
 PROGRAMS: Mapping[str, str] = {
     "nginx": "nginx",
@@ -37,6 +37,7 @@ class Standing:
         sites: how many of its sites are not ours, one on several ports counted once; None where that was not read.
         unit: its unit, empty for none.
         container: the container it runs in, empty for none.
+        ours: whether it has a site of ours.
     """
 
     kind: str
@@ -46,6 +47,7 @@ class Standing:
     sites: int | None
     unit: str
     container: str = ""
+    ours: bool = False
 
     def __str__(self) -> str:
         """Return it as a sentence without its full stop."""
@@ -84,9 +86,24 @@ def standings(facts: Facts) -> tuple[Standing, ...]:
 
 def _of_proxy(proxy: Proxy, listeners: Sequence[Listener]) -> Standing:
     held = {each.port for each in listeners if each.pid in proxy.pids}
-    others = {block.names for block in proxy.servers if "palpo-installer" not in block.file.name}
-    ports = tuple(sorted(held))
-    return Standing(proxy.kind, proxy.title, proxy.pid is not None, ports, len(others), proxy.unit)
+    others = {block.names for block in proxy.servers if not _is_ours(block)}
+    ports, ours = tuple(sorted(held)), is_ours(proxy)
+    return Standing(proxy.kind, proxy.title, proxy.pid is not None, ports, len(others), proxy.unit, ours=ours)
+
+
+def is_ours(proxy: Proxy) -> bool:
+    """Return whether a proxy has a site of ours."""
+    return any(map(_is_ours, proxy.servers))
+
+
+def _is_ours(block: ServerBlock) -> bool:
+    return "palpo-installer" in block.file.name
+
+
+def theirs(proxy: Proxy, ports: Collection[int]) -> int:
+    """Return how many sites of others a proxy has on some ports."""
+    there = (b for b in proxy.servers if not _is_ours(b) and any(each.port in ports for each in b.listens))
+    return len({block.names for block in there})
 
 
 def holder(facts: Facts, layout: Layout) -> Standing | None:

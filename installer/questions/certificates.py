@@ -10,6 +10,7 @@ from palpo_installer.answers import BaseCertificate, BaseDomain, CertificateFile
 from palpo_installer.certificates.site import of_site
 from palpo_installer.errors import AnswersError
 from palpo_installer.facts.certificates import Certificate
+from palpo_installer.proxies.standing import TITLES, holder
 from palpo_installer.questions import readers
 from palpo_installer.questions.federation import has_own_port
 from palpo_installer.questions.names import has_existing_site, serves_base
@@ -86,6 +87,19 @@ def _orders_itself(situation: Situation) -> bool:
     """Return whether the chosen proxy, as found, is one that orders certificates itself."""
     proxy = situation.facts.proxy(situation.get("proxy.kind", str) or "")
     return proxy is not None and proxy.orders_certificates
+
+
+def _method_entails(value: object, situation: Situation) -> str:
+    """Return what keeps a proxy from ordering itself at first: it is asked on a port that another one has."""
+    holding, kind = holder(situation.facts, situation.layout), situation.get("proxy.kind", str) or ""
+    if value is not Method.PROXY or holding is None or holding.kind == kind:
+        return ""
+    new, port = TITLES.get(kind, kind), situation.layout.http_port
+    return (
+        f"{new} can order only when it has port {port}, which {holding.title} has now. As long as {new} has no "
+        f"certificate of its own for these names, choose an authority, proven on port {port}: that orders while "
+        f"{holding.title} still answers. Change to this in a second run."
+    )
 
 
 def _orders_here(situation: Situation) -> bool:
@@ -197,6 +211,7 @@ CERTIFICATES = (
             Choice(Method.PROXY, "the proxy", "It orders and renews them itself."),
             Choice(Method.SELF_SIGNED, "an authority of this host", "For trying out; others do not trust it."),
         ),
+        entails=_method_entails,
     ),
     Question(
         key="certificates.directory",

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from palpo_installer.answers import BaseDomain
 from palpo_installer.facts import Facts
 from palpo_installer.layout import Layout
-from palpo_installer.proxies.standing import TITLES, Standing, freeing, holder, named, standings
+from palpo_installer.proxies.standing import TITLES, Standing, freeing, holder, named, standings, theirs
 from palpo_installer.questions import readers
 from palpo_installer.questions.federation import has_own_port
 from palpo_installer.questions.names import looked_at, serves_base
 from palpo_installer.questions.question import Choice, Kind, Question, Situation
-from palpo_installer.questions.support import SUPPORTED, is_supported
+from palpo_installer.questions.support import is_supported
+
+CHOICES = (
+    Choice("nginx", "nginx"),
+    Choice("apache", "Apache HTTP Server"),
+    Choice("caddy", "Caddy"),
+    Choice("haproxy", "HAProxy"),
+    Choice("relayd", "relayd"),
+    Choice("traefik", "Traefik"),
+    Choice("kubernetes", "Kubernetes (Gateway API)"),
+)
 
 RECOMMENDED = "nginx"
 """Where none is installed, or none that this version can set up."""
@@ -42,7 +52,7 @@ def usual_title(facts: Facts, layout: Layout) -> str:
 
 
 def proxies_now(situation: Situation) -> str:
-    """Return every proxy with what it serves, and what another one than that with the ports would need."""
+    """Return what there is to know beside the choices: that none is installed, and proxies that are not read."""
     return " ".join(_now(situation))
 
 
@@ -50,19 +60,58 @@ def _now(situation: Situation) -> Iterator[str]:
     found = standings(situation.facts)
     if not found:
         yield "None is installed here. nginx or Caddy can be installed first, with a consent of its own."
-    yield from (f"{told}." for told in in_words(situation.facts))
-    missing = sorted({*SUPPORTED["proxy.kind"]} - {each.kind for each in found})
-    if found and missing:
-        yield f"Not installed here: {', '.join(TITLES.get(kind, kind) for kind in missing)}."
-    holding = holder(situation.facts, situation.layout)
-    if holding is not None:
-        web = [port for port in holding.ports if port in {situation.layout.http_port, situation.layout.https_port}]
-        it = "it" if len(web) == 1 else "them"
-        yield (
-            f"{named(web).capitalize()}: another proxy gets {it} only when {holding.title} leaves {it}. Sites of "
-            f"ours are moved by palpo-installer; for sites of yours nothing is stopped. To free {it} yourself: "
-            f"{freeing(holding)}."
+    yield from (f"{each}{_unable(each)}." for each in found if not _is_read(each, situation))
+
+
+def _is_read(standing: Standing, situation: Situation) -> bool:
+    """Return whether a proxy stands among the choices with what it serves."""
+    known = situation.facts.proxy(standing.kind) is not None and not standing.container
+    return known and is_supported("proxy.kind", standing.kind)
+
+
+def each_now(situation: Situation) -> Mapping[str, str]:
+    """Return beside each choice what that proxy serves now."""
+    read = {each.kind: each for each in standings(situation.facts) if _is_read(each, situation)}
+    kinds = (choice.value for choice in CHOICES)
+    return {kind: _beside(read[kind], situation.layout) if kind in read else "not installed" for kind in kinds}
+
+
+def _beside(standing: Standing, layout: Layout) -> str:
+    """Return what a proxy serves now, in a few words."""
+    many = {0: "no site", 1: "1 site"}.get(standing.sites or 0, f"{standing.sites} sites")
+    sites = f"{many} beside ours" if standing.ours else many
+    if standing.holds(layout):
+        return f"has {named(standing.ports)} now; {sites}"
+    return f"{'runs' if standing.running else 'stopped'}; {sites}"
+
+
+def what_it_takes(value: object, situation: Situation) -> str:
+    """Return what would have to happen for a proxy that does not have the ports of the web; empty for one that has."""
+    layout = situation.layout
+    holding = holder(situation.facts, layout)
+    if holding is None or (holding.kind == value and not holding.container):
+        return ""
+    old, new = holding.title, TITLES.get(str(value), str(value))
+    ports = [port for port in holding.ports if port in {layout.http_port, layout.https_port}]
+    held, them = named(ports), "it" if len(ports) == 1 else "them"
+    proxy = None if holding.container else situation.facts.proxy(holding.kind)
+    others = theirs(proxy, ports) if proxy else 0
+    if holding.ours and not others:
+        return (
+            f"{old} has {held} now, for Palpo alone. {new} is made ready first, then {old} leaves {them} to it: nobody "
+            "answers for a moment, mostly less than a second."
         )
+    sites, move = {0: ("", ""), 1: (", with 1 site of yours", "this site")}.get(
+        others, (f", with {others} sites of yours", "these sites")
+    )
+    how = f" ({freeing(holding)})" if holding.unit or holding.container else ""
+    moving = f"move {move} to {new}, or to other ports" if others else ""
+    stopping = "" if holding.ours else f"stop {old} with all that it serves{how}"
+    rest = " Palpo's own site changes over by itself then." if holding.ours else ""
+    return (
+        f"{old} has {held} now{sites}. palpo-installer moves and stops nothing of yours: so that {new} can serve "
+        f"Palpo, {', or '.join(filter(None, (moving, stopping)))}.{rest}"
+    )
 
 
 def in_words(facts: Facts) -> Iterator[str]:
@@ -124,15 +173,9 @@ PROXIES = (
         default=proxy_default,
         now=proxies_now,
         open=is_open,
-        choices=(
-            Choice("nginx", "nginx"),
-            Choice("apache", "Apache HTTP Server"),
-            Choice("caddy", "Caddy"),
-            Choice("haproxy", "HAProxy"),
-            Choice("relayd", "relayd"),
-            Choice("traefik", "Traefik"),
-            Choice("kubernetes", "Kubernetes (Gateway API)"),
-        ),
+        choices=CHOICES,
+        beside=each_now,
+        entails=what_it_takes,
     ),
     Question(
         key="proxy.take_over",

@@ -105,6 +105,14 @@ def _none(_: Situation) -> frozenset[str]:
     return frozenset()
 
 
+def _nothing_beside(_: Situation) -> Mapping[str, str]:
+    return {}
+
+
+def _no_more(_value: object, _situation: Situation) -> str:
+    return ""
+
+
 def _as_it_is(value: object, _: Situation) -> object:
     return value
 
@@ -133,6 +141,8 @@ class Question:
         example: an answer, for a placeholder.
         hidden: the choices that earlier answers make impossible, and that are not shown.
         found: what a configuration that is already there says, None for nothing; the default may follow it.
+        beside: what is the case on this host with each choice, by its value; it stands where the choice's help would.
+        entails: what an answer means on this host as it is, for whoever chooses it; empty where nothing is to be said.
     """
 
     key: str
@@ -151,6 +161,8 @@ class Question:
     example: str = ""
     hidden: Callable[[Situation], frozenset[str]] = _none
     found: Callable[[Situation], Told | None] = _not_found
+    beside: Callable[[Situation], Mapping[str, str]] = _nothing_beside
+    entails: Callable[[object, Situation], str] = _no_more
 
     @property
     def secret(self) -> bool:

@@ -14,11 +14,14 @@ import pytest
 from palpo_installer.changes import Change, Plan
 from palpo_installer.engine.journal import Journal, Record
 from palpo_installer.engine.process import discard_edits, refuse_edits
+from palpo_installer.engine.rollback import edited_since
 from palpo_installer.engine.run import Run
 from palpo_installer.errors import Interrupted, RefusedPlan
 from palpo_installer.operations import paths
 from palpo_installer.operations.files import MakeLink, WriteFile
-from palpo_installer.operations.paths import Replacement
+from palpo_installer.operations.passing import RemoveWritten
+from palpo_installer.operations.paths import Replacement, state_of
+from palpo_installer.operations.removing import RemoveDirectory
 from palpo_installer.secret import Text
 from palpo_installer.serialization import dump, load
 from tests.engine.plans import old_host, plan, records, run
@@ -240,6 +243,29 @@ def test_a_complete_run_is_rolled_back(tmp_path: Path) -> None:
     run(made, tmp_path).apply()
     assert run(made, tmp_path).roll_back(refuse_edits).result == "rolled-back"
     assert tree(etc) == before
+
+
+@pytest.mark.parametrize("last", [None, *range(2, 9)])
+def test_a_file_that_goes_again_in_its_own_run_is_rolled_back_and_recovered(tmp_path: Path, last: int | None) -> None:
+    """Only the later step can be judged by what stands there; with its directory, both are back, also after a kill."""
+    ours = tmp_path / "etc/ours"
+    ours.mkdir(parents=True)
+    (ours / "site").write_text("first\n")
+    before = tree(tmp_path / "etc")
+    owner = os.geteuid(), os.getegid()
+    write = WriteFile(ours / "site", Text("in between\n"), 0o644, *owner, state_of(ours / "site").sha256)
+    leaving = (RemoveWritten.after(write), RemoveDirectory(ours))
+    made = Plan((), (Change("one", (write,)), Change("two", leaving)), (), (), ())
+    if last is not None:
+        assert in_child(partial(apply_and_die, made, tmp_path, last)) == -signal.SIGKILL
+        assert run(made, tmp_path).take_back("taken-back", "killed").result == "taken-back"
+        assert tree(tmp_path / "etc") == before
+        return
+    run(made, tmp_path).apply()
+    assert not ours.exists()
+    assert edited_since([run(made, tmp_path).path.parent]) == ()
+    assert run(made, tmp_path).roll_back(refuse_edits).result == "rolled-back"
+    assert tree(tmp_path / "etc") == before
 
 
 def test_a_rollback_stops_at_an_edited_file(tmp_path: Path) -> None:

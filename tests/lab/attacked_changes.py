@@ -14,6 +14,7 @@ from palpo_installer.operations.access import LetGroupIn
 from palpo_installer.operations.certificates import IssueSelfSigned, OrderCertificate, ProbeChallenge
 from palpo_installer.operations.files import MakeDirectory, RemoveFile, WriteFile
 from palpo_installer.operations.lines import AddedLine, EditLines
+from palpo_installer.operations.passing import RemoveWritten
 from palpo_installer.operations.paths import state_of
 from palpo_installer.operations.removing import KeepCopy, PutBack, RemoveDirectory
 from palpo_installer.operations.rests import Cut, RemoveRest, Rest, WriteRest
@@ -235,6 +236,13 @@ def write_rest(scene: Scene) -> tuple[Change, ...]:
 def remove_rest(scene: Scene) -> tuple[Change, ...]:
     """The rest of a file comes, and goes."""
     return Change("the rest of a file", (WriteRest(_rest(scene)),)), scene.activated(RemoveRest(_rest(scene)))
+
+
+def remove_written(scene: Scene) -> tuple[Change, ...]:
+    """A file of somebody's is written, and goes."""
+    unused = scene.proxy.unused[0]
+    write = WriteFile(unused, Text("# in between\n"), 0o600, 0, 0, state_of(unused).sha256)
+    return Change("a file in between", (write,)), scene.activated(RemoveWritten.after(write))
 
 
 def let_group_in(scene: Scene) -> tuple[Change, ...]:

@@ -23,6 +23,7 @@ from palpo_installer.operations.files import MakeDirectory, MakeLink, RemoveFile
 from palpo_installer.operations.firewalld import OpenFirewalldPort
 from palpo_installer.operations.lines import EditLines
 from palpo_installer.operations.palpo import ConfigurePalpo
+from palpo_installer.operations.passing import RemoveWritten
 from palpo_installer.operations.proxy_orders import OrderByProxy
 from palpo_installer.operations.removing import KeepCopy, PutBack, RemoveDirectory
 from palpo_installer.operations.rests import RemoveRest, WriteRest
@@ -87,6 +88,7 @@ ROWS: Mapping[str, Row] = {
     "WriteRest": Row(WriteRest, changes.write_rest),
     "RemoveRest": Row(RemoveRest, changes.remove_rest),
     "LetGroupIn": Row(LetGroupIn, changes.let_group_in),
+    "RemoveWritten": Row(RemoveWritten, changes.remove_written),
     "RemoveFile of a link": Row(RemoveFile, changes.remove_link),
 }
 """By name. Who runs the timers of the attacked host is cron; test_boot and test_uninstall have them with systemd."""

@@ -29,6 +29,8 @@ from palpo_installer.engine.process import Engine, refuse_edits
 from palpo_installer.engine.run import Run as EngineRun
 from palpo_installer.host import Host
 from palpo_installer.operations.base import State
+from palpo_installer.operations.files import WriteFile
+from palpo_installer.operations.passing import RemoveWritten
 from palpo_installer.operations.rests import RemoveRest, WriteRest
 from palpo_installer.plan import make
 from palpo_installer.proxies.adapters import adapter
@@ -234,8 +236,11 @@ class Attacker:
             steps = [(step.operation, opened.progress.prepared[step.name]) for step in opened.begun]
             wrong = [one for one, record in steps if one.observe(opened.bench, record) is not State.AFTER]
         # What a later step of the same run removes is gone by then.
-        gone = {one.rest for one, _ in steps if isinstance(one, RemoveRest)}
-        missing = [str(one) for one in wrong if not (isinstance(one, WriteRest) and one.rest in gone)]
+        gone = {one.rest.path for one, _ in steps if isinstance(one, RemoveRest)}
+        gone |= {one.path for one, _ in steps if isinstance(one, RemoveWritten)}
+        written = {id(one): one.rest.path for one in wrong if isinstance(one, WriteRest)}
+        written |= {id(one): one.path for one in wrong if isinstance(one, WriteFile)}
+        missing = [str(one) for one in wrong if written.get(id(one)) not in gone]
         return missing if len(steps) == count else [f"{len(steps)} of {count} operations were made", *missing]
 
     def forget(self) -> None:

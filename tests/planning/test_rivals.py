@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from palpo_installer.errors import RefusedPlan
-from palpo_installer.planning.rivals import findings, ports_of, refuse_return
+from palpo_installer.facts.listeners import Listener
+from palpo_installer.planning.rivals import findings, ports_of, refuse_return, refuse_waiting
 from palpo_installer.planning.switching import Leaving
 from palpo_installer.proxies.nginx.configuration import Nginx
 from palpo_installer.proxies.withdrawal import WithdrawProxy
@@ -71,3 +72,19 @@ def test_a_former_proxy_that_would_come_back_at_boot_is_refused() -> None:
     for harmless in (None, left(stop=False), left(disable=True), left(enabled=False)):
         refuse_return(harmless, apache(), NEEDED)
     refuse_return(left(), apache(), {80})
+
+
+def test_a_running_proxy_whose_files_have_the_ports_by_themselves_is_refused() -> None:
+    """Its next reload takes them, also the one of the way back; not one that is stopped, or that has them already."""
+    https = Listener("0.0.0.0", 443, False, "nginx", 7, "nginx.service", "")
+    known = replace(facts(), listeners=(https,))
+    waiting = replace(nginx_with("shop.example.org"), pid=8)
+    with pytest.raises(RefusedPlan, match="its own sites have port 443 in files that it has not taken up") as refused:
+        refuse_waiting(left(), waiting, NEEDED, known)
+    assert refused.value.where == "/etc/nginx/sites-enabled/site:2"
+    assert "systemctl stop nginx.service" in refused.value.next
+    refuse_waiting(None, waiting, NEEDED, known)
+    refuse_waiting(left(), replace(waiting, pid=None), NEEDED, known)
+    refuse_waiting(left(), waiting, {80}, known)
+    refuse_waiting(left(), waiting, NEEDED, facts())
+    refuse_waiting(left(), waiting, NEEDED, replace(known, listeners=(https, replace(https, pid=8))))
