@@ -12,6 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 
+END = "\n"
+"""Stands behind the last line of a text that has its end, as no line can: so a last line without its end is a
+difference like any other, and the end of a text is not taken for an empty line."""
+
+
 @dataclass(frozen=True)
 class Conflict:
     """A place that both changed, each in another way.
@@ -53,9 +58,8 @@ def merge(base: str, theirs: str, ours: str) -> Merged:
         theirs: what somebody made of it.
         ours: what would be written now.
     """
-    # A last line without its end is a difference like any other: the text after the last one is then not empty.
-    lines = base.split("\n")
-    edits, updates = _hunks(lines, theirs.split("\n")), _hunks(lines, ours.split("\n"))
+    lines = _lines(base)
+    edits, updates = _hunks(lines, _lines(theirs)), _hunks(lines, _lines(ours))
     applied, conflicts = [], []
     for update in updates:
         rivals = [edit for edit in edits if _collide(edit, update)]
@@ -63,10 +67,25 @@ def merge(base: str, theirs: str, ours: str) -> Merged:
             applied.append(update)
         elif not any(_same(edit, update) for edit in rivals):
             first = rivals[0]
-            conflicts.append(Conflict(first.place + 1, first.lines, update.lines))
+            conflicts.append(Conflict(first.place + 1, _without_end(first.lines), _without_end(update.lines)))
     # Where both only added lines, ours come first, and so on at every later merge.
     hunks = sorted([*applied, *edits], key=lambda hunk: (hunk.begin, hunk.end))
-    return Merged("\n".join(_applied(lines, hunks)), tuple(conflicts))
+    return Merged(_text(_applied(lines, hunks)), tuple(conflicts))
+
+
+def _lines(text: str) -> list[str]:
+    """Return the lines of a text, and ``END`` behind the last one where that has its end."""
+    *lines, last = text.split("\n")
+    return [*lines, last or END]
+
+
+def _text(lines: Sequence[str]) -> str:
+    inner = _without_end(lines)
+    return "\n".join(inner) + ("\n" if inner and lines[-1] == END else "")
+
+
+def _without_end(lines: Sequence[str]) -> tuple[str, ...]:
+    return tuple(line for line in lines if line != END)
 
 
 def _hunks(base: Sequence[str], changed: Sequence[str]) -> list[_Hunk]:

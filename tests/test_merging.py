@@ -58,6 +58,15 @@ def test_lines_that_both_add_in_one_place_are_all_there() -> None:
     assert merge("a", "a\nmine", "b").text == "b\nmine"
 
 
+@given(LINES, LINES, st.integers(0, 12))
+def test_a_line_put_in_anywhere_keeps_its_end(base: list[str], ours: list[str], place: int) -> None:
+    """Also the last one, whatever becomes of the empty lines before it."""
+    lines = [*base[:place], "# by hand", *base[place:]]
+    merged = merge(*("".join(f"{line}\n" for line in each) for each in (base, lines, ours)))
+    assert "# by hand\n" in merged.text
+    assert merged.text.endswith("\n")
+
+
 @given(TEXTS, TEXTS)
 def test_one_that_changed_alone_is_taken_as_it_is(base: str, other: str) -> None:
     """Byte for byte, whichever of the two it is, and without a conflict."""
