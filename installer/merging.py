@@ -11,7 +11,6 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-
 END = "\n"
 """Stands behind the last line of a text that has its end, as no line can: so a last line without its end is a
 difference like any other, and the end of a text is not taken for an empty line."""
