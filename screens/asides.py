@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from palpo_installer import naming
@@ -16,7 +16,7 @@ from palpo_installer.layout import Layout
 from palpo_installer.matrix_site import SERVICES, service_record
 from palpo_installer.planning.ports import identity
 from palpo_installer.proxies.kinds import title
-from palpo_installer.proxies.standing import is_ours, theirs
+from palpo_installer.proxies.standing import leaving
 from palpo_installer.questions import Situation
 from palpo_installer.questions.certificates import brought_names, certificate_names
 from palpo_installer.questions.federation import has_own_port
@@ -112,20 +112,12 @@ def held(situation: Situation, ports: Collection[int]) -> Iterator[str]:
         if each.port in ports and each.process and each.pid not in own:
             found.setdefault((each.port, identity(each)), []).append(each)
     for (port, holder), sockets in found.items():
-        if leaver := _leaves(port, sockets, situation.facts):
-            yield f"port {port}: {leaver} leaves it to {new}"
+        if leaver := leaving(situation.facts, port, {each.pid for each in sockets}):
+            yield f"port {port}: {leaver.title} leaves it to {new}"
         elif {"0.0.0.0", "::"} <= {each.address for each in sockets}:  # noqa: S104
             yield f"! port {port} is held by {holder}; {new} needs it"
         else:
             yield from (f"! {Address(each.address, port)} is held by {holder}; {new} needs it" for each in sockets)
-
-
-def _leaves(port: int, sockets: Sequence[Listener], facts: Facts) -> str:
-    """Return the title of the proxy that has a port for sites of ours alone, empty where nobody has."""
-    for proxy in facts.proxies:
-        if {each.pid for each in sockets} <= proxy.pids and is_ours(proxy) and not theirs(proxy, [port]):
-            return proxy.title
-    return ""
 
 
 def _addresses(text: str, name: Name | None, situation: Situation) -> Iterator[str]:

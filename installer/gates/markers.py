@@ -7,7 +7,6 @@ answers on the sockets themselves decide.
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +21,7 @@ from palpo_installer.host import Host
 from palpo_installer.operations.base import Workbench
 from palpo_installer.probe import Answer, Question
 from palpo_installer.proxies.base import Expectation
+from palpo_installer.proxies.sockets import is_address
 from palpo_installer.site import MARKER_HEADER, MARKER_PATH
 
 IN_A_ROW = 3
@@ -125,7 +125,7 @@ def questions(expectations: Sequence[Expectation]) -> tuple[Question, ...]:
             port=e.port,
             tls=e.tls,
             host=e.name,
-            sni=e.name if e.tls and not _is_address(e.name) else "",
+            sni=e.name if e.tls and not is_address(e.name.strip("[]")) else "",
             target=MARKER_PATH,
             headers={"User-Agent": "palpo-installer"},
             proxy_protocol=e.proxy_protocol,
@@ -192,11 +192,3 @@ def names_of(leaf: bytes) -> str:
     except (ValueError, x509.ExtensionNotFound):
         return "no name"
     return ", ".join(str(name.value) for name in extension.value) or "no name"
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name.strip("[]"))
-    except ValueError:
-        return False
-    return True

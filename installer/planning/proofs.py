@@ -94,7 +94,7 @@ def proofs(leaving: Leaving, site: Site, names: Sequence[str], inputs: Inputs, t
     if part.lines:
         raise RefusedPlan(
             f"a certificate for {listed} has to be ordered before {title} can serve, and for that lines of ours in "
-            f" {part.lines[0].path} would change twice",
+            f"{part.lines[0].path} would change twice",
             where="proxy.kind",
             next=f"Apply these answers with --set proxy.kind={old.kind} first, and change the proxy after that",
         )

@@ -106,6 +106,12 @@ def theirs(proxy: Proxy, ports: Collection[int]) -> int:
     return len({block.names for block in there})
 
 
+def leaving(facts: Facts, port: int, processes: Collection[int | None]) -> Proxy | None:
+    """Return the proxy that leaves a port which these processes have to another: it has it for sites of ours alone."""
+    alone = (each for each in facts.proxies if is_ours(each) and not theirs(each, [port]))
+    return next((each for each in alone if {*processes} <= {*each.pids}), None)
+
+
 def holder(facts: Facts, layout: Layout) -> Standing | None:
     """Return the proxy that holds the ports of the web: that of HTTPS counts more; None for none."""
     found = [each for each in standings(facts) if each.holds(layout)]

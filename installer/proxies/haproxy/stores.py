@@ -7,7 +7,6 @@ path of the certificate says whose it is.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from palpo_installer.operations.lines import AddedLine
 from palpo_installer.proxies.base import Lines
 from palpo_installer.proxies.haproxy.configuration import Bind, CertificateList
 from palpo_installer.proxies.haproxy.sharing import Shared
+from palpo_installer.proxies.sockets import is_address
 
 
 @dataclass(frozen=True)
@@ -92,12 +92,4 @@ def lines(wanted: Mapping[CertificateList, Mapping[Path, Iterable[str]]], own: P
 
 def _entry(certificate: Path, names: Iterable[str]) -> str:
     """Return the line for a certificate; nobody can ask for an address by SNI (RFC 6066, section 3)."""
-    return " ".join([str(certificate), *(name for name in dict.fromkeys(names) if not _is_address(name))])
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name.strip("[]"))
-    except ValueError:
-        return False
-    return True
+    return " ".join([str(certificate), *(name for name in dict.fromkeys(names) if not is_address(name.strip("[]")))])
