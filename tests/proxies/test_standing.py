@@ -7,7 +7,7 @@ from pathlib import Path
 
 from palpo_installer.facts.listeners import Listener
 from palpo_installer.layout import Layout
-from palpo_installer.proxies.standing import freeing, holder, named, standings
+from palpo_installer.proxies.standing import freeing, holder, leaving, named, standings
 from tests.situations import facts, nginx_with
 
 OURS = "/etc/nginx/sites-enabled/zz-palpo-installer-tls.conf"
@@ -49,6 +49,19 @@ def test_the_holder_of_https_counts_more_than_that_of_http() -> None:
     assert found is not None
     assert found.kind == "caddy"
     assert holder(facts(), Layout()) is None
+
+
+def test_a_port_is_left_by_the_proxy_that_has_it_for_us_alone() -> None:
+    """Not by one with a site of somebody else's there, nor where another process has it, too."""
+    own = nginx_with("matrix.example.com", file=OURS)
+    port = own.servers[0].listens[0].port
+    alone = replace(own, pid=7)
+    found = leaving(facts(nginx=alone), port, {7})
+    assert found is not None
+    assert found.title == "nginx"
+    assert leaving(facts(nginx=alone), port, {7, 9}) is None
+    shared = replace(alone, servers=(*own.servers, *nginx_with("shop.example.org").servers))
+    assert leaving(facts(nginx=shared), port, {7}) is None
 
 
 def test_one_that_is_stopped_says_so() -> None:
