@@ -18,8 +18,8 @@ from palpo_installer.plan import make
 from palpo_installer.planning.inputs import AS_IT_SHOULD_BE, EDITED, Inputs
 from palpo_installer.proxies.activation import ActivateProxy
 from palpo_installer.serialization import dump, load
-from tests.lab.pebble import free_port
 from tests.planning.made import again, carry_out, inputs_on, real_inputs, real_nginx, without_activations
+from tests.ports import free_port
 from tests.situations import DATABASE
 from tests.trees import tree
 

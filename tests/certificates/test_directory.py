@@ -10,7 +10,7 @@ from acme.messages import Directory as Resource
 
 from palpo_installer.certificates import directory
 from palpo_installer.errors import HostError
-from tests.lab.pebble import free_port
+from tests.ports import free_port
 
 META = {
     "termsOfService": "https://ca.example/terms",

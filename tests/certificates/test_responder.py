@@ -10,6 +10,7 @@ from palpo_installer.certificates.responder import address, answer, answering, n
 from palpo_installer.errors import HostError
 from palpo_installer.layout import Layout
 from palpo_installer.probe import Question, ask
+from tests.ports import free_port
 
 PROOFS = ".well-known/acme-challenge"
 
@@ -21,13 +22,6 @@ def webroot(tmp_path: Path) -> Path:
     (tmp_path / PROOFS / "token_1-x").write_text("proof")
     (tmp_path / "secret").write_text("secret")
     return tmp_path
-
-
-def free_port() -> int:
-    """Return a port of 127.0.0.1 that nobody has."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-    return port
 
 
 @pytest.mark.parametrize(

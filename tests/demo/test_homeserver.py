@@ -19,8 +19,8 @@ from palpo_installer.facts.palpo import parse_versions
 from palpo_installer.probe import Answer, Question, ask
 from palpo_installer.verify.checks_targets import targets
 from palpo_installer.verify.signatures import problem
-from tests.lab.pebble import free_port
 from tests.lab.running import until
+from tests.ports import free_port
 
 KEYS = "/_matrix/key/v2/server"
 

@@ -16,8 +16,8 @@ from palpo_installer.errors import HostError
 from palpo_installer.host import Host
 from palpo_installer.layout import Layout
 from palpo_installer.probe import Question, ask
-from tests.lab.pebble import free_port
 from tests.lab.running import until
+from tests.ports import free_port
 
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(60)"
 

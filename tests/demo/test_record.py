@@ -12,7 +12,7 @@ from palpo_installer.demo.premises import NEIGHBOUR
 from palpo_installer.demo.record import Files, files, in_words, kept, watching
 from palpo_installer.layout import Layout
 from palpo_installer.probe import Answer
-from tests.lab.pebble import free_port
+from tests.ports import free_port
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import dns.exception
@@ -17,6 +17,7 @@ from dns.resolver import Resolver
 from palpo_installer.facts.names import LIFETIME, Name, ServiceRecord, look_up, read, system_resolver
 from palpo_installer.host import Host
 from palpo_installer.layout import Layout
+from tests.ports import free_port
 from tests.recorded import RecordedHost, Recording
 
 LOOPBACK = "127.0.0.1"
@@ -40,16 +41,6 @@ EXAMPLE = Name(
     caa=("0 issue ca.example", "128 iodef mailto:a@example.com"),
     problem="",
 )
-
-
-def free_port() -> int:
-    """Return a port that is free for UDP and TCP on loopback."""
-    while True:
-        with socket.socket(type=socket.SOCK_DGRAM) as first, socket.socket() as second:
-            first.bind((LOOPBACK, 0))
-            with suppress(OSError):
-                second.bind((LOOPBACK, first.getsockname()[1]))
-                return int(first.getsockname()[1])
 
 
 def asking(port: int) -> Resolver:

@@ -28,6 +28,7 @@ from palpo_installer.site import MARKER_PATH
 from tests.benches import workbench
 from tests.facts.made import certificate
 from tests.gates.servers import serving
+from tests.ports import free_port
 
 NAME = "matrix.example.com"
 
@@ -40,13 +41,6 @@ def expectation(port: int, marker: str = "new", name: str = NAME) -> Expectation
 def soon(seconds: float = 0.5) -> float:
     """Return a near deadline."""
     return time.monotonic() + seconds
-
-
-def free_port() -> int:
-    """Return a port that refuses connections."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-    return port
 
 
 def test_status_and_body_do_not_count(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from palpo_installer.serialization import converter
 from tests.benches import workbench
 from tests.facts.made import certificate
 from tests.gates.servers import Reply, serving
-from tests.gates.test_markers import free_port
+from tests.ports import free_port
 
 
 @pytest.fixture

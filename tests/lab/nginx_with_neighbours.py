@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import socket
 import socketserver
 import subprocess
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from palpo_installer.proxies.nginx.configuration import Nginx
 from palpo_installer.proxies.nginx.process import service_of
 from palpo_installer.site import MARKER_HEADER, MARKER_PATH
 from tests.lab.running import until
+from tests.ports import free_ports
 
 LOOPBACK = "127.0.0.1"
 NAME = "matrix.example.com"
@@ -37,13 +37,6 @@ SYSTEM = System(
     ipv6=False,
     root=True,
 )
-
-
-def free_ports(count: int) -> list[int]:
-    """Return TCP ports of loopback that nobody listens on."""
-    with ExitStack() as held_open:
-        sockets = [held_open.enter_context(socket.create_server((LOOPBACK, 0))) for _ in range(count)]
-        return [each.getsockname()[1] for each in sockets]
 
 
 @contextmanager

@@ -23,15 +23,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from tests.ports import free_port
+
 STARTED = 10.0
 """Seconds that a program gets to answer for the first time."""
-
-
-def free_port() -> int:
-    """Return a loopback port that nobody listens on, for TCP and UDP."""
-    with socket.socket() as stream:
-        stream.bind(("127.0.0.1", 0))
-        return int(stream.getsockname()[1])
 
 
 class ProofServer(ThreadingHTTPServer):

@@ -35,8 +35,9 @@ from palpo_installer.site import (
 from tests.facts.made import certificate
 from tests.lab.neighboured_nginx import NeighbouredNginx, Ports
 from tests.lab.running import require_programs
-from tests.lab.upstream import Upstream, free_ports, upstream
+from tests.lab.upstream import Upstream, upstream
 from tests.lab.wire import Wire
+from tests.ports import free_ports
 
 CLIENT, BASE, NEIGHBOUR = "matrix.example.com", "example.com", "neighbour.example"
 

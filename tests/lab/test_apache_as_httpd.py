@@ -26,8 +26,9 @@ from palpo_installer.proxies.assignment import Assignment
 from palpo_installer.proxies.base import Rendering
 from tests.facts.made import certificate
 from tests.lab.running import require_programs, until
-from tests.lab.upstream import free_ports, upstream
+from tests.lab.upstream import upstream
 from tests.lab.wire import Wire
+from tests.ports import free_ports
 from tests.proxies.nginx.sites import ANSWERS
 
 APACHE2 = Path("/usr/sbin/apache2")

@@ -17,8 +17,9 @@ from palpo_installer.layout import Layout
 from tests.facts.made import START, certificate
 from tests.lab.pebble import running
 from tests.lab.running import require_programs
-from tests.lab.upstream import DELAY, Upstream, free_ports, upstream
+from tests.lab.upstream import DELAY, Upstream, upstream
 from tests.lab.wire import Wire
+from tests.ports import free_ports
 from tests.situations import facts, homeserver, nginx_with
 
 MAIN = """\

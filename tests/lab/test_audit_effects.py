@@ -16,8 +16,9 @@ from palpo_installer.probe import Answer
 from tests.audit.made_proxies import APACHE, CADDY, HAPROXY
 from tests.audit.test_passing_rules import findings
 from tests.lab.running import require_programs, until
-from tests.lab.upstream import Upstream, free_ports, upstream
+from tests.lab.upstream import Upstream, upstream
 from tests.lab.wire import Wire
+from tests.ports import free_ports
 
 NAME = "matrix.example.com"
 BIND = "bind *:443,[::]:443 ssl crt /etc/haproxy/matrix.pem alpn h2,http/1.1"

@@ -36,9 +36,10 @@ from tests.lab.guest_trials import (
     routes,
     write_pages,
 )
-from tests.lab.nginx_with_neighbours import LOOPBACK, free_ports
+from tests.lab.nginx_with_neighbours import LOOPBACK
 from tests.lab.pebble import running
 from tests.lab.running import require_programs
+from tests.ports import free_ports
 
 BODY = r'{"m.homeserver":{"base_url":"https://matrix.example.com"},"note":"a\u00e9 \"b\" 100% {x}"}'
 

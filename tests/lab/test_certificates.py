@@ -27,7 +27,8 @@ from palpo_installer.operations.base import State
 from palpo_installer.operations.certificates import OrderCertificate
 from palpo_installer.serialization import dump, load
 from tests.benches import Reports, workbench
-from tests.lab.pebble import Pebble, ProofServer, free_port, pebble, proofs
+from tests.lab.pebble import Pebble, ProofServer, pebble, proofs
+from tests.ports import free_port
 
 NAME = "matrix.example.com"
 KEY_ID = "kid-of-the-test"

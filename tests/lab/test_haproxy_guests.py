@@ -22,9 +22,10 @@ from palpo_installer.proxies.haproxy.virtual_hosts import HAProxyVirtualHosts
 from palpo_installer.proxies.who_answers import answering
 from palpo_installer.site import Challenge, Guest, Marker
 from tests.lab.guest_trials import DOCUMENT, NAME, THEIRS, Trial, answers_beside, no_document_answers, put_in, routes
-from tests.lab.nginx_with_neighbours import LOOPBACK, free_ports
+from tests.lab.nginx_with_neighbours import LOOPBACK
 from tests.lab.pebble import running
 from tests.lab.running import require_programs
+from tests.ports import free_ports
 
 BODY = r'{"m.homeserver":{"base_url":"https://matrix.example.com"},"note":"a\u00e9 \"b\" 100% #"}'
 

@@ -25,8 +25,9 @@ from palpo_installer.secret import Secret, SecretReference
 from tests.facts.made import certificate
 from tests.lab import haproxy_releases, ways
 from tests.lab.hosts import ThrowAwayHost
-from tests.lab.nginx_with_neighbours import LOOPBACK, free_ports
+from tests.lab.nginx_with_neighbours import LOOPBACK
 from tests.lab.pebble import running
+from tests.ports import free_ports
 from tests.proxies.haproxy.test_haproxy_rendering import certificates, found
 from tests.proxies.haproxy.test_haproxy_versions import SINCE
 from tests.proxies.nginx.sites import ANSWERS, HOST

@@ -25,10 +25,11 @@ from palpo_installer.proxies.base import Rendering
 from palpo_installer.proxies.haproxy.rendering import render
 from palpo_installer.rehearsal import installing
 from tests.facts.made import certificate
-from tests.lab.nginx_with_neighbours import LOOPBACK, free_ports
+from tests.lab.nginx_with_neighbours import LOOPBACK
 from tests.lab.pebble import running
 from tests.lab.running import require_programs
 from tests.lab.test_haproxy_releases import no_secret
+from tests.ports import free_ports
 from tests.proxies.haproxy.test_haproxy_rendering import certificates, found
 from tests.proxies.nginx.sites import ANSWERS, HOST
 

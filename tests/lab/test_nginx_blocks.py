@@ -12,8 +12,8 @@ from palpo_installer.proxies.nginx.blocks import answering, named, serving
 from palpo_installer.proxies.nginx.copies import load
 from tests.lab.pebble import running
 from tests.lab.running import require_programs
-from tests.lab.upstream import free_ports
 from tests.lab.wire import Wire
+from tests.ports import free_ports
 
 SELECTORS = (
     "/",

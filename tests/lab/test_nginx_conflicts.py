@@ -22,9 +22,10 @@ from palpo_installer.proxies.nginx.reading import parse
 from palpo_installer.proxies.nginx.tree import load
 from palpo_installer.proxies.virtual_hosts import Conflict
 from palpo_installer.site import CHALLENGE_PATH, MARKER_PATH, Challenge, FixedJson, Guest, Marker
-from tests.lab.nginx_with_neighbours import LOOPBACK, free_ports
+from tests.lab.nginx_with_neighbours import LOOPBACK
 from tests.lab.pebble import running, web_certificate
 from tests.lab.running import require_programs
+from tests.ports import free_ports
 
 NAME = "example.com"
 DOCUMENT = "/.well-known/matrix/server"

@@ -18,16 +18,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from palpo_installer.probe import Answer, Question, ask
 from tests.homeserver.made import answers, merged
+from tests.ports import free_port
 
 PROGRAM = Path(__file__).with_name("palpo.py")
 MINIMAL = 'server_name = "example.com"\ndb.url = "postgres://x@y/z"\n'
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class StandIn:

@@ -20,6 +20,7 @@ from palpo_installer.matrix_site import build
 from palpo_installer.verify import Report, describe, trusting, verify
 from palpo_installer.verify.checks_targets import targets
 from palpo_installer.verify.report import Check, Result
+from tests.ports import free_ports
 from tests.verify.standin import Homeserver, key_document, running
 from tests.verify.worlds import BASE, CLIENT, Authority, Zone, authority, choices, dns_name, service, zone
 
@@ -151,17 +152,6 @@ def until_listening(port: int, process: subprocess.Popen[bytes], log: Path) -> N
                 return
         time.sleep(0.01)
     pytest.fail(f"nginx does not listen: {log.read_text()}")
-
-
-def free_ports(number: int) -> list[int]:
-    """Return ports of loopback that nobody uses now."""
-    sockets = [socket.socket() for _ in range(number)]
-    for there in sockets:
-        there.bind((HERE, 0))
-    ports = [there.getsockname()[1] for there in sockets]
-    for there in sockets:
-        there.close()
-    return ports
 
 
 Make = Callable[..., World]

@@ -135,15 +135,6 @@ def answer(request: Request) -> bytes:
     return head if request.method == "HEAD" else head + body
 
 
-def free_ports(number: int) -> list[int]:
-    """Return TCP ports that nobody listens on, on IPv4 and IPv6 loopback."""
-    held = [socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True) for _ in range(number)]
-    ports = [each.getsockname()[1] for each in held]
-    for each in held:
-        each.close()
-    return ports
-
-
 def _headers(stream: BufferedIOBase) -> Iterator[tuple[str, str]]:
     while line := stream.readline().rstrip(b"\r\n"):
         name, _, value = line.partition(b":")

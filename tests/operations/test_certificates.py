@@ -23,7 +23,8 @@ from palpo_installer.operations.certificates import IssueSelfSigned, OrderCertif
 from palpo_installer.probe import Answer
 from palpo_installer.serialization import converter
 from tests.benches import Reports, workbench
-from tests.lab.pebble import free_port, proofs, running
+from tests.lab.pebble import proofs, running
+from tests.ports import free_port
 from tests.trees import tree
 
 NAME = "matrix.example.com"

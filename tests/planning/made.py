@@ -26,7 +26,8 @@ from palpo_installer.planning.inputs import Inputs
 from palpo_installer.questions import resolve
 from palpo_installer.secret import Secret, SecretReference
 from palpo_installer.session import own_command
-from tests.lab.pebble import free_port, running
+from tests.lab.pebble import running
+from tests.ports import free_port
 from tests.recorded import recorded
 from tests.situations import DATABASE
 

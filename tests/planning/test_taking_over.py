@@ -19,8 +19,9 @@ from palpo_installer.operations.rests import RemoveRest, WriteRest
 from palpo_installer.plan import make
 from palpo_installer.planning.inputs import Inputs
 from palpo_installer.probe import Question, ask
-from tests.lab.pebble import free_port, web_certificate
+from tests.lab.pebble import web_certificate
 from tests.planning.made import OfflineHost, carry_out, configured, real_inputs, serving
+from tests.ports import free_port
 from tests.trees import tree
 
 NAME = "matrix.example.com"

@@ -16,8 +16,9 @@ from palpo_installer.proxies.base import Link
 from palpo_installer.proxies.haproxy import runtime
 from palpo_installer.proxies.haproxy.configuration import HAProxy, RuntimeSocket
 from tests.facts.made import certificate
-from tests.lab.nginx_with_neighbours import LOOPBACK, free_ports
+from tests.lab.nginx_with_neighbours import LOOPBACK
 from tests.lab.pebble import running
+from tests.ports import free_ports
 from tests.proxies.haproxy.test_haproxy_rendering import found
 
 NAME = "example.com"
