@@ -59,7 +59,8 @@ def expectation(name: str, port: int, marker: str) -> Expectation:
 
 SHOWN = expectation("further", FURTHER_PORT, "the further port")
 GONE = expectation("former", FORMER_PORT, "")
-TAKEN_OVER = expectation("former", FORMER_PORT, "the former port")
+TAKEN_OVER = expectation("former", FORMER_PORT, "the port that was taken over")
+"""Another marker than that of the site before, as the sites of two proxies have: each can be told by its own."""
 
 
 @dataclass(frozen=True)
@@ -160,13 +161,14 @@ def unhurried(change: Change) -> Change:
     return replace(change, activation=activation and waiting(activation, patience=LONG, limit=LONG))
 
 
-def waiting(activation: AnyActivation, **seconds: float) -> AnyActivation:
-    """Return an activation with other seconds of patience and limits; one that waits for no proxy as it is."""
+def waiting(activation: AnyActivation, patience: float, limit: float | None = None) -> AnyActivation:
+    """Return an activation with other seconds of patience, and of limit where one is given, if it is a proxy's."""
     match activation:
         case ActivateProxy() | WithdrawProxy():
-            return replace(activation, **seconds)
+            return replace(activation, patience=patience, limit=limit or activation.limit)
         case HandOver(old=old, new=new):
-            return replace(activation, old=replace(old, **seconds), new=replace(new, **seconds))
+            old = replace(old, patience=patience, limit=limit or old.limit)
+            return replace(activation, old=old, new=replace(new, patience=patience, limit=limit or new.limit))
         case _:
             return activation
 
@@ -309,7 +311,8 @@ def hand_over(scene: Scene) -> tuple[Change, ...]:
     """The former port goes to another proxy, which is started, and has a further one."""
     found, service = scene.successor
     other = PROXIES[found.kind]
-    file = written(other.place("taken-over"), other.text("former", FORMER_PORT) + other.text("further", FURTHER_PORT))
+    former = other.text("former", FORMER_PORT).replace("the former port", TAKEN_OVER.marker)
+    file = written(other.place("taken-over"), former + other.text("further", FURTHER_PORT))
     new = ActivateProxy(
         proxy=found.kind,
         service=service,
