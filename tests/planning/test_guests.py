@@ -245,7 +245,7 @@ def test_a_line_in_the_wrong_block_is_moved(tmp_path: Path) -> None:
 
 
 def test_a_pattern_that_takes_our_directory_sends_us_elsewhere(tmp_path: Path) -> None:
-    """What nginx includes by itself would answer for everybody. The directory of our own is made once, and then open."""
+    """What nginx includes by itself would answer for everybody. Our own directory is made once, and then open."""
     host = host_with(tmp_path)
     main = host.layout.at("/etc/nginx/nginx.conf")
     main.write_text(main.read_text().replace("    include", "    include palpo-*/*.conf;\n    include"))
