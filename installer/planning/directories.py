@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
-from palpo_installer.changes import Change
+from palpo_installer.changes import AnyOperation, Change
 from palpo_installer.operations.files import MakeDirectory
 
 
@@ -16,7 +17,7 @@ def made_once(changes: Iterable[Change]) -> tuple[Change, ...]:
     directory of ours, and what is private there has a mode of its own.
     """
     changes = tuple(changes)
-    modes: dict[object, int] = {}
+    modes: dict[Path, int] = {}
     for each in _directories(changes):
         modes[each.path] = modes.get(each.path, 0) | each.mode
     return tuple(_without(change, modes) for change in changes)
@@ -26,9 +27,9 @@ def _directories(changes: Iterable[Change]) -> Iterator[MakeDirectory]:
     return (each for change in changes for each in change.operations if isinstance(each, MakeDirectory))
 
 
-def _without(change: Change, modes: dict[object, int]) -> Change:
+def _without(change: Change, modes: dict[Path, int]) -> Change:
     """Return a change without the directories that are not in ``modes`` any more; those that it makes leave it."""
-    kept = []
+    kept: list[AnyOperation] = []
     for each in change.operations:
         if not isinstance(each, MakeDirectory):
             kept.append(each)
