@@ -13,13 +13,8 @@ from palpo_installer.homeserver.masking import explaining, masked_pair
 from palpo_installer.host import Host
 from palpo_installer.operations.base import Description, Json, Operation, State, Workbench
 from palpo_installer.operations.differences import presentable, unified
-from palpo_installer.operations.paths import (
-    ABSENT,
-    PathState,
-    Replacement,
-    fsync_directory,
-    state_of,
-)
+from palpo_installer.operations.paths import ABSENT, PathState, fsync_directory, state_of
+from palpo_installer.operations.replacement import Replacement
 from palpo_installer.secret import Text
 
 
