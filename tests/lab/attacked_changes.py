@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from palpo_installer.answers import CertificateFiles
 from palpo_installer.certificates.timer import ActivateTimer, StopTimer
 from palpo_installer.certificates.timer import Before as FormerTimer
-from palpo_installer.changes import AnyOperation, Change, Plan
+from palpo_installer.changes import AnyActivation, AnyOperation, Change, Plan
 from palpo_installer.operations.access import LetGroupIn
 from palpo_installer.operations.certificates import IssueSelfSigned, OrderCertificate, ProbeChallenge
 from palpo_installer.operations.files import MakeDirectory, RemoveFile, WriteFile
@@ -39,7 +39,6 @@ LONG = 90.0
 """Seconds for what is to come about: on a machine under load a reload alone took more than ten."""
 
 Found = TypeVar("Found")
-Waiting = TypeVar("Waiting", ActivateProxy, WithdrawProxy)
 
 
 def files(proxy: AttackedProxy) -> dict[Path, bytes]:
@@ -156,20 +155,20 @@ def removed(path: Path) -> RemoveFile:
 
 
 def unhurried(change: Change) -> Change:
-    """Return a change that waits long for what comes about: nothing in it is to hang, or to be answered wrongly."""
-    match change.activation:
-        case ActivateProxy() as one:
-            return replace(change, activation=_waiting(one))
-        case WithdrawProxy() as one:
-            return replace(change, activation=_waiting(one))
-        case HandOver() as both:
-            return replace(change, activation=replace(both, old=_waiting(both.old), new=_waiting(both.new)))
+    """Return a change that waits long for what comes about."""
+    activation = change.activation
+    return replace(change, activation=activation and waiting(activation, patience=LONG, limit=LONG))
+
+
+def waiting(activation: AnyActivation, **seconds: float) -> AnyActivation:
+    """Return an activation with other seconds of patience and limits; one that waits for no proxy as it is."""
+    match activation:
+        case ActivateProxy() | WithdrawProxy():
+            return replace(activation, **seconds)
+        case HandOver(old=old, new=new):
+            return replace(activation, old=replace(old, **seconds), new=replace(new, **seconds))
         case _:
-            return change
-
-
-def _waiting(activation: Waiting) -> Waiting:
-    return replace(activation, patience=LONG, limit=LONG)
+            return activation
 
 
 def with_an_order(scene: Scene) -> tuple[Change, ...]:

@@ -234,3 +234,9 @@ frontend {name}
 )
 
 PROXIES: Mapping[str, AttackedProxy] = {each.kind: each for each in (NGINX, APACHE, CADDY, HAPROXY)}
+
+
+def is_command(words: tuple[str, str], argv: Sequence[str]) -> bool:
+    """Return whether a command line starts this program, with this text in one of its words."""
+    program, text = words
+    return Path(argv[0]).name == program and any(text in each for each in argv)

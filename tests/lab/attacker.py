@@ -27,7 +27,6 @@ from palpo_installer.engine.events import parse as parse_events
 from palpo_installer.engine.history import past_run
 from palpo_installer.engine.process import Engine
 from palpo_installer.engine.rollback import refuse_edits
-from palpo_installer.engine.run import Run as EngineRun
 from palpo_installer.host import Host
 from palpo_installer.operations.base import State
 from palpo_installer.operations.files import WriteFile
@@ -38,10 +37,11 @@ from palpo_installer.proxies.adapters import adapter
 from palpo_installer.session import Session, begin, given, inputs_of
 from tests.lab import load
 from tests.lab.attacked_changes import EARLIER, Scene, files, unhurried
+from tests.lab.attacked_engine import break_down, hasten
 from tests.lab.attacked_kinds import ROWS, STORED_BY_PROGRAMS, Kind, attacked_step, last_activation, rows_of
-from tests.lab.attacked_proxies import NOT_PUT_BACK, PROXIES
+from tests.lab.attacked_proxies import DONE, NOT_PUT_BACK, PROXIES
 from tests.lab.attacked_run import Moment, ProxyProcess, Run
-from tests.lab.attacks import ATTACKS, KILLED, Attack, is_full, telling, trying
+from tests.lab.attacks import ATTACKS, HANGING, KILLED, Attack, is_full, telling, trying
 from tests.lab.judging import Judge, named
 from tests.lab.services import RULES
 from tests.lab.snapshots import BELOW, SCAN, WITHOUT, Snapshot, differences, parse
@@ -139,7 +139,8 @@ class Attacker:
         """Attack a run of the plan of a row, recover where it was killed, and compare."""
         began, kind = time.monotonic(), ROWS[row].kind
         changes = ROWS[row].changes(self.scene)
-        if attack.place not in {trying, telling}:
+        ends = self.proxy.ends.get(name, attack.ends)
+        if attack.place not in {trying, telling} or not ends & NOT_PUT_BACK:
             changes = tuple(map(unhurried, changes))
         plan = replace(self.scene.plan, changes=changes, rests_on=())
         identity = self.registered(plan)
@@ -147,7 +148,7 @@ class Attacker:
         run = Run(self.proxy, directory, attacked_step(plan, kind), last_activation(plan), self.second)
         judge = Judge(run, attack)
         wrong: list[str] = []
-        work = partial(self.carry_on, identity, (kind, run.step) if attack.raises else None)
+        work = partial(self.carry_on, identity, self.faults(run, kind, attack, ends))
         if attack.later:
             if code := in_child(work):
                 wrong.append(f"the run that is to be rolled back ended with {code}: {last_words(directory)}")
@@ -156,7 +157,6 @@ class Attacker:
             code = watch(work, judge)
         wrong += [] if run.struck else ["the attack never came"]
         starved = kind in STORED_BY_PROGRAMS and attack.afterwards is is_full
-        ends = self.proxy.ends.get(name, attack.ends)
         if code not in (ends | NOT_PUT_BACK if starved else ends):
             wrong.append(f"the engine ended with {code}: {last_words(directory)}")
         if any(other != 7 for other in run.answers):
@@ -181,12 +181,20 @@ class Attacker:
         identity = self.registered(Plan((), (), (), (), ()))
         return in_child(lambda: Engine(Host()).carry_on(identity))
 
+    def faults(self, run: Run, kind: Kind, attack: Attack, ends: frozenset[int]) -> Callable[[], None]:
+        """Return what makes an engine one that is attacked; waiting is short where what is awaited cannot come."""
+        if attack.raises:
+            return partial(break_down, kind, run.step)
+        commands = {trying: self.proxy.test, telling: self.proxy.told}
+        if attack.place not in commands or ends & DONE:
+            return sound
+        return partial(hasten, run.service, commands[attack.place] if attack.deed in HANGING else None)
+
     @staticmethod
-    def carry_on(identity: str, broken: tuple[Kind, str] | None) -> int:
-        """Be the engine of a run; the act of one step may have a defect."""
+    def carry_on(identity: str, faults: Callable[[], None]) -> int:
+        """Be the engine of a run, with its faults."""
         quietly()
-        if broken is not None:
-            break_down(*broken)
+        faults()
         engine = Engine(Host())
         engine.listen_to_signals()
         return engine.carry_on(identity)
@@ -204,13 +212,13 @@ class Attacker:
             judge = Judge(
                 Run(self.proxy, directory, "", "", self.second), replace(ATTACKS["killed before"], place=undoing)
             )
-            code = watch(partial(self.carry_on, identity, None), judge)
+            code = watch(partial(self.carry_on, identity, sound), judge)
             if not judge.run.struck:
                 # There was nothing to take back.
                 return [] if code == right else [f"the recovery ended with {code}"]
             if code not in KILLED:
                 return [f"the recovery was not killed, and ended with {code}"]
-        code = in_child(partial(self.carry_on, identity, None))
+        code = in_child(partial(self.carry_on, identity, sound))
         return [] if code == right else [f"the recovery ended with {code}"]
 
     def judged(self, plan: Plan, identity: str, wrong: list[str]) -> str:
@@ -263,33 +271,15 @@ def undoing(_run: Run, moment: Moment, _call: object) -> bool:
     return moment.after == "undoing" or moment.record == "undone"
 
 
+def sound() -> None:
+    """Leave an engine as it is."""
+
+
 def quietly() -> None:
     """Say nothing of errors that are meant; the results tell how it ended."""
     nothing = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nothing, 1)
     os.dup2(nothing, 2)
-
-
-def break_down(kind: Kind, step: str) -> None:
-    """Let the act of one step, which is of this kind, raise what nobody thought of, when its work is done."""
-    name = "activate" if hasattr(kind, "activate") else "act"
-    act: Callable[..., object] = getattr(kind, name)
-    perform: Callable[..., None] = EngineRun._perform
-    now = ""
-
-    def performing(run: EngineRun, number: str, *rest: object) -> None:
-        nonlocal now
-        now = number
-        perform(run, number, *rest)
-
-    def broken(*arguments: object) -> object:
-        result = act(*arguments)
-        if now == step:
-            raise RuntimeError("nobody thought of this")
-        return result
-
-    setattr(EngineRun, "_perform", performing)  # noqa: B010
-    setattr(kind, name, broken)
 
 
 def in_child(work: Callable[[], int]) -> int:

@@ -20,6 +20,7 @@ from tests.lab.attacked_proxies import (
     STOPPED,
     TAKEN,
     TAKEN_BACK,
+    is_command,
 )
 from tests.lab.attacked_run import Moment, Run
 from tests.lab.hosts import ADDRESS4
@@ -68,10 +69,7 @@ def telling(run: Run, moment: Moment, call: Call) -> bool:
 
 
 def _starts(run: Run, moment: Moment, call: Call, words: tuple[str, str]) -> bool:
-    if call.name != "execve" or moment.step != run.service:
-        return False
-    program, word = words
-    return Path(call.argv[0]).name == program and any(word in each for each in call.argv)
+    return call.name == "execve" and moment.step == run.service and is_command(words, call.argv)
 
 
 def making_ready_for_a_rollback(_run: Run, moment: Moment, _: Call) -> bool:
@@ -227,6 +225,9 @@ class Attack:
     later: bool = False
     beside: bool = False
 
+
+HANGING = (stop_the_program, tell_and_stop_the_program)
+"""What is done to a command so that it never ends."""
 
 KILLED = frozenset({-signal.SIGKILL})
 

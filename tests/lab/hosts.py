@@ -110,15 +110,20 @@ class LabHost:
 
     def processes(self, ending: str) -> list[psutil.Process]:
         """Return the host's processes whose command lines end with these words, oldest first."""
-        own = _counted_in(self.pid)
-        seen = ((process, " ".join(process.info["cmdline"] or ())) for process in psutil.process_iter(["cmdline"]))
+        own, of_each = _counted_in(self.pid), psutil.process_iter(["cmdline", "ppid"])
+        seen = ((process, " ".join(process.info["cmdline"] or ())) for process in of_each)
         found = [process for process, line in seen if line.endswith(ending) and _counted_in(process.pid) == own]
         return sorted(found, key=lambda process: process.create_time())
 
     def process(self, ending: str) -> psutil.Process:
-        """Return the one process whose command line ends with these words."""
-        (found,) = self.processes(ending)
-        return found
+        """Return the one process whose command line ends with these words.
+
+        A child of its own that is about to become another program has the same ones until then.
+        """
+        found = self.processes(ending)
+        pids = {each.pid for each in found}
+        (one,) = (each for each in found if each.info["ppid"] not in pids)
+        return one
 
     @contextmanager
     def network(self) -> Iterator[None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import chain
 
@@ -26,6 +27,9 @@ pytestmark = pytest.mark.skipif(not system_calls.is_possible(), reason="system c
 
 Case = tuple[str, str]
 Tell = Callable[[object], None]
+
+HOSTS = 2
+"""On how many the cases of a test are carried out at once."""
 
 PATIENT = ("a reload that is done and hangs", "a main process that is stopped")
 """Attacks whose every case takes long, and of whose sort there is a quicker one."""
@@ -79,7 +83,16 @@ def attack(host: ThrowAwayHost, cases: Sequence[Case]) -> list[dict[str, object]
 
 
 def survives(proxy: AttackedProxy, cases: Sequence[Case], tell: Tell) -> None:
-    """Check all cases, and that the neighbour answered every request but where the proxy itself was killed."""
+    """Check all cases, on some hosts at once: half of the time is waiting for answers."""
+    parts = [cases[number::HOSTS] for number in range(HOSTS)]
+    with ThreadPoolExecutor(HOSTS) as pool:
+        checks = [pool.submit(survives_on_a_host, proxy, part, tell) for part in parts if part]
+    for check in checks:
+        check.result()
+
+
+def survives_on_a_host(proxy: AttackedProxy, cases: Sequence[Case], tell: Tell) -> None:
+    """Check cases, and that the neighbour answered every request but where the proxy itself was killed."""
     with attacked(proxy) as host:
         neighbours = ways.neighbour_answers(host)
         deadly = [case for case in cases if named(case[1]).deadly or case[1] in proxy.deadly]

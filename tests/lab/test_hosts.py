@@ -139,6 +139,15 @@ def test_a_started_program_can_be_killed_itself(host: ThrowAwayHost) -> None:
     assert host.run(["pgrep", "sleep"]).returncode == 1
 
 
+def test_a_process_is_found_while_it_is_about_to_start_another_program(host: ThrowAwayHost) -> None:
+    """Between fork and exec a child has its parent's command line, and is not meant."""
+    forking = "import os, time; os.fork() and print('forked', flush=True); time.sleep(600)  # forking"
+    running = host.start([host.python, "-c", forking])
+    until(lambda: "forked" in running.said(), "the child")
+    assert len(host.processes("# forking")) == 2
+    assert host.process("# forking").pid == running.pid
+
+
 def test_a_host_ends_with_the_test_run(tmp_path: Path) -> None:
     """Where the test process is killed the kernel ends the host with all its programs."""
     require_root()
