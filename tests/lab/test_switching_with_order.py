@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+
 import pytest
 
 from tests.lab import ways
@@ -22,17 +24,7 @@ OF_OURS = {
     "haproxy": "ls -d /etc/haproxy/*/*palpo* /etc/haproxy/palpo*",
     "caddy": "ls -d /etc/caddy/*/*palpo* /etc/caddy/palpo*; grep -l palpo /etc/caddy/Caddyfile",
 }
-PAIRS = (
-    ("nginx", "apache"),
-    ("nginx", "haproxy"),
-    ("nginx", "caddy"),
-    ("apache", "nginx"),
-    ("apache", "haproxy"),
-    ("haproxy", "nginx"),
-    ("haproxy", "caddy"),
-    ("caddy", "nginx"),
-    ("caddy", "apache"),
-)
+PAIRS = tuple(permutations(PROGRAMS, 2))
 
 
 @pytest.fixture
