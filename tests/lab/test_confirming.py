@@ -17,7 +17,6 @@ from tests.lab.test_lost_terminal import connect, terminal
 
 RUN = "/var/lib/palpo-installer/runs/0001"
 ENGINE = "palpo_installer run 0001"
-ENGINE = "palpo_installer run 0001"
 APPLY = ("apply", "--answers", ways.ANSWERS, "--yes", "--confirm-within")
 NOT_DONE = "Not done, and everything is as it was before."
 
