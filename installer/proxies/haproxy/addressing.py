@@ -53,9 +53,9 @@ def findings(frontend: Frontend) -> Iterator[str]:
     if late := _setting(theirs[place(theirs) :]):
         first = next(each for each in theirs if not _prepares(each, theirs))
         yield (
-            f"{title} determines the client's address by {late[0]} ({late[0].where}), but for our names that of the "
-            f"connection counts: our line has to stand before a rule that may answer or change requests, {first} "
-            f"({first.where}). All clients of a CDN or a load balancer share one limit of logins then. Put line "
+            f"{title} determines the client's address by {late[0]} ({late[0].where}), which is not carried out for our "
+            f"names: our line has to stand before a rule that may answer or change requests, {first} ({first.where}). "
+            "All clients of that CDN or load balancer have its address then, and share one limit of logins. Put line "
             f"{late[0].line} above line {first.line} and plan again; what keeps out all others than a CDN can be "
             "tcp-request connection reject"
         )
