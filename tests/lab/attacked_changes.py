@@ -160,13 +160,14 @@ def unhurried(change: Change) -> Change:
     return replace(change, activation=activation and waiting(activation, patience=LONG, limit=LONG))
 
 
-def waiting(activation: AnyActivation, **seconds: float) -> AnyActivation:
-    """Return an activation with other seconds of patience and limits; one that waits for no proxy as it is."""
+def waiting(activation: AnyActivation, patience: float, limit: float | None = None) -> AnyActivation:
+    """Return an activation with other seconds of patience, and of its limit if given; a timer's as it is."""
     match activation:
         case ActivateProxy() | WithdrawProxy():
-            return replace(activation, **seconds)
+            return replace(activation, patience=patience, limit=limit or activation.limit)
         case HandOver(old=old, new=new):
-            return replace(activation, old=replace(old, **seconds), new=replace(new, **seconds))
+            old = replace(old, patience=patience, limit=limit or old.limit)
+            return replace(activation, old=old, new=replace(new, patience=patience, limit=limit or new.limit))
         case _:
             return activation
 
