@@ -10,6 +10,7 @@ from palpo_installer.answers import Answers, BaseDomain, Delegation, Method
 from palpo_installer.changes import Change, Plan, Unchanged
 from palpo_installer.layout import Layout
 from palpo_installer.planning import access, media, rivals, security, taking_over
+from palpo_installer.planning.directories import made_once
 from palpo_installer.planning.edits import deleted, edits
 from palpo_installer.planning.homeserver import former_listener, homeserver, key_edits
 from palpo_installer.planning.inputs import Inputs, look
@@ -60,7 +61,7 @@ def make(inputs: Inputs) -> Plan:
     made = _in_order(serving, steps, subjects, guards)
     answered = subjects.answers.changes
     removed, stale = leftovers(inputs, wanted, (*made, *answered), steps.remaining(subjects.secure.changes))
-    changes = (*made, *removed, *answered)
+    changes = made_once((*made, *removed, *answered))
     return Plan(
         summary=tuple(_summary(serving, former)),
         changes=changes,

@@ -11,7 +11,8 @@ from palpo_installer.answers_file import load as load_answers
 from palpo_installer.changes import Plan
 from palpo_installer.choices import Choices
 from palpo_installer.errors import AnswersError, HostError, RefusedPlan
-from palpo_installer.operations.paths import PathState, write_new
+from palpo_installer.operations.paths import PathState
+from palpo_installer.operations.replacement import write_new
 from palpo_installer.questions import SECRET_KEYS
 from palpo_installer.serialization import dump, load
 

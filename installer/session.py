@@ -91,6 +91,17 @@ def own_command(installed: Path | None) -> Path:
     return installed or Path(sys.executable).with_name("palpo-installer")
 
 
+def survey(host: Host, names: tuple[str, ...] = ()) -> Facts:
+    """Return the facts of a host, with what earlier runs installed on it; without root nobody knows that.
+
+    Args:
+        host: the machine.
+        names: what to ask DNS for.
+    """
+    installed = tuple(map(Path, ours(host.layout))) if host.is_root else None
+    return replace(gather(host, names), installed=installed)
+
+
 def begin(host: Host, raw: Mapping[str, object]) -> Session:
     """Read the host and resolve the answers.
 
@@ -104,7 +115,7 @@ def begin(host: Host, raw: Mapping[str, object]) -> Session:
             next="Give them with --answers FILE or --set KEY=VALUE, or answer the questions of: palpo-installer",
         )
     names = [str(raw[key]) for key in ("names.server_name", "names.client_host") if key in raw]
-    facts = gather(host, tuple(dict.fromkeys(names)))
+    facts = survey(host, tuple(dict.fromkeys(names)))
     resolved = resolve(raw, facts, host.layout)
     chosen = (resolved.answers.names.base, resolved.answers.names.client_host)
     asked = {name.name for name in facts.names}

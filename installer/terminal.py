@@ -108,17 +108,23 @@ def look() -> Terminal:
     )
 
 
-def connect(*descriptors: int) -> None:
-    """Put the session's own terminal in the place of each of these streams that is none, where it can be opened."""
-    missing = [descriptor for descriptor in descriptors if not os.isatty(descriptor)]
+def connect(*descriptors: int) -> Mapping[int, int]:
+    """Put the session's own terminal in the place of each of these streams that is none, where it can be opened.
+
+    Returns:
+        copies of the streams whose place it took, as under nohup.
+    """
+    missing, before = [descriptor for descriptor in descriptors if not os.isatty(descriptor)], {}
     if not missing:
-        return
+        return {}
     sys.stdout.flush()
     with suppress(OSError):
         opened = os.open(TTY, os.O_RDWR)
         for descriptor in missing:
+            before[descriptor] = os.dup(descriptor)
             os.dup2(opened, descriptor)
         os.close(opened)
+    return before
 
 
 def _opens() -> bool:

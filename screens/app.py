@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from contextlib import ExitStack
+from collections.abc import Mapping
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
 
 from textual import work
@@ -15,6 +16,7 @@ from textual.message import Message
 from textual.screen import Screen
 
 from palpo_installer.host import Host
+from palpo_installer.screens import lost_terminal
 from palpo_installer.screens.found import Found
 from palpo_installer.screens.frame import Help, Step
 
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 Value = TypeVar("Value")
 
 NOTHING_CHANGED = "Nothing was changed."
+
+NO_STREAMS: Mapping[int, int] = {}
 
 
 class Looked(Message):
@@ -83,7 +87,7 @@ class Wizard(App[int]):
         Binding("f1", "help", "Help", priority=True),
     ]
 
-    def __init__(self, host: Host, raw: dict[str, object]) -> None:
+    def __init__(self, host: Host, raw: dict[str, object], before: Mapping[int, int] = NO_STREAMS) -> None:
         super().__init__()
         self.host = host
         self.given: dict[str, object] = dict(raw)
@@ -97,12 +101,23 @@ class Wizard(App[int]):
         self.farewell = NOTHING_CHANGED
         self.animation_level = "none"
         self._curtain = ExitStack()
+        self._before = before
 
     def on_mount(self) -> None:
         """Begin."""
         if not self.is_headless:
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.action_leave)
+            lost_terminal.take_up_once()
+            lost_terminal.watch(self._lose)
         self._walk()
+
+    def _lose(self) -> None:
+        """Leave, told from a thread that the terminal is gone; what is at work goes on."""
+        lost_terminal.let_go(self._before)
+        lost_terminal.note(f"The terminal is gone, so the screens end. {self.farewell}", self._before)
+        # While it ends by itself there is nobody to be told.
+        with suppress(RuntimeError):
+            self.call_from_thread(self.action_leave)
 
     async def ask(self, screen: Screen[Value]) -> Value:
         """Show a screen and return what it closes with; it stays in sight until the next one is there."""
@@ -188,14 +203,17 @@ class Wizard(App[int]):
             self.push_screen(Help(self.screen.HELP))
 
 
-def run(host: Host, raw: dict[str, object]) -> int:
+def run(host: Host, raw: dict[str, object], before: Mapping[int, int] = NO_STREAMS) -> int:
     """Run the wizard to its end and return the exit code.
 
     Args:
         host: the machine.
         raw: the answers given so far, by key, such as those of the last run.
+        before: copies of the streams that the terminal took the place of.
     """
-    wizard = Wizard(host, raw)
+    # Textual's driver draws on this one.
+    sys.__stderr__ = lost_terminal.lasting()  # type: ignore[misc]
+    wizard = Wizard(host, raw, before)
     code = wizard.run()
     if code is None:
         return wizard.return_code or 1

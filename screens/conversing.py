@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from palpo_installer.audit.auditing import audit
 from palpo_installer.conversation import PAGES, Given, Page, changed, talk
-from palpo_installer.facts import Facts, gather
+from palpo_installer.facts import Facts
 from palpo_installer.facts import names as dns
 from palpo_installer.facts.names import Name
 from palpo_installer.questions import SECRET_KEYS
@@ -22,6 +22,7 @@ from palpo_installer.screens.found import Found
 from palpo_installer.screens.frame import Step
 from palpo_installer.screens.overview import overview
 from palpo_installer.secret import Secret
+from palpo_installer.session import survey
 
 if TYPE_CHECKING:
     from palpo_installer.screens.app import Wizard
@@ -41,7 +42,7 @@ class Asked:
 
 def look_around(app: Wizard) -> None:
     """Look at the host, then ask for the names that are known already; takes a moment."""
-    facts = gather(app.host)
+    facts = survey(app.host)
     app.post_message(Looked(facts, looking.look_back(app.host), audit(app.host, facts)))
     given = (str(app.given.get(key, "")) for key in ("names.server_name", "names.client_host"))
     names = tuple(dict.fromkeys(name for name in given if name))

@@ -23,6 +23,7 @@ from palpo_installer.screens.frame import Body, Step, Sure
 from palpo_installer.screens.prose import Prose
 from palpo_installer.screens.reading import Reading
 from palpo_installer.screens.waiting import Waiting
+from palpo_installer.session import survey
 
 if TYPE_CHECKING:
     from palpo_installer.screens.app import Wizard
@@ -70,7 +71,7 @@ async def _install(app: Wizard, offer: Offer) -> bool:
         await app.ask(Reading(f"{offer.title} is not installed\n  {failure}"))
         return False
     app.farewell = f"{offer.title} was installed. To purge it: palpo-installer uninstall --purge-packages"
-    found = await app.ask(Waiting("Found", "Looking at this host again", partial(gather, app.host)))
+    found = await app.ask(Waiting("Found", "Looking at this host again", partial(survey, app.host)))
     if found is None or isinstance(found, InstallerError):
         return False
     app.facts = found

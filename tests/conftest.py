@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable
 
 import pytest
@@ -17,7 +18,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Declare the markers."""
+    """Declare the markers, and let Ctrl-C reach what a test starts.
+
+    What a shell without job control starts in the background ignores SIGINT, and so would every program that a test
+    starts (POSIX.1-2017, Shell Command Language, 2.11).
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", "slow: takes more than a minute; runs with --slow")
     config.addinivalue_line("markers", "booted: boots a Debian host with systemd; runs as root")
 

@@ -160,6 +160,24 @@ CLAIMS = (
         },
     ),
     Claim(
+        "takes the ports from another proxy while a certificate has to be ordered (`--slow`)",
+        dict.fromkeys(
+            ("nginx", "apache", "caddy", "haproxy"),
+            "tests/lab/test_switching_with_order.py::test_an_order_comes_before_the_old_proxy_leaves",
+        ),
+    ),
+    Claim(
+        "takes the ports from another proxy where a website stays on other ports (`--slow`)",
+        {
+            **dict.fromkeys(
+                ("nginx", "apache", "caddy"),
+                "tests/lab/test_switching_with_website.py::test_everything_changes_at_once",
+            ),
+            "haproxy": "tests/lab/test_booted_switching_with_website.py"
+            "::test_its_unit_takes_a_directory_and_nobody_fights",
+        },
+    ),
+    Claim(
         "installed where there is no proxy, and purged again (Caddy: `--slow`)",
         {
             "nginx": "tests/lab/test_packages.py::test_a_proxy_is_installed_used_and_purged_again",

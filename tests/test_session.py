@@ -14,7 +14,7 @@ from palpo_installer.errors import AnswersError
 from palpo_installer.host import Host
 from palpo_installer.layout import Layout
 from palpo_installer.secret import Secret
-from palpo_installer.session import begin, given, inputs_of, own_command
+from palpo_installer.session import begin, given, inputs_of, own_command, survey
 from tests.engine.runs import registered
 from tests.planning.made import RAW
 from tests.recorded import RecordedHost, recorded
@@ -116,3 +116,11 @@ def test_a_timer_starts_the_installed_command() -> None:
     """It outlives an upgrade; where none is installed, the command beside this Python is taken."""
     assert own_command(Path("/usr/local/bin/palpo-installer")) == Path("/usr/local/bin/palpo-installer")
     assert own_command(None) == Path(sys.executable).parent / "palpo-installer"
+
+
+def test_what_runs_installed_is_known_to_the_facts(host: RecordedHost, tmp_path: Path) -> None:
+    """By the history, and not by names of files."""
+    assert survey(host).installed == ()
+    Engine(host).carry_on(registered(tmp_path, ("file", "text")))
+    (installed,) = survey(host).installed or ()
+    assert installed.name == "file"

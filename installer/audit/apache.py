@@ -16,8 +16,8 @@ from palpo_installer.audit.passing_reading import Note, proxied
 from palpo_installer.facts import Facts
 from palpo_installer.host import Host
 from palpo_installer.proxies.apache.configuration import Apache
+from palpo_installer.proxies.apache.directive import Directive
 from palpo_installer.proxies.apache.reading import virtual_hosts
-from palpo_installer.proxies.apache.tree import Directive
 from palpo_installer.proxies.apache.virtual_hosts import ApacheVirtualHosts
 from palpo_installer.proxies.found import ServerBlock
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from palpo_installer.proxies.apache.tree import Directive
+from palpo_installer.proxies.apache.directive import Directive
 
 WORD = re.compile(
     r"""\s*(?:(?P<symbol>\(|\)|&&|\|\||!(?!~|=))

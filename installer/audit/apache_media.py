@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from palpo_installer.audit.apache_passages import Passage, leads_home, normalised
 from palpo_installer.audit.passing import MediaPassage
-from palpo_installer.proxies.apache.tree import Directive
+from palpo_installer.proxies.apache.directive import Directive
 
 PATHS = frozenset({"location", "locationmatch"})
 CONDITIONS = frozenset({"if", "elseif", "else"})

@@ -9,7 +9,7 @@ from posixpath import normpath
 from urllib.parse import unquote, urlsplit
 
 from palpo_installer.audit.passing import Fault, Place, is_homeserver
-from palpo_installer.proxies.apache.tree import Directive
+from palpo_installer.proxies.apache.directive import Directive
 
 SPEAKS_OF_MATRIX = re.compile(r"_matrix|_palpo", re.IGNORECASE)
 

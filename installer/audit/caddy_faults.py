@@ -91,7 +91,7 @@ def _forwarding(answer: Answer, top: Segment) -> Iterator[tuple[str, Fault]]:
     trusted = _trusted(answer.by, top)
     if address is not None and "header." in address[0]:
         yield "forwarded-for", Fault(_place(address[1]), "X-Forwarded-For begins with what the client sent")
-    elif address is None and trusted is not None:
+    elif (address is None or "client_ip" in address[0]) and trusted is not None:
         yield "forwarded-for", Fault(_place(trusted), "every client is trusted to say its address")
     gone = set(ruled) | {name.removeprefix("-") for name in ruled}
     left = [name for name in CLEARED if name.lower() not in gone]

@@ -16,8 +16,9 @@ from palpo_installer.commands.packaging import with_proxy
 from palpo_installer.engine import confirmation, launch
 from palpo_installer.engine.forgetting import forget_signs
 from palpo_installer.engine.history import standing
-from palpo_installer.engine.process import Engine, discard_edits, refuse_edits
+from palpo_installer.engine.process import Engine
 from palpo_installer.engine.renewal import renew as renew_certificates
+from palpo_installer.engine.rollback import discard_edits, refuse_edits
 from palpo_installer.errors import AnswersError
 from palpo_installer.host import Host
 from palpo_installer.plan import make

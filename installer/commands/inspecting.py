@@ -13,11 +13,10 @@ from palpo_installer.commands.noticing import tell_open_run
 from palpo_installer.commands.options import answers_options, json_option, require_history
 from palpo_installer.engine import lock
 from palpo_installer.engine.history import PastRun, runs, state
-from palpo_installer.facts import gather
 from palpo_installer.host import Host
 from palpo_installer.outside import look
 from palpo_installer.serialization import dump
-from palpo_installer.session import begin, given
+from palpo_installer.session import begin, given, survey
 from palpo_installer.verify import describe
 
 
@@ -27,7 +26,7 @@ from palpo_installer.verify import describe
 @click.pass_obj
 def detect(host: Host, names: tuple[str, ...], *, as_json: bool) -> None:
     """Show what is on this host: system, proxies, who answers on which port, Palpo, certificates, NAMES in DNS."""
-    facts = gather(host, names)
+    facts = survey(host, names)
     click.echo(detection.as_json(facts) if as_json else detection.describe(facts))
 
 

@@ -18,7 +18,8 @@ from palpo_installer.commands.options import (
 )
 from palpo_installer.errors import AnswersError, HostError
 from palpo_installer.host import Host
-from palpo_installer.operations.paths import PathState, write_new
+from palpo_installer.operations.paths import PathState
+from palpo_installer.operations.replacement import write_new
 from palpo_installer.plan import make
 from palpo_installer.planning import media
 from palpo_installer.planning.rendered import RenderedFile, rendered

@@ -29,8 +29,7 @@ def start(host: Host, file: Path | None, settings: tuple[str, ...], *, plainly: 
     if mode is Mode.WIZARD:
         from palpo_installer.screens import app  # noqa: PLC0415 - only the wizard loads Textual
 
-        terminal.connect(0, 1, 2)
-        return app.run(host, raw)
+        return app.run(host, raw, terminal.connect(0, 1, 2))
     from palpo_installer import plain  # noqa: PLC0415 - the wizard's first frame does not wait for it
 
     terminal.connect(0, 1)

@@ -95,10 +95,23 @@ def _plan_or_directory(directory: Path) -> Path:
     return plan if plan.exists() else directory
 
 
+WORDS = {
+    "applied": "applied",
+    "taken-back": "did not work out, and was taken back",
+    "rolled-back": "rolled back",
+    "uninstalled": "uninstalled",
+    "not-put-back": "not everything could be put back",
+    "interrupted": "was cut off, and waits to be taken back",
+    "never began": "never began",
+    "unreadable": "cannot be read",
+}
+"""Each result of a run for people."""
+
+
 def state(run: PastRun, *, busy: bool) -> str:
     """Return how a run ended, or what it does, in a few words; ``busy`` is whether one is at work."""
     if not busy or run.result != "interrupted":
-        return run.result
+        return WORDS.get(run.result, run.result)
     if run.unconfirmed_until is None:
         return "at work"
     return f"waits to be confirmed, and takes itself back at {run.unconfirmed_until:%H:%M:%S} UTC"

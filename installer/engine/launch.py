@@ -25,7 +25,8 @@ from palpo_installer.engine.silence import is_there
 from palpo_installer.errors import HostError, Locked
 from palpo_installer.host import Command, Host
 from palpo_installer.layout import Layout
-from palpo_installer.operations.paths import PathState, fsync_directory, write_new
+from palpo_installer.operations.paths import PathState, fsync_directory
+from palpo_installer.operations.replacement import write_new
 from palpo_installer.secret import Secret
 from palpo_installer.serialization import dump
 

@@ -36,3 +36,21 @@ def sentence(error: InstallerError | OSError) -> str:
         return str(error)
     what = error.strerror or str(error)
     return f"{error.filename}: {what}" if error.filename else what
+
+
+def in_words(outcome: Outcome) -> str:
+    """Return how a run ended in one or a few sentences."""
+    match outcome.result:
+        case "applied":
+            return "Done."
+        case "rolled-back":
+            return "Rolled back."
+        case "uninstalled":
+            return "Uninstalled: all is as it was before the first run, but for what the review said stays."
+        case "taken-back":
+            return "Not done, and everything is as it was before."
+        case "files-back":
+            return "The files are as they were before; services take them up when this host has started again."
+        case _:
+            left = "\n".join(f"  {problem}" for problem in outcome.problems)
+            return f"Not everything could be put back:\n{left}"

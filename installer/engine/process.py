@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
@@ -28,23 +27,19 @@ from palpo_installer.engine.history import (
     uninstalled,
 )
 from palpo_installer.engine.lock import hold
-from palpo_installer.engine.outcome import Outcome, sentence
+from palpo_installer.engine.outcome import Outcome, in_words, sentence
 from palpo_installer.engine.reporting import look, report
-from palpo_installer.engine.rollback import refuse_edited
+from palpo_installer.engine.rollback import Edited, refuse_edited, refuse_edits
 from palpo_installer.engine.run import Run
-from palpo_installer.engine.steps import Step
+from palpo_installer.engine.secrets import resolve, take
 from palpo_installer.errors import HostError, InstallerError, Interrupted, Locked, NotPutBack, RefusedPlan
-from palpo_installer.homeserver.keys import signing_key
 from palpo_installer.host import Host
 from palpo_installer.layout import Layout
-from palpo_installer.operations.base import Json, Workbench
+from palpo_installer.operations.base import Workbench
 from palpo_installer.result import counted
-from palpo_installer.secret import Secret, SecretReference
 
 log = logging.getLogger(__name__)
 
-Edited = Callable[[Workbench, Step, Json], Json]
-"""What a rollback does about a step that somebody changed since: its new ``before``, or RefusedPlan."""
 
 STOP = "stop"
 """The file in a run's directory by which a viewer asks the engine to take back."""
@@ -230,32 +225,18 @@ class Engine:
             return opened.take_back("taken-back", cause)
 
     def _open(self, directory: Path, events: EventFile) -> Run:
-        secrets, plan = _take_secrets(directory), plan_of(directory)
+        secrets, plan = take(directory), plan_of(directory)
         bench = Workbench(
             host=self.host,
             run=directory.name,
             copies=directory / "copies",
-            secret=lambda reference: self._resolve(reference, secrets),
+            secret=partial(resolve, self.host, secrets),
             report=lambda text: events.write(Event("waiting", text)),
             check=lambda: self._check(directory),
             read_whole=plan.read_whole,
         )
         watch = Watch(bench.report, lambda: None)
         return Run(plan, directory, bench, events, settle=partial(settle, self.layout, watch))
-
-    def _resolve(self, reference: SecretReference, delivered: Mapping[str, Secret]) -> Secret:
-        match reference.source:
-            case "answer":
-                if reference.name not in delivered:
-                    raise HostError("was not delivered to the engine", where=reference.name)
-                return delivered[reference.name]
-            case "file":
-                data = self.host.read(Path(reference.locator))
-                if data is None:
-                    raise HostError("is not there", where=reference.locator)
-                return Secret(_decoded(data, reference.locator))
-            case "signing-key":
-                return signing_key(self.layout, reference.locator)
 
     def _check(self, directory: Path) -> None:
         if self._terminated or (directory / STOP).exists():
@@ -268,50 +249,3 @@ class Engine:
 def defect(error: Exception) -> str:
     """Return an error that only we can have caused in one line."""
     return f"a defect in palpo-installer: {type(error).__name__}: {error}"
-
-
-def in_words(outcome: Outcome) -> str:
-    """Return how a run ended in one or a few sentences."""
-    match outcome.result:
-        case "applied":
-            return "Done."
-        case "rolled-back":
-            return "Rolled back."
-        case "uninstalled":
-            return "Uninstalled: all is as it was before the first run, but for what the review said stays."
-        case "taken-back":
-            return "Not done, and everything is as it was before."
-        case "files-back":
-            return "The files are as they were before; services take them up when this host has started again."
-        case _:
-            left = "\n".join(f"  {problem}" for problem in outcome.problems)
-            return f"Not everything could be put back:\n{left}"
-
-
-def _decoded(data: bytes, where: str) -> str:
-    try:
-        return data.decode().strip()
-    except UnicodeDecodeError as error:
-        raise HostError("is no text in UTF-8", where=where, next="Write the secret into it again") from error
-
-
-def _take_secrets(directory: Path) -> dict[str, Secret]:
-    path = directory / SECRETS
-    try:
-        values = json.loads(path.read_text())
-    except FileNotFoundError:
-        return {}
-    path.unlink()
-    return {name: Secret(value) for name, value in values.items()}
-
-
-def refuse_edits(bench: Workbench, step: Step, before: Json) -> Json:  # noqa: ARG001
-    """Stop a rollback at a file that somebody edited."""
-    where = str(before.get("path", f"step {step.name}"))
-    cure = "It stays as it is. To give up the edit (a copy is kept), add --discard-edits"
-    raise RefusedPlan("was edited since", where=where, next=cure)
-
-
-def discard_edits(bench: Workbench, step: Step, before: Json) -> Json:
-    """Give up an edit; a copy is kept in the run's directory."""
-    return step.operation.surrender(bench, before)

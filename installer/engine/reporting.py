@@ -10,7 +10,8 @@ from palpo_installer.engine.events import Event, EventFile
 from palpo_installer.engine.outcome import sentence
 from palpo_installer.errors import InstallerError
 from palpo_installer.host import Host
-from palpo_installer.operations.paths import PathState, write_new
+from palpo_installer.operations.paths import PathState
+from palpo_installer.operations.replacement import write_new
 from palpo_installer.serialization import dump
 from palpo_installer.session import begin, given
 from palpo_installer.verify import Report

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from palpo_installer.engine.history import standing
+from palpo_installer.engine.history import (
+    standing,
+)
 from palpo_installer.engine.journal import progress, read
 from palpo_installer.engine.run import Run
+from palpo_installer.engine.steps import Step
 from palpo_installer.errors import RefusedPlan
 from palpo_installer.layout import Layout
-from palpo_installer.operations.paths import PathState, Replacement, state_of
+from palpo_installer.operations.base import Json, Workbench
+from palpo_installer.operations.paths import PathState, state_of
+from palpo_installer.operations.replacement import Replacement
 
 
 def refuse_edited(runs: Sequence[Run]) -> None:
@@ -62,3 +67,19 @@ def edited_before(layout: Layout, identity: str) -> tuple[Path, ...]:
 def _same(now: PathState, after: PathState) -> bool:
     """Return whether a file is as it was left; its label comes from the system's policy."""
     return replace(now, attributes=()) == replace(after, attributes=())
+
+
+Edited = Callable[[Workbench, Step, Json], Json]
+"""What a rollback does about a step that somebody changed since: its new ``before``, or RefusedPlan."""
+
+
+def refuse_edits(bench: Workbench, step: Step, before: Json) -> Json:  # noqa: ARG001
+    """Stop a rollback at a file that somebody edited."""
+    where = str(before.get("path", f"step {step.name}"))
+    cure = "It stays as it is. To give up the edit (a copy is kept), add --discard-edits"
+    raise RefusedPlan("was edited since", where=where, next=cure)
+
+
+def discard_edits(bench: Workbench, step: Step, before: Json) -> Json:
+    """Give up an edit; a copy is kept in the run's directory."""
+    return step.operation.surrender(bench, before)

@@ -17,7 +17,7 @@ from palpo_installer.engine.outcome import Outcome, sentence
 from palpo_installer.engine.steps import Step, activation, steps
 from palpo_installer.errors import InstallerError, NotPutBack, RefusedPlan
 from palpo_installer.operations.base import Json, State, Workbench
-from palpo_installer.operations.paths import Places
+from palpo_installer.operations.places import Places
 
 
 def _go_on() -> None:

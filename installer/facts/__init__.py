@@ -59,6 +59,7 @@ class Facts:
         ufw: None where it is not active.
         chains: of a bare rule set that nobody manages.
         media: a media repository beside Palpo, None where there is no sign of one.
+        installed: the files that earlier runs installed, None where that is not known.
     """
 
     system: System
@@ -77,6 +78,7 @@ class Facts:
     caddy: Caddy | None = None
     haproxy: HAProxy | None = None
     media: MediaRepository | None = None
+    installed: tuple[Path, ...] | None = None
 
     @property
     def proxies(self) -> tuple[Proxy, ...]:

@@ -177,7 +177,11 @@ def _with_key(host: Host, path: Path, entry: ServedName, container: Container | 
     if not entry.signing_key:
         return entry
     key = Path(entry.signing_key)
-    places = _of_container(host, container, (key,)) if container else (path.parent / key,)
+    places = (
+        _of_container(host, container, (key,))
+        if container
+        else (path.parent / (host.layout.at(key) if key.is_absolute() else key),)
+    )
     if not places or (not key.is_absolute() and container is None and host.status(places[0]) is None):
         return entry  # A relative one is looked for where the media repository was started, which is not known.
     try:

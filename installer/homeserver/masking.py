@@ -8,8 +8,8 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
-from palpo_installer.homeserver.scanner import Piece, scan
-from palpo_installer.homeserver.secrecy import KeyPath
+from palpo_installer.homeserver.scanner import Piece, comments, scan
+from palpo_installer.homeserver.secrecy import KeyPath, speaks_of_one
 
 HIDDEN = "<secret>"
 CHANGED = "<secret: changed>"
@@ -20,7 +20,7 @@ _WORTH_HIDING = 6
 _PASSWORD_IN_URL = re.compile(r"://[^\s:/@]*:([^\s]*)@")
 
 
-def masked_pair(old: str, new: str, kept: Collection[str] = ()) -> tuple[str, str]:
+def masked_pair(old: str, new: str, kept: Collection[str] = (), explained: Collection[str] = ()) -> tuple[str, str]:
     """Return two versions of a file with every secret hidden, so that a diff shows where one changed.
 
     Secret are the values of keys that are secrets by their name or nature, in every form that TOML has and
@@ -29,8 +29,10 @@ def masked_pair(old: str, new: str, kept: Collection[str] = ()) -> tuple[str, st
 
     A secret in ``new`` that ``old`` has with another value at the same place is ``<secret: changed>``, every
     other one ``<secret>``; so is one of ``kept``, which stand in ``new`` for what ``old`` has.
+
+    The comments ``explained`` are shown, unless a secret is a part of one: they are ours (``explaining``).
     """
-    before, after = _pieces(old), _pieces(new)
+    before, after = _pieces(old, explained), _pieces(new, explained)
     known = _known(before) | _known(after)
     before, after = _without_copies(before, known), _without_copies(after, known)
     earlier: defaultdict[KeyPath, set[str]] = defaultdict(set)
@@ -40,9 +42,14 @@ def masked_pair(old: str, new: str, kept: Collection[str] = ()) -> tuple[str, st
     return _shown(before, {}, kept), _shown(after, earlier, kept)
 
 
-def _pieces(text: str) -> tuple[Piece, ...]:
+def explaining(own: str) -> tuple[str, ...]:
+    """Return the comments that speak of secrets and tell none: those of a text that is ours, with placeholders."""
+    return tuple(sorted(filter(speaks_of_one, comments(own))))
+
+
+def _pieces(text: str, explained: Collection[str]) -> tuple[Piece, ...]:
     """Return the pieces of a text; where it is no TOML, strings may be parts of secrets."""
-    pieces = scan(text)
+    pieces = scan(text, explained)
     try:
         tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError):

@@ -187,9 +187,14 @@ def _signing(repository: MediaRepository, entry: ServedName, expected: Expected)
         return
     elif key.problem:
         yield _finding(UNSIGNED, entry.place, f"The file {path} (signingKeyPath) {key.problem}", cure, *commands)
-    elif expected.public_key and (key.version, key.public) != (expected.key_version, expected.public_key):
+    elif _differs(key.version, expected.key_version) or _differs(key.public, expected.public_key):
         what = f"The key in {path} (ed25519:{key.version}) is not Palpo's (ed25519:{expected.key_version})"
         yield _finding(WRONG_KEY, entry.place, what, cure, *commands)
+
+
+def _differs(found: str, expected: str) -> bool:
+    """Return whether something is known to be another one; what is not known yet is empty."""
+    return bool(expected) and found != expected
 
 
 def _taking(entry: ServedName, expected: Expected) -> Iterator[Finding]:

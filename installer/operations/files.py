@@ -9,17 +9,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from palpo_installer.errors import NotPutBack, RefusedPlan
-from palpo_installer.homeserver.masking import masked_pair
+from palpo_installer.homeserver.masking import explaining, masked_pair
 from palpo_installer.host import Host
 from palpo_installer.operations.base import Description, Json, Operation, State, Workbench
 from palpo_installer.operations.differences import presentable, unified
-from palpo_installer.operations.paths import (
-    ABSENT,
-    PathState,
-    Replacement,
-    fsync_directory,
-    state_of,
-)
+from palpo_installer.operations.paths import ABSENT, PathState, fsync_directory, state_of
+from palpo_installer.operations.replacement import Replacement
 from palpo_installer.secret import Text
 
 
@@ -154,7 +149,7 @@ class WriteFile(ContentOperation):
         verb = "write" if old is None else "change"
         before, after = old or "", self.text.shown
         if not self.mode & 0o077:
-            before, after = masked_pair(before, after, self.kept)
+            before, after = masked_pair(before, after, self.kept, explaining(self.pure.shown))
         details = (f"mode {self.mode:04o}", *(["with what you changed in it"] if self.unedited else []))
         return Description(f"{verb} {self.path}", unified(before, after, self.path), details)
 
@@ -196,17 +191,24 @@ class MakeLink(PathOperation):
 
 @dataclass(frozen=True)
 class RemoveFile(PathOperation):
-    """Removes a file or link that is no longer needed."""
+    """Removes a file or link that is no longer needed.
+
+    Attributes:
+        path: the file or link.
+        planned: hash of the file that the plan was made for, or ``link <target>``.
+        explained: its comments that speak of secrets and are ours.
+    """
 
     path: Path
     planned: str
+    explained: tuple[str, ...] = ()
 
     def describe(self, host: Host) -> Description:
         """Show what goes: of a link only the link does."""
         if self.planned.startswith("link "):
             target = self.planned.removeprefix("link ")
             return Description(f"remove the link {self.path}", details=(f"the link alone; it leads to {target}",))
-        before, after = presentable(self.path, host.text(self.path) or "", "")
+        before, after = presentable(self.path, host.text(self.path) or "", "", self.explained)
         return Description(f"remove {self.path}", unified(before, after, self.path))
 
     def prepare(self, bench: Workbench, number: int) -> Json:

@@ -13,7 +13,8 @@ from palpo_installer.host import Host
 from palpo_installer.operations.base import Description, Json, State, Workbench
 from palpo_installer.operations.differences import unified
 from palpo_installer.operations.files import PathOperation, require_unchanged
-from palpo_installer.operations.paths import PathState, Replacement, fsync_directory, state_of, write_new
+from palpo_installer.operations.paths import PathState, fsync_directory, state_of
+from palpo_installer.operations.replacement import Replacement, write_new
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from palpo_installer.errors import RefusedPlan
 from palpo_installer.host import Host
 from palpo_installer.operations.base import Description, Json, State, Workbench
 from palpo_installer.operations.files import MakeLink, PathOperation, WriteFile
-from palpo_installer.operations.paths import ABSENT, PathState, Replacement, fsync_directory, state_of, write_new
+from palpo_installer.operations.paths import ABSENT, PathState, fsync_directory, state_of
+from palpo_installer.operations.replacement import Replacement, write_new
 
 
 class RemovePassing(PathOperation):

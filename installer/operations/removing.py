@@ -12,7 +12,8 @@ from palpo_installer.host import Host
 from palpo_installer.operations.base import Description, Json, Operation, State, Workbench
 from palpo_installer.operations.differences import presentable, unified
 from palpo_installer.operations.files import PathOperation, require_unchanged
-from palpo_installer.operations.paths import PathState, Replacement, aside, fsync_directory, state_of
+from palpo_installer.operations.paths import PathState, fsync_directory, state_of
+from palpo_installer.operations.replacement import Replacement, aside
 
 
 @dataclass(frozen=True)

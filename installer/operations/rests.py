@@ -15,7 +15,8 @@ from palpo_installer.operations.base import Description, Json, Workbench
 from palpo_installer.operations.differences import presentable, unified
 from palpo_installer.operations.files import PathOperation, require_unchanged
 from palpo_installer.operations.passing import RemovePassing
-from palpo_installer.operations.paths import PathState, Replacement, state_of
+from palpo_installer.operations.paths import PathState, state_of
+from palpo_installer.operations.replacement import Replacement
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from palpo_installer.layout import Layout
-from palpo_installer.operations.paths import fsync_directory, state_of, write_new
+from palpo_installer.operations.paths import fsync_directory, state_of
+from palpo_installer.operations.replacement import write_new
 
 
 @dataclass(frozen=True)

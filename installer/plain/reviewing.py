@@ -16,7 +16,8 @@ from palpo_installer.conversation import PAGES, applying
 from palpo_installer.engine.confirmation import USUAL
 from palpo_installer.errors import AnotherServerName, AnswersError, HostError, InstallerError
 from palpo_installer.host import Host
-from palpo_installer.operations.paths import PathState, write_new
+from palpo_installer.operations.paths import PathState
+from palpo_installer.operations.replacement import write_new
 from palpo_installer.plain.asking import Asking
 from palpo_installer.plain.console import Console
 from palpo_installer.plan import make

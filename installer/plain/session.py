@@ -18,7 +18,7 @@ from palpo_installer.engine.history import PastRun, runs, standing, unfinished
 from palpo_installer.engine.renewal import renew
 from palpo_installer.engine.rollback import edited_before
 from palpo_installer.errors import InstallerError
-from palpo_installer.facts import Facts, gather
+from palpo_installer.facts import Facts
 from palpo_installer.host import Host
 from palpo_installer.outside import look
 from palpo_installer.packages.catalogue import recommended
@@ -30,7 +30,7 @@ from palpo_installer.plain.reviewing import ENDED_BY_SIGNAL, Review
 from palpo_installer.planning.removal import removal
 from palpo_installer.proxies.standing import standings
 from palpo_installer.result import headline, in_words, of_run
-from palpo_installer.session import begin, given, scene_of
+from palpo_installer.session import begin, given, scene_of, survey
 from palpo_installer.verify import describe
 
 AT_WORK = "What is at work goes on without this screen. To follow it: palpo-installer attach"
@@ -161,7 +161,7 @@ class Visit:
         """Show what was found, ask, review; return the exit code."""
         self.console.say()
         self.console.say("Looking at this host ...")
-        facts = gather(self.host)
+        facts = survey(self.host)
         self.console.heading("What was found")
         self.console.say(detect.describe(facts))
         self.show_audit(facts)
@@ -199,7 +199,7 @@ class Visit:
             self.console.say(f"{one.offer.title} is installed, and not started.")
         except InstallerError as error:
             self.console.say(f"! {error}")
-        return gather(self.host)
+        return survey(self.host)
 
     def show_audit(self, facts: Facts) -> None:
         """Say what the audit found in a Matrix configuration that is there, and offer to read it."""

@@ -6,10 +6,14 @@ from collections.abc import Iterator
 
 from palpo_installer.audit.finding import Finding
 from palpo_installer.homeserver.reading import look_up, values
-from palpo_installer.homeserver.settings import key_version
+from palpo_installer.homeserver.settings import settings
 from palpo_installer.media.checking import KEY, UNSIGNED, Expected, judged, key_commands, wanted
 from palpo_installer.media.keys import of_document
 from palpo_installer.planning.inputs import Inputs
+from palpo_installer.secret import SecretReference
+
+VERSION, DOCUMENT = ("keypair", "version"), ("keypair", "document")
+"""Where palpo.toml has its signing key."""
 
 
 def findings(inputs: Inputs) -> Iterator[str]:
@@ -26,7 +30,10 @@ def findings(inputs: Inputs) -> Iterator[str]:
         said = wanted(expected, contained=found is not None and bool(found.container))
         key = "; ".join(key_commands(expected, KEY, found.account if found else ""))
         yield f"media-repo.yaml of the media repository at {media} could not be read here{where}. It must say: {said}"
-        yield f"The media repository signs requests to other servers with Palpo's key; make its file with: {key}"
+        yield (
+            "The media repository signs requests to other servers with Palpo's key; when palpo.toml is written, make "
+            f"its file with: {key}"
+        )
         return
     for each in judged(found, expected):
         yield in_words(each)
@@ -35,9 +42,7 @@ def findings(inputs: Inputs) -> Iterator[str]:
 def expectation(inputs: Inputs) -> Expected:
     """Return what its configuration has to fit."""
     answers = inputs.answers
-    existing = inputs.host.read(answers.homeserver.config)
-    said = values(existing)
-    version, document = (look_up(said, ("keypair", key)) for key in ("version", "document"))
+    version, public = _key(inputs)
     return Expected(
         server_name=answers.names.server_name,
         client_host=answers.names.client_host,
@@ -45,9 +50,24 @@ def expectation(inputs: Inputs) -> Expected:
         media=answers.media,
         upload_size=answers.media_upload_size,
         palpo_file=answers.homeserver.config,
-        key_version=str(version or key_version(answers.names.server_name)),
-        public_key=of_document(document),
+        key_version=version,
+        public_key=public,
     )
+
+
+def _key(inputs: Inputs) -> tuple[str, str]:
+    """Return version and public half of the key that palpo.toml has afterwards; the half is empty until there is one.
+
+    Another server name has another key, so what the file says now may be the one that is given up.
+    """
+    answers, existing = inputs.answers, inputs.host.read(inputs.answers.homeserver.config)
+    said = values(existing)
+    coming = {each.key: each.value for each in settings(answers, existing, inputs.layout)}
+    version, document = (coming.get(path, look_up(said, path)) for path in (VERSION, DOCUMENT))
+    if isinstance(document, SecretReference):
+        made = inputs.reveal(document)
+        document = made.reveal() if made else ""
+    return str(version), of_document(document)
 
 
 def in_words(finding: Finding) -> str:

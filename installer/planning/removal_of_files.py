@@ -9,6 +9,7 @@ from itertools import chain, count
 from pathlib import Path
 
 from palpo_installer.changes import AnyOperation, Unchanged
+from palpo_installer.homeserver.masking import explaining
 from palpo_installer.operations.files import MakeLink, RemoveFile, WriteFile
 from palpo_installer.operations.paths import PathState
 from palpo_installer.operations.removing import KeepCopy, PutBack, RemoveDirectory
@@ -82,11 +83,17 @@ def put_back(subject: Touched, now: PathState) -> AnyOperation:
     planned = f"link {now.target}" if now.kind == "link" else now.sha256
     match subject.original.kind:
         case "absent":
-            return RemoveFile(subject.path, planned)
+            return RemoveFile(subject.path, planned, _explained(subject))
         case "link":
             return MakeLink(subject.path, subject.original.target, planned)
         case _:
             return PutBack(subject.path, subject.copy, subject.original, planned)
+
+
+def _explained(subject: Touched) -> tuple[str, ...]:
+    """Return the comments of a private file of ours that speak of secrets, so that a review can show them."""
+    newest = subject.newest.operation
+    return explaining(newest.pure.shown) if isinstance(newest, WriteFile) and not newest.mode & 0o007 else ()
 
 
 def kind_of(subject: Touched) -> type:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from palpo_installer.changes import AnyActivation, AnyOperation
 from palpo_installer.operations.base import Json
-from palpo_installer.operations.paths import PathState, Replacement
+from palpo_installer.operations.paths import PathState
+from palpo_installer.operations.replacement import Replacement
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from palpo_installer.facts import Facts
-from palpo_installer.facts.listeners import Listener
 from palpo_installer.layout import Layout
-from palpo_installer.proxies.found import Proxy, ServerBlock
+from palpo_installer.proxies.found import Proxy
 
 PROGRAMS: Mapping[str, str] = {
     "nginx": "nginx",
@@ -37,7 +37,7 @@ class Standing:
         sites: how many of its sites are not ours, one on several ports counted once; None where that was not read.
         unit: its unit, empty for none.
         container: the container it runs in, empty for none.
-        ours: whether it has a site of ours.
+        ours: whether it serves for us.
     """
 
     kind: str
@@ -70,7 +70,7 @@ def named(ports: Sequence[int]) -> str:
 
 def standings(facts: Facts) -> tuple[Standing, ...]:
     """Return every proxy that is installed, or that holds a port without our knowing its configuration."""
-    read = tuple(_of_proxy(proxy, facts.listeners) for proxy in facts.proxies)
+    read = tuple(_of_proxy(proxy, facts) for proxy in facts.proxies)
     own = {pid for proxy in facts.proxies for pid in proxy.pids}
     others: dict[tuple[str, str, str], list[int]] = {}
     for each in facts.listeners:
@@ -84,31 +84,36 @@ def standings(facts: Facts) -> tuple[Standing, ...]:
     return (*read, *unread)
 
 
-def _of_proxy(proxy: Proxy, listeners: Sequence[Listener]) -> Standing:
-    held = {each.port for each in listeners if each.pid in proxy.pids}
-    others = {block.names for block in proxy.servers if not _is_ours(block)}
-    ports, ours = tuple(sorted(held)), is_ours(proxy)
+def _of_proxy(proxy: Proxy, facts: Facts) -> Standing:
+    held = {each.port for each in facts.listeners if each.pid in proxy.pids}
+    others = {block.names for block in proxy.servers if not _is_ours(block.file, facts)}
+    ports, ours = tuple(sorted(held)), serves_us(proxy, facts)
     return Standing(proxy.kind, proxy.title, proxy.pid is not None, ports, len(others), proxy.unit, ours=ours)
 
 
-def is_ours(proxy: Proxy) -> bool:
-    """Return whether a proxy has a site of ours."""
-    return any(map(_is_ours, proxy.servers))
+def serves_us(proxy: Proxy, facts: Facts) -> bool:
+    """Return whether a proxy reads a file of ours: a site, or what a site of somebody else's leads to."""
+    read = (*(each.path for each in proxy.files), *(block.file for block in proxy.servers))
+    return any(_is_ours(file, facts) for file in read)
 
 
-def _is_ours(block: ServerBlock) -> bool:
-    return "palpo-installer" in block.file.name
+def _is_ours(file: Path, facts: Facts) -> bool:
+    """Return whether an earlier run installed a file; where that is not known, its name tells.
+
+    A name alone proves nothing: a copy has it too, and so has what is left of an installation that nobody recorded.
+    """
+    return "palpo-installer" in file.name if facts.installed is None else file in facts.installed
 
 
-def theirs(proxy: Proxy, ports: Collection[int]) -> int:
+def theirs(proxy: Proxy, ports: Collection[int], facts: Facts) -> int:
     """Return how many sites of others a proxy has on some ports."""
-    there = (b for b in proxy.servers if not _is_ours(b) and any(each.port in ports for each in b.listens))
-    return len({block.names for block in there})
+    there = (block for block in proxy.servers if any(each.port in ports for each in block.listens))
+    return len({block.names for block in there if not _is_ours(block.file, facts)})
 
 
 def leaving(facts: Facts, port: int, processes: Collection[int | None]) -> Proxy | None:
     """Return the proxy that leaves a port which these processes have to another: it has it for sites of ours alone."""
-    alone = (each for each in facts.proxies if is_ours(each) and not theirs(each, [port]))
+    alone = (each for each in facts.proxies if serves_us(each, facts) and not theirs(each, [port], facts))
     return next((each for each in alone if {*processes} <= {*each.pids}), None)
 
 

@@ -95,7 +95,7 @@ def what_it_takes(value: object, situation: Situation) -> str:
     ports = [port for port in holding.ports if port in {layout.http_port, layout.https_port}]
     held, them = named(ports), "it" if len(ports) == 1 else "them"
     proxy = None if holding.container else situation.facts.proxy(holding.kind)
-    others = theirs(proxy, ports) if proxy else 0
+    others = theirs(proxy, ports, situation.facts) if proxy else 0
     if holding.ours and not others:
         return (
             f"{old} has {held} now, for Palpo alone. {new} is made ready first, then {old} leaves {them} to it: nobody "

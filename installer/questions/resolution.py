@@ -30,7 +30,8 @@ from palpo_installer.answers import (
 from palpo_installer.errors import AnswersError
 from palpo_installer.facts import Facts
 from palpo_installer.layout import Layout
-from palpo_installer.questions.certificates import CERTIFICATES, LETS_ENCRYPT
+from palpo_installer.questions.authority import LETS_ENCRYPT
+from palpo_installer.questions.certificates import CERTIFICATES
 from palpo_installer.questions.federation import FEDERATION, FEDERATION_PORT
 from palpo_installer.questions.guards import GUARDS
 from palpo_installer.questions.homeserver import HOMESERVER

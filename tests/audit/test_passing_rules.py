@@ -335,6 +335,14 @@ def findings(root: Path, kind: str, text: str, toml: str = SOUND) -> list[tuple[
     return [(each.rule, each.line) for each in judged(root, kind, text, toml).findings if each.file.suffix != ".toml"]
 
 
+def test_the_address_that_caddy_believes_is_a_clients_word_where_all_are_believed(tmp_path: Path) -> None:
+    """What ``{client_ip}`` says depends on whom the global options trust."""
+    passed_on = TEXTS["caddy"].replace(*up("header_up X-Forwarded-For {client_ip}"))
+    assert findings(tmp_path, "caddy", passed_on) == []
+    trusting = passed_on.replace(*server("trusted_proxies static 0.0.0.0/0"))
+    assert [rule for rule, _ in findings(tmp_path, "caddy", trusting)] == ["forwarded-for"]
+
+
 @pytest.mark.parametrize("kind", TEXTS)
 def test_a_sound_configuration_has_no_finding(tmp_path: Path, kind: str) -> None:
     """And its site is named as read."""

@@ -51,7 +51,7 @@ def test_the_history_has_every_run_with_its_cause(tmp_path: Path) -> None:
     Engine(host).carry_on(registered(tmp_path, ("none/file", "text")))
     text = invoke(history, host).output
     assert re.search(r"^0001  \d{4}-\d\d-\d\d \d\d:\d\d UTC  applied", text, re.MULTILINE)
-    assert re.search(r"^0002 .* taken-back", text, re.MULTILINE)
+    assert re.search(r"^0002 .* did not work out, and was taken back$", text, re.MULTILINE)
     assert "No such file or directory" in text
     rows = json.loads(invoke(history, host, "--json").output)
     assert [(row["id"], row["result"], row["reversible"]) for row in rows] == [

@@ -10,7 +10,8 @@ import pytest
 from palpo_installer.commands.uninstalling import NOTHING, PROGRAM, uninstall
 from palpo_installer.engine import launch
 from palpo_installer.engine.history import runs
-from palpo_installer.engine.process import Engine, refuse_edits
+from palpo_installer.engine.process import Engine
+from palpo_installer.engine.rollback import refuse_edits
 from palpo_installer.errors import NeedsRoot
 from palpo_installer.host import Host
 from palpo_installer.planning.removal import removal

@@ -254,6 +254,8 @@ def test_every_state_has_words(layout: Layout, identity: str) -> None:
     with pytest.raises(KeyboardInterrupt):
         Engine(Host(layout), Hand({5: killed}).clock).carry_on(identity)
     (run,) = runs(layout)
-    assert state(run, busy=False) == "interrupted"
+    assert state(run, busy=False) == "was cut off, and waits to be taken back"
     Engine(Host(layout)).carry_on(identity)
-    assert [state(run, busy=busy) for run in runs(layout) for busy in (True, False)] == ["taken-back"] * 2
+    assert [state(run, busy=busy) for run in runs(layout) for busy in (True, False)] == [
+        "did not work out, and was taken back"
+    ] * 2

@@ -11,7 +11,8 @@ import pytest
 
 from palpo_installer.engine import launch
 from palpo_installer.engine.journal import Journal
-from palpo_installer.engine.process import Engine, discard_edits, refuse_edits
+from palpo_installer.engine.process import Engine
+from palpo_installer.engine.rollback import discard_edits, refuse_edits
 from palpo_installer.host import Host
 from palpo_installer.layout import Layout
 from palpo_installer.planning.removal import removal

@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 
 from palpo_installer.changes import Plan
 from palpo_installer.engine.journal import progress, read
-from palpo_installer.engine.process import refuse_edits
+from palpo_installer.engine.rollback import refuse_edits
 from palpo_installer.engine.run import Run
 from palpo_installer.errors import RefusedPlan
-from palpo_installer.operations.paths import place
+from palpo_installer.operations.places import place
 from tests.engine.plans import run
 from tests.engine.trees_of_files import PLANS, TREES, Entry, Thing, Wish, make, of_files, plan, seen
 from tests.system_calls import Call, Sentence, is_possible, kill, watch

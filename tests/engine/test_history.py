@@ -10,11 +10,13 @@ from palpo_installer.changes import Change, Plan
 from palpo_installer.engine.forgetting import forget_old_copies
 from palpo_installer.engine.history import (
     ORIGINALS,
+    WORDS,
     effective,
     new_run,
     ours,
     runs,
     standing,
+    state,
     unfinished,
     uninstalled,
 )
@@ -71,6 +73,28 @@ def test_each_run_is_told_by_how_it_ended(layout: Layout) -> None:
     ]
     assert found[1].cause == "port 8448 is taken"
     assert [run.id for run in effective(layout)] == ["0001"]
+
+
+def test_how_a_run_ended_is_told_in_words(layout: Layout) -> None:
+    """Whatever ends there are; a program reads the words that journals have."""
+    for result in ("applied", "taken-back", "rolled-back", "not-put-back", "uninstalled"):
+        past(layout, Record("acting", "0"), end(result))
+    past(layout, Record("acting", "0"))
+    new_run(layout)
+    (past(layout, Record("acting", "0")) / "journal.jsonl").write_text('{"format": 99}\n')
+    assert [run.result for run in runs(layout)] == list(dict.fromkeys(run.result for run in runs(layout)))
+    assert {run.result for run in runs(layout)} == set(WORDS)
+    told = [state(run, busy=False) for run in runs(layout)]
+    assert told == [
+        "applied",
+        "did not work out, and was taken back",
+        "rolled back",
+        "not everything could be put back",
+        "uninstalled",
+        "was cut off, and waits to be taken back",
+        "never began",
+        "cannot be read",
+    ]
 
 
 def test_a_run_that_did_nothing_is_not_unfinished(layout: Layout) -> None:

@@ -12,8 +12,7 @@ import pytest
 
 from palpo_installer.changes import Change, Plan
 from palpo_installer.engine.journal import Journal, Record
-from palpo_installer.engine.process import refuse_edits
-from palpo_installer.engine.rollback import refuse_edited
+from palpo_installer.engine.rollback import refuse_edited, refuse_edits
 from palpo_installer.engine.run import Run
 from palpo_installer.operations.files import MakeDirectory, WriteFile
 from palpo_installer.operations.lines import AddedLine, EditLines

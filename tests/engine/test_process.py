@@ -17,8 +17,9 @@ from palpo_installer.engine import launch
 from palpo_installer.engine.history import runs
 from palpo_installer.engine.journal import Journal, Record
 from palpo_installer.engine.lock import hold
-from palpo_installer.engine.outcome import Outcome
-from palpo_installer.engine.process import STOP, Engine, discard_edits, in_words, refuse_edits
+from palpo_installer.engine.outcome import Outcome, in_words
+from palpo_installer.engine.process import STOP, Engine
+from palpo_installer.engine.rollback import discard_edits, refuse_edits
 from palpo_installer.homeserver.keys import signing_key
 from palpo_installer.host import Host
 from palpo_installer.layout import Layout

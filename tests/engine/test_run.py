@@ -13,15 +13,15 @@ import pytest
 
 from palpo_installer.changes import Change, Plan
 from palpo_installer.engine.journal import Journal, Record
-from palpo_installer.engine.process import discard_edits, refuse_edits
-from palpo_installer.engine.rollback import edited_since
+from palpo_installer.engine.rollback import discard_edits, edited_since, refuse_edits
 from palpo_installer.engine.run import Run
 from palpo_installer.errors import Interrupted, RefusedPlan
-from palpo_installer.operations import paths
+from palpo_installer.operations import replacement
 from palpo_installer.operations.files import MakeLink, WriteFile
 from palpo_installer.operations.passing import RemoveWritten
-from palpo_installer.operations.paths import Replacement, state_of
+from palpo_installer.operations.paths import state_of
 from palpo_installer.operations.removing import RemoveDirectory
+from palpo_installer.operations.replacement import Replacement
 from palpo_installer.secret import Text
 from palpo_installer.serialization import dump, load
 from tests.engine.plans import old_host, plan, records, run
@@ -115,7 +115,7 @@ def test_an_error_at_any_write_is_taken_back(
     """ENOSPC, EACCES and EROFS at the n-th write or sync leave the host as it was, with the error named."""
     etc = old_host(tmp_path)
     before, made = tree(etc), plan(etc)
-    real, calls = getattr(paths, place), 0
+    real, calls = getattr(replacement, place), 0
 
     def failing(*arguments: object) -> object:
         nonlocal calls
@@ -124,7 +124,7 @@ def test_an_error_at_any_write_is_taken_back(
             raise OSError(FAULTS[fault], os.strerror(FAULTS[fault]), str(arguments[0]))
         return real(*arguments)
 
-    monkeypatch.setattr(paths, place, failing)
+    monkeypatch.setattr(replacement, place, failing)
     outcome = run(made, tmp_path).apply()
     if calls < nth:
         assert outcome.result == "applied"
@@ -296,8 +296,8 @@ def test_a_rollback_without_space_touches_nothing(tmp_path: Path, monkeypatch: p
             raise OSError(errno.ENOSPC, "No space left on device", str(path))
         real(path, *_)  # type: ignore[arg-type]
 
-    real = paths.write_new
-    monkeypatch.setattr(paths, "write_new", full)
+    real = replacement.write_new
+    monkeypatch.setattr(replacement, "write_new", full)
     with pytest.raises(RefusedPlan, match="No space left"):
         run(made, tmp_path).roll_back(refuse_edits)
     assert tree(etc) == after

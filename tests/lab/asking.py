@@ -15,17 +15,18 @@ import time
 from pathlib import Path
 
 PAUSE = 0.005
+CONTEXT = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+CONTEXT.check_hostname, CONTEXT.verify_mode = False, ssl.CERT_NONE
+"""Made once, and without the authorities of the system: to read those takes longer than many requests."""
 
 
 def failure(name: str, word: str, port: str) -> str:
     """Return why a request is not answered as it should be, empty where it is."""
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     request = f"GET / HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n".encode()
     answer = b""
     try:
         with socket.create_connection(("198.18.0.10", int(port.rstrip("s"))), 5) as plain:
-            stream = context.wrap_socket(plain, server_hostname=name) if port.endswith("s") else plain
+            stream = CONTEXT.wrap_socket(plain, server_hostname=name) if port.endswith("s") else plain
             with stream:
                 stream.sendall(request)
                 while part := stream.recv(65536):

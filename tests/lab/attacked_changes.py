@@ -162,7 +162,7 @@ def unhurried(change: Change) -> Change:
 
 
 def waiting(activation: AnyActivation, patience: float, limit: float | None = None) -> AnyActivation:
-    """Return an activation with other seconds of patience, and of limit where one is given, if it is a proxy's."""
+    """Return an activation with other seconds of patience, and of its limit if given; a timer's as it is."""
     match activation:
         case ActivateProxy() | WithdrawProxy():
             return replace(activation, patience=patience, limit=limit or activation.limit)

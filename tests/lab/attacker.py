@@ -25,7 +25,8 @@ from palpo_installer.engine import launch
 from palpo_installer.engine.events import EventFile
 from palpo_installer.engine.events import parse as parse_events
 from palpo_installer.engine.history import past_run
-from palpo_installer.engine.process import Engine, refuse_edits
+from palpo_installer.engine.process import Engine
+from palpo_installer.engine.rollback import refuse_edits
 from palpo_installer.host import Host
 from palpo_installer.operations.base import State
 from palpo_installer.operations.files import WriteFile

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import stat
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,6 +26,33 @@ def without_nginx(directory: Path, tree: str, packages: tuple[str, ...]) -> Iter
         yield host
     finally:
         host.stop()
+
+
+@contextmanager
+def with_several(directory: Path, tree: str, packages: tuple[str, ...]) -> Iterator[BootedHost]:
+    """Boot a host with names, where nginx and these proxies are installed: none starts at boot, none has a site."""
+    units = ("nginx", *packages)
+    wants = directory / "etc/systemd/system/multi-user.target.wants"
+    wants.mkdir(parents=True)
+    for unit in units:
+        # To an overlay this is a file that is not there (kernel, "Overlay Filesystem", whiteouts).
+        os.mknod(wants / f"{unit}.service", stat.S_IFCHR, os.makedev(0, 0))
+    host = BootedHost(directory, installed(), tree=trees.with_packages(tree, packages))
+    try:
+        names.serve(host.outside)
+        host.output(["sh", "-c", "rm -f /etc/nginx/sites-enabled/* /etc/apache2/sites-enabled/*"])
+        # Debian's systemctl says the same to the links of System V.
+        host.output(["systemctl", "disable", *units])
+        yield host
+    finally:
+        host.stop()
+
+
+def states(host: BootedHost, units: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Return of each unit whether it runs and whether it starts at boot."""
+    verbs = ("is-active", "is-enabled")
+    asked = {unit: [host.run(["systemctl", verb, unit]).stdout.strip() for verb in verbs] for unit in units}
+    return {unit: (running, enabled) for unit, (running, enabled) in asked.items()}
 
 
 def main_process(host: BootedHost, unit: str) -> str:

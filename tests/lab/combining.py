@@ -8,13 +8,12 @@ from contextlib import contextmanager
 from tests.lab import services, sites, ways
 from tests.lab.hosts import LabHost
 from tests.lab.services import make_certificate
+from tests.lab.taking_back import STATE
 from tests.lab.test_uninstall import apply
 
-STATE = "/var/lib/palpo-installer"
 AVAILABLE = "/etc/nginx/sites-available"
 GUESTS = "/etc/nginx/palpo-installer"
 GUEST = f"{GUESTS}/example.com-443.conf"
-STAYS = {"/etc/palpo-installer/keys", "/etc/palpo-installer/self-signed"}
 EDITED = ("max-age=31536000", "max-age=600")
 SYNAPSE = """\
 server {
@@ -53,12 +52,6 @@ def refused(host: LabHost, *command: str) -> str:
     assert ended.returncode == 1, ended.stdout + ended.stderr
     assert host.snapshot(without=(STATE,)) == before
     return ended.stdout + ended.stderr
-
-
-def roll_back(host: LabHost, *options: str) -> None:
-    """Take runs back."""
-    ended = host.tool("rollback", "--yes", *options)
-    assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
 def take_over(host: LabHost, name: str = "synapse") -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab import from_go, names, services
+from tests.lab import from_go, names, repository, services
 from tests.lab.booted import BootedHost, installed
 from tests.lab.hosts import ThrowAwayHost
 from tests.lab.running import require_root, until
@@ -23,6 +23,19 @@ def host() -> Iterator[ThrowAwayHost]:
         yield throw_away
     finally:
         throw_away.stop()
+
+
+@pytest.fixture
+def bare() -> Iterator[ThrowAwayHost]:
+    """A throw-away host with names and without any proxy."""
+    require_root()
+    host = ThrowAwayHost(keep=[repository.repository()])
+    try:
+        repository.strip(host)
+        names.serve(host)
+        yield host
+    finally:
+        host.stop()
 
 
 @pytest.fixture(params=from_go.SLOWLY)

@@ -23,7 +23,8 @@ from pathlib import Path
 from palpo_installer.changes import Plan
 from palpo_installer.engine import launch
 from palpo_installer.engine.journal import Journal, Record
-from palpo_installer.engine.process import Engine, refuse_edits
+from palpo_installer.engine.process import Engine
+from palpo_installer.engine.rollback import refuse_edits
 from palpo_installer.engine.run import Run
 from palpo_installer.host import Host
 from palpo_installer.operations.base import Json

@@ -6,7 +6,6 @@ import json
 
 from tests.lab import sites, ways
 from tests.lab.hosts import LabHost
-from tests.lab.snapshots import Snapshot
 
 
 def trusted(host: LabHost) -> str:
@@ -25,10 +24,3 @@ def complete(host: LabHost) -> None:
     again = host.tool("apply", "--yes")
     assert (again.returncode, again.stdout[:13]) == (0, "Nothing to do")
     assert host.snapshot() == before
-
-
-def taken_back(host: LabHost, before: Snapshot) -> None:
-    """Roll back, and check that the host is as it was."""
-    rolled_back = host.tool("rollback", "--yes")
-    assert rolled_back.returncode == 0, rolled_back.stdout
-    assert ways.untouched(before, host) == {}

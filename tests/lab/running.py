@@ -49,6 +49,11 @@ def until(holds: Callable[[], bool], what: str, timeout: float = 120.0) -> None:
         time.sleep(0.005)
 
 
+def on_a_machine_at_work(seconds: float) -> float:
+    """Return how long something may take just now that may take ``seconds`` where nothing else wants a processor."""
+    return seconds * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
 class Running:
     """A process inside a host, started through ``nsenter``."""
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from tests.lab import services, sites, ways
-from tests.lab.hosting import complete, taken_back
+from tests.lab.hosting import complete
 from tests.lab.hosts import ThrowAwayHost
 from tests.lab.running import until
 from tests.lab.services import Authority, make_certificate
+from tests.lab.taking_back import taken_back
 
 FILE = "/etc/apache2/sites-available/example.com.conf"
 SITE = f"""\
@@ -75,7 +76,7 @@ def test_the_whole_way_and_back(apache: ThrowAwayHost, acme: Authority, delegati
     assert [line for line in host.read(FILE).splitlines() if "palpo-installer" not in line] == SITE.splitlines()
 
     complete(host)
-    taken_back(host, before)
+    taken_back(host, "rollback", before)
     assert sites.pages(host) == pages
 
 

@@ -37,12 +37,13 @@ sys.exit(Engine(Host()).carry_on(sys.argv[1]))
 """
 TORN_RESTAGE = """
 import os, sys
-from palpo_installer.operations import paths
+from palpo_installer.operations import replacement
 def torn(path, data, state):
     path.write_bytes(data[: len(data) // 2])
     os.kill(os.getpid(), 9)
-paths.write_new = torn
-from palpo_installer.engine.process import Engine, refuse_edits
+replacement.write_new = torn
+from palpo_installer.engine.process import Engine
+from palpo_installer.engine.rollback import refuse_edits
 from palpo_installer.host import Host
 sys.exit(Engine(Host()).roll_back(sys.argv[1], refuse_edits))
 """

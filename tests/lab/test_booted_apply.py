@@ -10,6 +10,7 @@ from tests.lab import ways
 from tests.lab.booted import BootedHost
 from tests.lab.hosts import ADDRESS4, ADDRESS6, CHECKOUT
 from tests.lab.services import Authority
+from tests.lab.taking_back import taken_back
 
 pytestmark = pytest.mark.booted
 
@@ -62,9 +63,7 @@ def test_the_whole_way_under_systemd(booted: BootedHost, booted_acme: Authority,
     assert "not due" in host.output(["journalctl", "--unit=palpo-installer-renew.service", "--output=cat"])
 
     host.output(["systemctl", "disable", "--now", "palpo"])
-    rolled_back = host.tool("rollback", "1", "--yes")
-    assert rolled_back.returncode == 0, rolled_back.stdout
-    assert ways.untouched(before, host) == {}
+    taken_back(host, "rollback", before)
     assert ways.neighbour_answers(host) == neighbours
     assert host.run(["systemctl", "is-active", "palpo-installer-renew.timer"]).returncode != 0
     assert host.output(["systemctl", "is-system-running"]).strip() == "running"

@@ -2,49 +2,36 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.lab import names, trees, ways
-from tests.lab.booted import BootedHost, installed
+from tests.lab import booted_proxies, ways
+from tests.lab.booted import BootedHost
+from tests.lab.booted_proxies import main_process
 from tests.lab.running import require_root
+from tests.lab.test_switching import MARKER
+from tests.lab.website_owners import HAPROXY_NEIGHBOUR
 
-UNITS = ("nginx", "apache2", "haproxy")
+PACKAGES = ("apache2", "haproxy")
+UNITS = ("nginx", *PACKAGES)
 
 
 @pytest.fixture
 def several(tmp_path: Path) -> Iterator[BootedHost]:
     """A booted host on which three proxies are installed, none of which starts at boot or has a site."""
     require_root()
-    tree = trees.with_packages("proxies", ("apache2", "haproxy"))
-    wants = tmp_path / "etc/systemd/system/multi-user.target.wants"
-    wants.mkdir(parents=True)
-    for unit in UNITS:
-        # To an overlay this is a file that is not there (kernel, "Overlay Filesystem", whiteouts).
-        os.mknod(wants / f"{unit}.service", stat.S_IFCHR, os.makedev(0, 0))
-    debian = BootedHost(tmp_path, installed(), tree=tree)
-    try:
-        names.serve(debian.outside)
-        debian.output(["sh", "-c", "rm -f /etc/nginx/sites-enabled/* /etc/apache2/sites-enabled/*"])
-        # Debian's systemctl says the same to the links of System V.
-        debian.output(["systemctl", "disable", *UNITS])
-        ways.prepare(debian, None, "well-known")
-        yield debian
-    finally:
-        debian.stop()
+    with booted_proxies.with_several(tmp_path, "proxies", PACKAGES) as host:
+        ways.prepare(host, None, "well-known")
+        yield host
 
 
 def states(host: BootedHost) -> dict[str, tuple[str, str]]:
     """Return of each proxy whether it runs and whether it starts at boot."""
-    asked = {unit: [host.run(["systemctl", verb, unit]).stdout.strip() for verb in VERBS] for unit in UNITS}
-    return {unit: (running, enabled) for unit, (running, enabled) in asked.items()}
+    return booted_proxies.states(host, UNITS)
 
 
-VERBS = ("is-active", "is-enabled")
 LOG = "/var/lib/haproxy/dev"
 OFF, ON = ("inactive", "disabled"), ("active", "enabled")
 
@@ -98,3 +85,30 @@ def test_nobody_comes_back_at_boot_to_take_the_ports(several: BootedHost) -> Non
     host.reboot()
     assert states(host) == none | {"nginx": ON}
     assert "Nothing to do" in host.tool("plan").stdout
+
+
+@pytest.mark.slow
+def test_a_haproxy_that_runs_is_restarted_to_load_our_directory(several: BootedHost) -> None:
+    """Its unit names our directory from then on, so it starts anew when nginx has let go, and when taken back."""
+    host, main = several, "/etc/haproxy/haproxy.cfg"
+    host.write(main, host.read(main) + HAPROXY_NEIGHBOUR)
+    host.output(["systemctl", "enable", "--now", "haproxy"])
+    host.until_listening(8083)
+    ways.done(host, "apply", "--answers", ways.ANSWERS, "--set", "proxy.kind=nginx", "--yes")
+    before, both = host.snapshot(), dict.fromkeys(UNITS, OFF) | {"nginx": ON, "haproxy": ON}
+    assert states(host) == both
+    first = main_process(host, "haproxy")
+    ways.done(host, "apply", "--set", "proxy.kind=haproxy", "--yes")
+    assert states(host) == both | {"nginx": OFF}
+    restarted = main_process(host, "haproxy")
+    assert restarted != first
+    assert "palpo-installer:" in ways.fetch(host, MARKER, "--insecure").lower()
+    assert "elsewhere" in ways.fetch(host, "http://127.0.0.1:8083/")
+    assert ways.done(host, "apply", "--yes").startswith("Nothing to do")
+    ways.done(host, "rollback", "--yes")
+    assert states(host) == both
+    assert main_process(host, "haproxy") != restarted
+    assert "palpo-installer:" in ways.fetch(host, MARKER, "--insecure").lower()
+    assert "elsewhere" in ways.fetch(host, "http://127.0.0.1:8083/")
+    changed = {path: each for path, each in ways.untouched(before, host).items() if not path.startswith(LOG)}
+    assert changed == {}, list(changed)

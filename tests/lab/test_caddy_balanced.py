@@ -1,8 +1,9 @@
-"""Caddy behind a load balancer that sends PROXY lines: applied by its sockets, and the client's own address arrives."""
+"""Caddy behind a load balancer, by PROXY lines or by headers: the client's own address arrives."""
 
 from __future__ import annotations
 
 import subprocess
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,8 @@ SERVERS = (
 REQUIRED = "fallback_policy require"
 LOCAL = "allow 127.0.0.0/8 198.18.0.0/15 ::1/128 fd10::/16"
 """Everybody on the lab host; until 2.7 they have to send a line then."""
+PEERS = "198.18.0.0/15"
+"""Those who ask a lab host."""
 
 
 def test_debians_caddy_has_no_such_part(tmp_path: Path) -> None:
@@ -78,3 +81,30 @@ def test_the_clients_own_address_arrives(
     assert ways.done(host, "apply", "--yes").startswith("Nothing to do")
     ways.done(host, "rollback", "--yes")
     assert {path for path in ways.untouched(before, host) if not path.startswith(services.CADDYS_OWN)} == set()
+
+
+@pytest.mark.parametrize("version", [each for each in from_go.SLOWLY if each != from_go.DEBIANS])
+def test_headers_count_when_the_global_options_say_so(host: ThrowAwayHost, version: str) -> None:
+    """A client's word for its address is nothing, until ``trusted_proxies`` says that those who say it are believed."""
+    from_go.put(host, from_go.made(version))
+    services.make_certificate(host, services.NEIGHBOUR_CERTIFICATE, services.NEIGHBOUR_KEY, f"DNS:{services.NEIGHBOUR}")
+    host.write("/etc/caddy/Caddyfile", services.CADDY_NEIGHBOUR)
+    services.run_caddy(host)
+    host.until_listening(443)
+    ways.prepare(host, None, "well-known", proxy='kind = "caddy"')
+    ways.done(host, "apply", "--answers", ways.ANSWERS, "--yes")
+    said = [(b"X-Forwarded-For", CLIENT.encode())]
+    with host.network(), upstream(8008) as homeserver:
+        wire = Wire(ADDRESS4, 443, "matrix.example.com")
+
+        def arrived() -> tuple[str, ...]:
+            assert wire.http1(b"/_matrix/client/versions", said).status == 200
+            return [each for each in homeserver.requests if each.target != b"/healthz"][-1].all("x-forwarded-for")
+
+        until(lambda: wire.http1(b"/_matrix/client/versions").status == 200, "an answer of the homeserver", 30)
+        (seen,) = arrived()
+        assert ip_address(seen) in ip_network(PEERS)
+        believed = f"{{\n\tservers {{\n\t\ttrusted_proxies static {PEERS}\n\t}}\n"
+        host.write("/etc/caddy/Caddyfile", host.read("/etc/caddy/Caddyfile").replace("{\n", believed, 1))
+        host.output(["caddy", "reload", "--config", "/etc/caddy/Caddyfile"])
+        until(lambda: arrived() == (CLIENT,), "the address that the trusted peer says", 30)

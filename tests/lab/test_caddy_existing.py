@@ -7,10 +7,11 @@ import re
 import pytest
 
 from tests.lab import sites, ways
-from tests.lab.hosting import complete, taken_back
+from tests.lab.hosting import complete
 from tests.lab.hosts import ThrowAwayHost
 from tests.lab.running import require_programs
 from tests.lab.services import Authority, make_certificate
+from tests.lab.taking_back import taken_back
 
 FILE = "/etc/caddy/Caddyfile"
 SITE = f"""\
@@ -66,5 +67,5 @@ def test_the_whole_way_and_back(caddy: ThrowAwayHost, acme: Authority) -> None:
     assert [line for line in host.read(FILE).splitlines() if "palpo-installer" not in line] == SITE.splitlines()
 
     complete(host)
-    taken_back(host, before)
+    taken_back(host, "rollback", before)
     assert pages(host) == shown

@@ -4,31 +4,27 @@ from __future__ import annotations
 
 import pytest
 
-from tests.lab import sites, ways
+from tests.lab import services, sites, ways
 from tests.lab.booted import BootedHost
 from tests.lab.combining import (
     AVAILABLE,
     EDITED,
     GUEST,
-    STATE,
-    STAYS,
     old_homeserver,
     refused,
-    roll_back,
     settled,
     take_over,
     unharmed,
 )
 from tests.lab.hosts import ThrowAwayHost
-from tests.lab.running import require_programs
-from tests.lab.services import make_certificate
 from tests.lab.snapshots import differences
+from tests.lab.taking_back import STATE, STAYS, left, roll_back, taken_back, uninstall
 from tests.lab.test_confirming import APPLY, NOT_DONE
 from tests.lab.test_existing import prepare
-from tests.lab.test_faults import ENGINE, engine, register
+from tests.lab.test_faults import ENGINE, killed_and_recovered, register
 from tests.lab.test_reruns import files
 from tests.lab.test_ufw import rules
-from tests.lab.test_uninstall import apply, left, uninstall
+from tests.lab.test_uninstall import apply
 
 PLAIN, TLS = f"{AVAILABLE}/zz-palpo-installer-http.conf", f"{AVAILABLE}/zz-palpo-installer-tls.conf"
 SRV = ("--set", "federation.delegation=srv")
@@ -64,8 +60,7 @@ def test_what_is_not_confirmed_is_taken_back(nginx: ThrowAwayHost, what: str) ->
         uninstall(host, "--discard-edits")
         assert host.read(sites.FILE) == sites.SITE
     else:
-        uninstall(host)
-        assert left(before, host) == STAYS
+        taken_back(host, "uninstall", before)
 
 
 @pytest.mark.slow
@@ -109,8 +104,7 @@ def test_another_server_name_and_back(nginx: ThrowAwayHost) -> None:
     roll_back(host)
     assert host.read("/etc/palpo/palpo.toml") == first
     apply(host, *renamed, "--change-server-name")
-    uninstall(host)
-    assert left(before, host) == STAYS
+    taken_back(host, "uninstall", before)
     assert host.output(["ls", "/etc/palpo-installer/keys"]).split() == ["example.com", "example.org"]
 
 
@@ -173,18 +167,11 @@ def test_a_saved_plan_with_an_edit_and_a_choice(nginx: ThrowAwayHost) -> None:
     assert ways.untouched(before, host) == {}
 
 
-def guard(host: ThrowAwayHost) -> None:
-    """Let ufw take nothing in but 22, 80 and 443."""
-    require_programs("ufw")
-    host.output(["ufw", "allow", "22,80,443/tcp"])
-    host.output(["ufw", "--force", "enable"])
-
-
 @pytest.mark.slow
 def test_ufw_from_well_known_to_srv_and_back(nginx: ThrowAwayHost) -> None:
     """Beside an existing site: each run opens what it needs, and closes what it needs no more; so does the way back."""
     host = nginx
-    guard(host)
+    services.start_ufw(host, 22, 80, 443)
     prepare(host, None, "well-known")
     host.write(ways.ANSWERS, host.read(ways.ANSWERS) + '[host]\nfirewall = "open"\n', 0o600)
     before, filtered = host.snapshot(), rules(host)
@@ -198,16 +185,15 @@ def test_ufw_from_well_known_to_srv_and_back(nginx: ThrowAwayHost) -> None:
         roll_back(host)
     assert rules(host) == opened
     with unharmed(host):
-        uninstall(host)
+        taken_back(host, "uninstall", before)
     assert rules(host) == filtered
-    assert left(before, host) == STAYS
 
 
 @pytest.mark.slow
 def test_killed_with_a_site_a_firewall_and_an_edit_in_one_plan(nginx: ThrowAwayHost) -> None:
     """SIGKILL of the apply, and then of the uninstall: as before each, and the site's pages unchanged."""
     host = nginx
-    guard(host)
+    services.start_ufw(host, 22, 80, 443)
     prepare(host, None, "well-known")
     first, filtered = host.snapshot(), rules(host)
     settled(host, "--answers", ways.ANSWERS)
@@ -220,9 +206,7 @@ def test_killed_with_a_site_a_firewall_and_an_edit_in_one_plan(nginx: ThrowAwayH
     assert all(part in planned for part in ("AllowUfwPort", "unedited", GUEST))
     for place in range(2, records, every):
         identity, _ = register(host)
-        assert engine(host, "kill", identity, str(place)) not in {0, 1, 5}, place
-        recovered = host.tool("recover")
-        assert recovered.returncode == 0, (place, recovered.stdout)
+        killed_and_recovered(host, identity, place)
         assert (ways.untouched(before[0], host), rules(host)) == ({}, before[1]), place
     assert sites.pages(host) == site
     settled(host, "--answers", ways.ANSWERS)
@@ -233,15 +217,12 @@ def test_killed_with_a_site_a_firewall_and_an_edit_in_one_plan(nginx: ThrowAwayH
     records = int(host.output([*removing[:-1], "count", host.output(removing).strip()]))
     for place in range(2, records, every):
         identity = host.output(removing).strip()
-        assert engine(host, "kill", identity, str(place)) not in {0, 1, 5}, place
-        recovered = host.tool("recover")
-        assert recovered.returncode == 0, (place, recovered.stdout)
+        killed_and_recovered(host, identity, place)
         assert differences(installed[0], host.snapshot(without=(STATE,))) == {}, place
         assert rules(host) == installed[1]
     assert sites.pages(host) == site
     with unharmed(host):
-        uninstall(host)
-    assert left(first, host) == STAYS
+        taken_back(host, "uninstall", first)
     assert rules(host) == filtered
 
 
@@ -253,17 +234,12 @@ def test_the_timer_is_gone_with_brought_certificates_and_stays_gone(booted: Boot
     host = booted
     ways.prepare(host, None, "well-known")
     for name in ("example.com", "matrix.example.com"):
-        make_certificate(host, f"/root/{name}.pem", f"/root/{name}.key", f"DNS:{name}")
+        services.make_certificate(host, f"/root/{name}.pem", f"/root/{name}.key", f"DNS:{name}")
     before = host.snapshot()
     apply(host, "--answers", ways.ANSWERS)
     brought = {"certificates.method": "files", **files("example.com"), **files("matrix.example.com")}
     apply(host, *(word for key, value in brought.items() for word in ("--set", f"{key}={value}")))
     assert host.run(["systemctl", "cat", "palpo-installer-renew.timer"]).returncode != 0
-    if back == "uninstall":
-        uninstall(host)
-        assert left(before, host) == STAYS
-    else:
-        roll_back(host, "0001")
-        assert ways.untouched(before, host) == {}
+    taken_back(host, back, before)
     assert host.run(["systemctl", "cat", "palpo-installer-renew.timer"]).returncode != 0
     assert host.output(["systemctl", "is-system-running"]).strip() == "running"

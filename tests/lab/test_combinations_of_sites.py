@@ -10,19 +10,17 @@ from tests.lab.combining import (
     EDITED,
     GUEST,
     GUESTS,
-    STATE,
-    STAYS,
     old_homeserver,
     refused,
-    roll_back,
     settled,
     take_over,
     unharmed,
 )
 from tests.lab.hosts import ThrowAwayHost
 from tests.lab.services import Authority
+from tests.lab.taking_back import STATE, STAYS, left, roll_back, taken_back, uninstall
 from tests.lab.test_existing import GENERATED, prepare
-from tests.lab.test_uninstall import apply, left, uninstall
+from tests.lab.test_uninstall import apply
 
 
 @pytest.mark.parametrize("way", ["well-known", "site", "ordered"])
@@ -65,12 +63,7 @@ def test_an_old_site_that_was_taken_over_answers_again(nginx: ThrowAwayHost, nam
     apply(host, "--answers", ways.ANSWERS, "--set", "proxy.take_over=true")
     apply(host, "--set", "homeserver.max_upload_size=20MiB")
     assert host.tool("plan", "--exit-code").returncode == 0
-    if back == "uninstall":
-        uninstall(host)
-        assert left(before, host) == STAYS
-    else:
-        roll_back(host, "0001")
-        assert ways.untouched(before, host) == {}
+    taken_back(host, back, before)
     assert old_homeserver(host) == answers
     assert ways.neighbour_answers(host) == neighbours
 
@@ -203,10 +196,5 @@ def test_from_a_site_that_hosts_us_to_taking_it_over(nginx: ThrowAwayHost, back:
     applied = host.tool("apply", *ours, "--yes")
     assert applied.returncode == 0, applied.stdout + applied.stderr
     assert host.tool("plan", "--exit-code").returncode == 0
-    if back == "uninstall":
-        uninstall(host)
-        assert left(before, host) == STAYS
-    else:
-        roll_back(host, "0001")
-        assert ways.untouched(before, host) == {}
+    taken_back(host, back, before)
     assert (sites.pages(host), ways.neighbour_answers(host)) == (pages, neighbours)

@@ -17,7 +17,6 @@ from tests.lab.test_lost_terminal import connect, terminal
 
 RUN = "/var/lib/palpo-installer/runs/0001"
 ENGINE = "palpo_installer run 0001"
-ENGINE = "palpo_installer run 0001"
 APPLY = ("apply", "--answers", ways.ANSWERS, "--yes", "--confirm-within")
 NOT_DONE = "Not done, and everything is as it was before."
 
@@ -25,7 +24,7 @@ NOT_DONE = "Not done, and everything is as it was before."
 def applying(host: LabHost, seconds: int) -> Running:
     """Start an apply and wait until it waits to be confirmed, with everything applied."""
     running = host.start([*host.command, *APPLY, str(seconds)])
-    until(lambda: "It takes itself back at" in running.said() or not running.alive, "the question", 60)
+    until(lambda: "It takes itself back at" in running.said() or not running.alive, "the question")
     assert running.alive, running.said()
     return running
 
@@ -96,7 +95,7 @@ def test_a_change_that_is_still_being_applied_is_not_confirmed_in_advance(nginx:
     ways.prepare(host, None, "well-known")
     before = host.snapshot()
     running = host.start([*host.command, *APPLY, "600"])
-    until(lambda: bool(host.processes(ENGINE)), "the engine", 60)
+    until(lambda: bool(host.processes(ENGINE)), "the engine")
     engine = host.processes(ENGINE)[-1]
     # The journal, not what a viewer says, which may come late; it stays there, however long the other command takes.
     until(lambda: host.exists(f"{RUN}/journal.jsonl"), "the first record")
@@ -105,7 +104,7 @@ def test_a_change_that_is_still_being_applied_is_not_confirmed_in_advance(nginx:
     engine.resume()
     assert refused.returncode == 7, refused.stdout + refused.stderr
     assert "there is no result yet that could be confirmed" in refused.stderr
-    until(lambda: "It takes itself back at" in running.said(), "the question", 60)
+    until(lambda: "It takes itself back at" in running.said(), "the question")
     running.signal(signal.SIGINT)
     ended = running.wait()
     assert ended.returncode == 1
@@ -186,7 +185,7 @@ def test_the_connection_is_lost_while_it_waits(booted: BootedHost, by: str) -> N
             visit.hang_up()
         else:
             host.outside.process(f"{' '.join(APPLY)} 20").kill()
-        until(lambda: '"record":"end"' in host.read(f"{RUN}/journal.jsonl"), "the end of the run", 60)
+        until(lambda: '"record":"end"' in host.read(f"{RUN}/journal.jsonl"), "the end of the run")
     assert history(host)["cause"] == "was not confirmed within 20 seconds"
     assert ways.untouched(before, host) == {}
     assert not marker(host)
@@ -201,7 +200,7 @@ def test_systemd_starts_an_engine_that_was_killed(booted: BootedHost) -> None:
     before = host.snapshot()
     applying(host, 600).signal(signal.SIGKILL)
     host.process(ENGINE).kill()
-    until(lambda: '"record":"end"' in host.read(f"{RUN}/journal.jsonl"), "the end of the run", 60)
+    until(lambda: '"record":"end"' in host.read(f"{RUN}/journal.jsonl"), "the end of the run")
     assert history(host)["cause"] == "the run was cut off before it was confirmed"
     assert ways.untouched(before, host) == {}
     units = ["systemctl", "list-units", "--all", "--plain", "--no-legend", "palpo-installer-run-*"]

@@ -7,10 +7,11 @@ import json
 import pytest
 
 from tests.lab import services, sites, ways
-from tests.lab.hosting import complete, taken_back
+from tests.lab.hosting import complete
 from tests.lab.hosts import ThrowAwayHost
 from tests.lab.services import Authority
-from tests.lab.test_faults import engine, forget_certificates, register, steps
+from tests.lab.taking_back import taken_back
+from tests.lab.test_faults import forget_certificates, killed_and_recovered, register, steps
 
 SECTIONS = {"well-known": "", "site": 'base_domain = "site"', "ordered": 'base_domain = "ordered"'}
 
@@ -48,7 +49,7 @@ def test_the_whole_way_and_back(nginx: ThrowAwayHost, acme: Authority, way: str)
 
     complete(host)
     assert ways.ledger_orders(host) == (2 if way == "ordered" else 1)
-    taken_back(host, before)
+    taken_back(host, "rollback", before)
     assert sites.pages(host) == pages
     assert 8448 not in {port for _, port in host.listening()}
 
@@ -81,8 +82,7 @@ def test_a_line_taken_out_by_hand_is_shown_again(nginx: ThrowAwayHost) -> None:
     assert planned.returncode == 3
     assert f"add one line to {sites.FILE}" in planned.stdout
     assert host.tool("apply", "--yes").returncode == 0
-    assert host.tool("rollback", "0001", "--yes").returncode == 0
-    assert ways.untouched(before, host) == {}
+    taken_back(host, "rollback", before)
 
 
 @pytest.mark.slow
@@ -194,9 +194,7 @@ def killed(host: ThrowAwayHost, places: list[int]) -> None:
     before, pages = host.snapshot(), sites.pages(host)
     for last in places:
         identity, _ = register(host)
-        assert engine(host, "kill", identity, str(last)) not in {0, 1, 5}, last
-        recovered = host.tool("recover")
-        assert recovered.returncode == 0, (last, recovered.stdout)
+        killed_and_recovered(host, identity, last)
         assert ways.untouched(before, host) == {}, last
         forget_certificates(host)
     assert sites.pages(host) == pages

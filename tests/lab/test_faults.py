@@ -28,6 +28,13 @@ def register(host: ThrowAwayHost) -> tuple[str, int]:
     return identity, int(host.output([host.python, ENGINE, "count", identity], timeout=180))
 
 
+def killed_and_recovered(host: ThrowAwayHost, identity: str, last: int) -> None:
+    """Kill the engine of a run right after a number of records, and let the next start take it back."""
+    assert engine(host, "kill", identity, str(last)) not in {0, 1, 5}, last
+    recovered = host.tool("recover")
+    assert recovered.returncode == 0, (last, recovered.stdout + recovered.stderr)
+
+
 def hold_8448(host: ThrowAwayHost) -> None:
     """Let another program listen on port 8448 of one address."""
     script = "import socket\ns = socket.create_server(('198.18.0.10', 8448))\nwhile True: s.accept()"
@@ -54,9 +61,7 @@ def kills(host: ThrowAwayHost, places: Iterable[int], tell: Callable[[object], N
     with load_on_the_neighbour(host) as load:
         for last in places:
             identity, _ = register(host)
-            assert engine(host, "kill", identity, str(last)) not in {0, 1, 5}, last
-            recovered = host.tool("recover")
-            assert recovered.returncode == 0, (last, recovered.stdout)
+            killed_and_recovered(host, identity, last)
             assert ways.untouched(before, host) == {}, last
             forget_certificates(host)
             count += 1

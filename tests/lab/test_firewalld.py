@@ -35,7 +35,7 @@ def guarded() -> Iterator[BootedHost]:
     try:
         names.serve(debian.outside)
         services.configure_nginx(debian)
-        debian.output(["systemctl", "reload-or-restart", "nginx"])
+        debian.output(["systemctl", "restart", "nginx"])
         until(lambda: debian.run(["firewall-cmd", "--state"]).returncode == 0, "firewalld")
         yield debian
     finally:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from tests.lab import sites, ways
-from tests.lab.hosting import complete, taken_back
+from tests.lab.hosting import complete
 from tests.lab.hosts import ThrowAwayHost
 from tests.lab.running import require_programs
 from tests.lab.services import Authority, make_certificate
+from tests.lab.taking_back import taken_back
 
 FILE = "/etc/haproxy/conf.d/site.cfg"
 SITE = """\
@@ -70,5 +71,5 @@ def test_the_whole_way_and_back(haproxy: ThrowAwayHost, acme: Authority, delegat
     assert delegated.split()[1] == ("404" if delegation == "srv" else "200")
 
     complete(host)
-    taken_back(host, before)
+    taken_back(host, "rollback", before)
     assert sites.pages(host) == pages

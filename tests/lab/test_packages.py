@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Iterator
 
 import pytest
 
@@ -19,17 +18,10 @@ PURGED = ("/etc/nginx", "/var/lib/nginx", "/var/log/nginx", "/usr/sbin/nginx", "
 
 
 @pytest.fixture
-def bare() -> Iterator[ThrowAwayHost]:
-    """A throw-away host with names and without any proxy."""
-    require_root()
-    host = ThrowAwayHost(keep=[repository.repository()])
-    try:
-        repository.strip(host)
-        names.serve(host)
-        ways.prepare(host, None, "well-known")
-        yield host
-    finally:
-        host.stop()
+def bare(bare: ThrowAwayHost) -> ThrowAwayHost:
+    """The host without any proxy, with answers."""
+    ways.prepare(bare, None, "well-known")
+    return bare
 
 
 def packages(host: LabHost) -> frozenset[str]:
@@ -136,7 +128,7 @@ def test_what_goes_wrong_is_said_plainly(bare: ThrowAwayHost) -> None:
     lock = bare.start([bare.python, "-c", HOLD_LOCK])
     until(lambda: "held" in lock.said(), "the lock")
     waiting = bare.start([*bare.command, *install])
-    until(lambda: "holds the lock on the packages; waiting" in waiting.said(), "the wait", 60)
+    until(lambda: "holds the lock on the packages; waiting" in waiting.said(), "the wait")
     waiting.signal(signal.SIGINT)
     assert waiting.wait(60).returncode != 0
     lock.stop()
@@ -171,8 +163,8 @@ def test_a_killed_installation_is_recorded_by_the_next_start(bare: ThrowAwayHost
     installing = bare.start([*bare.command, "apply", "--answers", ways.ANSWERS, "--yes", "--install-proxy", "nginx"])
     until(lambda: "Unpacking nginx" in installing.said(), "apt at work", 120)
     bare.process("--install-proxy nginx").kill()
-    until(lambda: "nginx-common" in " ".join(packages(bare)), "the packages", 60)
-    until(lambda: not bare.processes("install --no-remove nginx"), "the end of apt", 60)
+    until(lambda: "nginx-common" in " ".join(packages(bare)), "the packages")
+    until(lambda: not bare.processes("install --no-remove nginx"), "the end of apt")
     assert not bare.run(["pgrep", "-x", "nginx"]).stdout, "the package started nginx"
     purged = bare.tool("uninstall", "--yes", "--purge-packages")
     assert "Removed: nginx, nginx-common" in purged.stdout, purged.stdout + purged.stderr

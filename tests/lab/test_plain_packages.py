@@ -8,9 +8,7 @@ from tests.lab import ways
 from tests.lab.hosts import ThrowAwayHost
 from tests.lab.screen import Terminal
 from tests.lab.test_packages import packages
-from tests.lab.test_wizard_packages import DPKG, bare
-
-__all__ = ["bare"]
+from tests.lab.test_wizard_packages import DPKG
 
 CLIENT = "https://example.com/.well-known/matrix/client"
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests.lab import services, ways
-from tests.lab.hosts import CHECKOUT, ThrowAwayHost
+from tests.lab.hosts import CHECKOUT, LabHost, ThrowAwayHost
 from tests.lab.running import require_programs, until
 from tests.lab.test_faults import engine, register
 
@@ -44,7 +44,7 @@ def silence(host: ThrowAwayHost) -> Iterator[dict[str, float]]:
     sys.stdout.write(f"client API: {figures}\n")
 
 
-def masters(host: ThrowAwayHost) -> frozenset[str]:
+def masters(host: LabHost) -> frozenset[str]:
     """Return the proxies that run."""
     found = host.run(["ps", "-A", "-o", "comm="]).stdout.split()
     return frozenset(found) & {*PROGRAMS.values()}

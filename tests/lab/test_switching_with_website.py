@@ -12,7 +12,7 @@ from itertools import permutations
 import pytest
 
 from tests.lab import services, ways
-from tests.lab.hosts import ADDRESS4, CHECKOUT, ThrowAwayHost
+from tests.lab.hosts import ADDRESS4, CHECKOUT, LabHost, ThrowAwayHost
 from tests.lab.running import require_programs, until
 from tests.lab.test_switching import PROGRAMS, masters
 from tests.lab.website_owners import MOVED, OWNERS, PAGE, Owner, make
@@ -43,7 +43,7 @@ def several(host: ThrowAwayHost) -> ThrowAwayHost:
     return host
 
 
-def served_by(host: ThrowAwayHost, old: Owner) -> None:
+def served_by(host: LabHost, old: Owner) -> None:
     """Let a proxy have the website, and discovery in it by our line."""
     old.take_in(host)
     old.begin(host)
@@ -53,7 +53,7 @@ def served_by(host: ThrowAwayHost, old: Owner) -> None:
 
 
 @contextmanager
-def asked_of_the_old(host: ThrowAwayHost, old: Owner) -> Iterator[None]:
+def asked_of_the_old(host: LabHost, old: Owner) -> Iterator[None]:
     """Ask for the website where the old proxy goes on with it meanwhile: nobody is turned away."""
     script = str(CHECKOUT / "tests/lab/asking.py")
     running = host.start([host.python, script, "example.com", PAGE, *MOVED])
@@ -66,7 +66,7 @@ def asked_of_the_old(host: ThrowAwayHost, old: Owner) -> Iterator[None]:
     assert counts["failed"] <= RESETS.get(old.kind, 0), counts
 
 
-def holders(host: ThrowAwayHost) -> dict[int, set[str]]:
+def holders(host: LabHost) -> dict[int, set[str]]:
     """Return which programs listen on each port of the web."""
     found: dict[int, set[str]] = {}
     for line in host.output(["ss", "-H", "-l", "-n", "-t", "-p"]).splitlines():

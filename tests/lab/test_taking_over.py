@@ -8,6 +8,7 @@ from tests.lab import services, ways
 from tests.lab.hosts import ADDRESS4, ThrowAwayHost
 from tests.lab.running import until
 from tests.lab.services import NEIGHBOUR_CERTIFICATE, NEIGHBOUR_KEY
+from tests.lab.taking_back import taken_back
 
 TLS = f"ssl_certificate {NEIGHBOUR_CERTIFICATE}; ssl_certificate_key {NEIGHBOUR_KEY};"
 SYNAPSE = f"""\
@@ -79,9 +80,7 @@ def test_the_old_homeservers_site_goes_and_comes_back(nginx: ThrowAwayHost, way:
     assert ways.neighbour_answers(host) == neighbours
     assert host.tool("plan", "--exit-code").returncode == 0
 
-    taken_back = host.tool(way, "--yes")
-    assert taken_back.returncode == 0, taken_back.stdout
-    assert ways.untouched(before, host) == {}
+    taken_back(host, way, before)
     assert fetched(host, "matrix.example.com") == "the old homeserver\n"
     assert ways.neighbour_answers(host) == neighbours
 

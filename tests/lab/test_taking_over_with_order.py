@@ -15,7 +15,7 @@ from tests.lab import test_apache_sites, test_taking_over, ways
 from tests.lab.hosts import CHECKOUT, ThrowAwayHost
 from tests.lab.running import until
 from tests.lab.services import NEIGHBOUR_CERTIFICATE, NEIGHBOUR_KEY, PEBBLE, Authority
-from tests.lab.test_faults import engine, register
+from tests.lab.test_faults import killed_and_recovered, register
 
 NAME = "matrix.example.com"
 URL = f"https://{NAME}/_matrix/client/versions"
@@ -187,9 +187,7 @@ def test_killed_anywhere_the_old_file_serves_again(old: tuple[ThrowAwayHost, Old
         identity, records = register(host)
         with asked_all_the_time(host) as counts:
             for place in range(2, records, 3):
-                assert engine(host, "kill", identity, str(place)) != 0
-                recovered = host.tool("recover")
-                assert recovered.returncode == 0, f"record {place}: {recovered.stdout}{recovered.stderr}"
+                killed_and_recovered(host, identity, place)
                 assert ways.untouched(before, host) == {}, f"record {place}"
                 forget_orders(host)
                 identity, again = register(host)

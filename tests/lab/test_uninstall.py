@@ -12,17 +12,15 @@ from tests.lab.booted import BootedHost
 from tests.lab.hosts import ADDRESS4, CHECKOUT, LabHost, ThrowAwayHost
 from tests.lab.load_on_neighbour import load_on_the_neighbour
 from tests.lab.services import Authority
-from tests.lab.snapshots import Snapshot, differences
+from tests.lab.snapshots import differences
+from tests.lab.taking_back import STATE, STAYS, left, taken_back, uninstall
 from tests.lab.test_booted_apply import install_palpo
 from tests.lab.test_faults import engine
 
-STATE = "/var/lib/palpo-installer"
 SITES = "/etc/nginx/sites-available"
 TLS = f"{SITES}/zz-palpo-installer-tls.conf"
 PALPO = "/etc/palpo/palpo.toml"
 REGISTRATION = ("--set", "homeserver.registration=open")
-NOT_OURS = ("/var/log", "/var/lib/nginx", "/var/lib/systemd/random-seed", "/var/lib/systemd/timers")
-"""What nginx and systemd write while they run."""
 
 
 def apply(host: LabHost, *more: str) -> None:
@@ -31,25 +29,10 @@ def apply(host: LabHost, *more: str) -> None:
     assert applied.returncode == 0, applied.stdout + applied.stderr
 
 
-def uninstall(host: LabHost, *options: str) -> str:
-    """Uninstall and return what was said."""
-    ended = host.tool("uninstall", "--yes", *options)
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    return ended.stdout
-
-
 def told(said: str) -> list[str]:
     """Return what a review says that stays."""
     section = said.partition("What stays, and why\n")[2].partition("\n  wait")[0]
     return [line.partition(": ")[0].strip() for line in section.splitlines() if line.startswith("  ")]
-
-
-def left(before: Snapshot, host: LabHost) -> set[str]:
-    """Return the paths that are not as before: of what is new only the topmost, but for directories of ours."""
-    changed = differences(before, host.snapshot())
-    paths = {path for path in changed if not path.startswith(NOT_OURS)}
-    ours = {"/etc/palpo-installer", STATE}
-    return {path for path in paths - ours if path.rpartition("/")[0] not in paths - ours}
 
 
 def test_all_runs_are_taken_back_and_what_stays_is_told(nginx: ThrowAwayHost, acme: Authority) -> None:
@@ -96,7 +79,7 @@ def test_an_edited_file_stops_it_unless_the_edit_is_given_up(nginx: ThrowAwayHos
     assert copy in said
     assert host.read(copy).startswith("# mine\n")
     assert host.output(["stat", "--format=%a", copy, f"{STATE}/edited"]).split() == ["600", "700"]
-    assert left(before, host) == {"/etc/palpo-installer/keys", "/etc/palpo-installer/self-signed", f"{STATE}/edited"}
+    assert left(before, host) == STAYS | {f"{STATE}/edited"}
 
 
 @pytest.mark.slow
@@ -114,10 +97,9 @@ def test_somebody_elses_palpo_toml_comes_back(nginx: ThrowAwayHost) -> None:
     assert f"{PALPO}: was edited by hand. What palpo-installer set in it: " in edited
     assert "allow_registration" in edited
     host.output(["cp", "-a", "/run/kept", PALPO])
-    said = uninstall(host)
+    said = taken_back(host, "uninstall", before)
     assert "put back /etc/palpo/palpo.toml as it was before" in said
     assert ways.DATABASE_PASSWORD not in said
-    assert left(before, host) == {"/etc/palpo-installer/keys", "/etc/palpo-installer/self-signed"}
 
 
 @pytest.mark.slow
@@ -144,7 +126,7 @@ def test_an_nginx_that_was_stopped_is_stopped_unless_others_may_rely_on_it(host:
     script = "import re, sys; p = sys.argv[1]; t = open(p).read(); older = lambda m: f'\"at\":{float(m[1]) - 3600 * H}'"
     script = script.replace("H}", f"{hours}}}") + "; open(p, 'w').write(re.sub(r'\"at\":([0-9.]+)', older, t))"
     host.output([host.python, "-c", script, journal])
-    said = uninstall(host)
+    said = taken_back(host, "uninstall", before)
     ports = {port for _, port in host.listening()}
     assert 8448 not in ports
     assert ({80, 443} <= ports) is bool(hours)
@@ -153,7 +135,6 @@ def test_an_nginx_that_was_stopped_is_stopped_unless_others_may_rely_on_it(host:
         assert f"{SITES.replace('available', 'enabled')}/" in said
     else:
         assert "nginx was stopped before run 0001, and that is so again." in said
-    assert left(before, host) == {"/etc/palpo-installer/keys", "/etc/palpo-installer/self-signed"}
 
 
 @pytest.mark.parametrize("broken", ["missing certificate", pytest.param("syntax", marks=pytest.mark.slow)])
@@ -176,8 +157,7 @@ def test_a_configuration_that_somebody_else_broke_is_named_and_nothing_is_lost(
     assert ways.neighbour_answers(host) == answers
     assert ways.served(host, ADDRESS4, 443, "matrix.example.com")
     host.output(["cp", "-a", kept, neighbour])
-    uninstall(host)
-    assert left(before, host) == {"/etc/palpo-installer/keys", "/etc/palpo-installer/self-signed"}
+    taken_back(host, "uninstall", before)
 
 
 def kills(host: ThrowAwayHost, every: int) -> int:
@@ -203,7 +183,7 @@ def kills(host: ThrowAwayHost, every: int) -> int:
         # All was taken back and proven; the next start deletes the history.
         assert host.exists(f"{STATE}/runs/0001/journal.jsonl")
         assert host.tool("uninstall").stdout.startswith("Nothing is installed here")
-    assert left(before, host) == {"/etc/palpo-installer/keys", "/etc/palpo-installer/self-signed"}
+    assert left(before, host) == STAYS
     assert not host.exists(STATE)
     assert load.failures == 0
     assert ways.neighbour_answers(host) == neighbours
@@ -233,8 +213,7 @@ def test_after_twelve_runs_the_first_bytes_come_back(nginx: ThrowAwayHost) -> No
         apply(host, "--set", f"homeserver.max_upload_size={size}MiB")
     earlier = host.output(["find", f"{STATE}/runs/0001", f"{STATE}/runs/0002", "-path", "*/*s/*", "-type", "f"])
     assert earlier.count("/originals/") == 1
-    uninstall(host)
-    assert left(before, host) == {"/etc/palpo-installer/keys", "/etc/palpo-installer/self-signed"}
+    taken_back(host, "uninstall", before)
 
 
 @pytest.mark.slow

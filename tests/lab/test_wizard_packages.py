@@ -2,29 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from tests.lab import names, repository, ways
+from tests.lab import ways
 from tests.lab.hosts import ThrowAwayHost
-from tests.lab.running import require_root
 from tests.lab.screen import Terminal
 from tests.lab.test_packages import PURGED, packages
 from tests.lab.test_wizard import SMALL, go, is_whole
-
-
-@pytest.fixture
-def bare() -> Iterator[ThrowAwayHost]:
-    """A throw-away host with names and without any proxy."""
-    require_root()
-    host = ThrowAwayHost(keep=[repository.repository()])
-    try:
-        repository.strip(host)
-        names.serve(host)
-        yield host
-    finally:
-        host.stop()
 
 
 @pytest.mark.slow

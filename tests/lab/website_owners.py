@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tests.lab import services, sites
-from tests.lab.hosts import ThrowAwayHost
+from tests.lab.hosts import LabHost
 from tests.lab.running import until
 
 PAGE = "<h1>Example</h1>"
@@ -112,19 +112,19 @@ class Owner:
     file: str
     text: str
     start: tuple[str, ...]
-    reload: Callable[[ThrowAwayHost], object]
+    reload: Callable[[LabHost], object]
     left: str
 
-    def take_in(self, host: ThrowAwayHost) -> None:
+    def take_in(self, host: LabHost) -> None:
         """Write the website; the proxy is told nothing."""
         host.write(self.file, self.text)
 
-    def begin(self, host: ThrowAwayHost) -> None:
+    def begin(self, host: LabHost) -> None:
         """Start the proxy with the website."""
         host.output(self.start)
         self._until_it_answers(host, "80", "443")
 
-    def give_away(self, host: ThrowAwayHost) -> None:
+    def give_away(self, host: LabHost) -> None:
         """Move the website to other ports, without a word to our lines in it."""
         ports = {"80": MOVED[0], "443": MOVED[1].rstrip("s")}
         text = re.sub(r"(?<=[:\s])(80|443)(?=[;>\s])", lambda found: ports[found[1]], host.read(self.file))
@@ -133,18 +133,18 @@ class Owner:
         self._until_it_answers(host, *ports.values())
 
     @staticmethod
-    def _until_it_answers(host: ThrowAwayHost, plain: str, tls: str) -> None:
+    def _until_it_answers(host: LabHost, plain: str, tls: str) -> None:
         for url in (f"http://example.com:{plain}/", f"https://example.com:{tls}/"):
             until(lambda url=url: PAGE in host.run(["curl", "-sk", url]).stdout, url)  # type: ignore[misc]
 
 
-def reload_haproxy(host: ThrowAwayHost) -> None:
+def reload_haproxy(host: LabHost) -> None:
     """Let HAProxy take up its files."""
     host.output(["haproxy", "-c", "-q", *HAPROXY_FILES])
     host.output(["sh", "-c", "kill -USR2 $(cat /run/haproxy.pid)"])
 
 
-def reload_caddy(host: ThrowAwayHost) -> None:
+def reload_caddy(host: LabHost) -> None:
     """Let Caddy take up its files."""
     host.output(["caddy", "reload", "--config", "/etc/caddy/Caddyfile"])
 
@@ -189,7 +189,7 @@ OWNERS = {
 }
 
 
-def make(host: ThrowAwayHost) -> None:
+def make(host: LabHost) -> None:
     """Put what every proxy needs for it on a host, and leave no other site in any of them."""
     for directory in ("/etc/nginx/sites-enabled", "/etc/apache2/sites-enabled"):
         host.output(["sh", "-c", f"rm -f {directory}/*"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -188,6 +189,21 @@ def test_a_dropped_line_comes_back_between_its_neighbours(site: Path, tmp_path: 
     assert operation.observe(bench, before) is State.AFTER
     later(operation, bench, before)
     assert site.read_bytes() == b"# more\n" + with_ours
+
+
+def test_a_line_that_moves_goes_back_to_where_it_stood(site: Path, tmp_path: Path) -> None:
+    """It is taken out and added elsewhere in one edit: undone at once, later, and after an edit of somebody's."""
+    with_ours = with_line(site).read_bytes()
+    operation = EditLines(site, site, (replace(LINE, before=3),), (OURS,), state_of(site).sha256)
+    for edit in (b"", b"# more\n"):
+        bench = workbench(tmp_path / f"run {len(edit)}")
+        before = done(operation, bench)
+        moved = SITE.replace(b"    server_name", f"{LINE.text}\n    server_name".encode())
+        assert site.read_bytes() == moved
+        site.write_bytes(edit + moved)
+        assert operation.observe(bench, before) is State.AFTER
+        later(operation, bench, before)
+        assert site.read_bytes() == edit + with_ours
 
 
 @pytest.mark.parametrize("place", ["first", "last"])

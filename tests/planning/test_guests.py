@@ -16,7 +16,7 @@ from palpo_installer.host import Host
 from palpo_installer.layout import Layout
 from palpo_installer.matrix_site import build
 from palpo_installer.operations.certificates import IssueSelfSigned
-from palpo_installer.operations.files import RemoveFile, WriteFile
+from palpo_installer.operations.files import MakeDirectory, RemoveFile, WriteFile
 from palpo_installer.operations.lines import EditLines, edited
 from palpo_installer.plan import make
 from palpo_installer.planning.inputs import Inputs
@@ -245,12 +245,16 @@ def test_a_line_in_the_wrong_block_is_moved(tmp_path: Path) -> None:
 
 
 def test_a_pattern_that_takes_our_directory_sends_us_elsewhere(tmp_path: Path) -> None:
-    """What nginx includes by itself would answer for everybody."""
+    """What nginx includes by itself would answer for everybody. Our own directory is made once, and then open."""
     host = host_with(tmp_path)
     main = host.layout.at("/etc/nginx/nginx.conf")
     main.write_text(main.read_text().replace("    include", "    include palpo-*/*.conf;\n    include"))
     guest = serving(host, EXISTING).sites.hostings[0].leaflet
     assert guest.file.path.parent == host.layout.etc / "nginx"
+    plan = make(real_inputs(host, EXISTING))
+    made = [each for change in plan.changes for each in change.operations if isinstance(each, MakeDirectory)]
+    assert len(made) == len({each.path for each in made})
+    assert MakeDirectory(host.layout.etc, 0o755) in made
 
 
 def orders(plan: Plan) -> Iterator[str]:

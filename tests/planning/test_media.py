@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
 from pathlib import Path
 
 import pytest
 
 from palpo_installer.answers import MEDIA_UPLOAD_SIZE, Address
 from palpo_installer.errors import AnswersError
+from palpo_installer.homeserver.keys import signing_key
+from palpo_installer.homeserver.settings import key_version
+from palpo_installer.media.keys import PKCS8
 from palpo_installer.plan import make
 from palpo_installer.planning.media import findings
 from tests.media.made import PATH, SOUND, edited
-from tests.planning.made import inputs_of
+from tests.planning.made import carry_out, inputs_of, without_activations
 from tests.recorded import recorded
 
 MEDIA = {"media.upstream": "127.0.0.1:8000"}
@@ -57,6 +61,29 @@ def test_the_commands_for_a_key_are_left_to_the_audit(tmp_path: Path) -> None:
     """They read palpo.toml, which is there when all is done, and a sentence that is broken over lines is no command."""
     (finding,) = said(tmp_path, edited(("    signingKeyPath: /etc/matrix-media-repo/signing.key\n", "")))
     assert finding.endswith("and name it there; `palpo-installer audit` prints the commands once this is done.")
+
+
+def test_another_server_name_has_another_key(tmp_path: Path) -> None:
+    """What palpo.toml says until then is the key that is given up: neither is it printed, nor is it the right one."""
+    host = recorded("nginx_stopped", tmp_path)
+    first = inputs_of(host)
+    carry_out(without_activations(make(first)), first)
+    renamed = {**MEDIA, "names.server_name": "example.net", "names.client_host": "matrix.example.net"}
+    former, version = key_version("example.com"), key_version("example.net")
+    *_, command = findings(inputs_of(host, renamed))
+    assert f"'Key-ID: ed25519:{version}'" in command
+    assert former not in command
+    seed = b64decode(signing_key(host.layout, "example.com").reveal())[PKCS8:]
+    key = host.layout.at("/etc/matrix-media-repo/signing.key")
+    key.parent.mkdir(parents=True)
+    pem = "MMR PRIVATE KEY"
+    heading = f"-----BEGIN {pem}-----\nKey-ID: ed25519:{former}\nVersion: 1\n\n"
+    key.write_text(f"{heading}{b64encode(seed).decode()}\n-----END {pem}-----\n")
+    host.layout.at(PATH).write_text(SOUND)
+    assert list(findings(inputs_of(host, MEDIA))) == []
+    host.layout.at(PATH).write_text(edited(("name: example.com", "name: example.net")))
+    (finding,) = findings(inputs_of(host, renamed))
+    assert f"(ed25519:{former}) is not Palpo's (ed25519:{version})" in finding
 
 
 def test_media_that_palpo_has_kept_are_named(tmp_path: Path) -> None:

@@ -16,11 +16,13 @@ from palpo_installer.operations.paths import state_of
 from palpo_installer.operations.removing import PutBack
 from palpo_installer.planning.inputs import Inputs
 from palpo_installer.planning.removal import ACTIVATIONS, WAYS, removal
+from palpo_installer.review import in_words
 from palpo_installer.secret import Text
 from palpo_installer.serialization import dump, load
 from palpo_installer.session import scene_of
 from tests.planning.made import carry_out, inputs_on
 from tests.planning.removals import applied, outside, scene, stays, write
+from tests.situations import DATABASE
 
 
 @pytest.fixture
@@ -205,3 +207,15 @@ def test_a_run_that_cannot_be_read_is_named(inputs: Inputs, tmp_path: Path) -> N
     journal.write_text(journal.read_text().replace('"format":1', '"format":0').replace('"format": 1', '"format": 0'))
     with pytest.raises(RefusedPlan, match="was written by version"):
         scene_of(inputs.host, None)
+
+
+def test_what_explains_a_secret_is_shown_when_a_private_file_goes(inputs: Inputs) -> None:
+    """The comments of answers.toml are ours; its secrets are hidden."""
+    applied(inputs)
+    shown = in_words(removal(scene(inputs)), inputs.host)
+    _, _, answers = shown.partition(f"--- {inputs.layout.answers} (now)")
+    answers, _, _ = answers.partition("\n--- ")
+    assert "-# Token for registration" in answers
+    assert "-# <secret" not in answers
+    assert '-database_url = "<secret>"' in answers
+    assert DATABASE not in shown

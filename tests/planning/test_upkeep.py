@@ -116,3 +116,24 @@ def test_a_private_copy_has_a_cron_of_its_own_where_it_has_the_directory(inputs:
     assert timer(host)[2] == (NO_CRON,)
     host.layout.cron.mkdir(parents=True)
     assert timer(host)[2] == ()
+
+
+def test_what_explains_a_secret_is_shown_and_a_secret_is_not(inputs: Inputs) -> None:
+    """Our own comments speak of tokens and keys; what a person noted in a comment is hidden, also beside ours."""
+    ((_, first),) = (change.operations for change in saved_answers(inputs)[0])
+    for explained in (
+        "# Token for registration",
+        "# registration_token_file = ",
+        "# File with the key id and HMAC key",
+    ):
+        assert f"+{explained}" in first.describe(inputs.host).diff
+    assert "# <secret" not in first.describe(inputs.host).diff
+    carry_out(Plan((), saved_answers(inputs)[0], (), (), ()), inputs)
+    note = '# Token for registration was sunflower\n# registration_token = "daffodil"\n# hunter2 it is'
+    noted = inputs.layout.answers.read_text().replace("# Token for registration", note).replace("16MiB", "8MiB")
+    inputs.layout.answers.write_text(noted)
+    ((second,),) = (change.operations for change in saved_answers(again(inputs))[0])
+    difference = second.describe(inputs.host).diff
+    assert "+# Token for registration" in difference
+    assert "-# <secret>" in difference
+    assert not any(secret in difference for secret in ("sunflower", "daffodil", "hunter2"))

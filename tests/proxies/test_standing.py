@@ -7,6 +7,7 @@ from pathlib import Path
 
 from palpo_installer.facts.listeners import Listener
 from palpo_installer.layout import Layout
+from palpo_installer.proxies.found import ReadFile
 from palpo_installer.proxies.standing import freeing, holder, leaving, named, standings
 from tests.situations import facts, nginx_with
 
@@ -62,6 +63,22 @@ def test_a_port_is_left_by_the_proxy_that_has_it_for_us_alone() -> None:
     assert leaving(facts(nginx=alone), port, {7, 9}) is None
     shared = replace(alone, servers=(*own.servers, *nginx_with("shop.example.org").servers))
     assert leaving(facts(nginx=shared), port, {7}) is None
+
+
+def test_what_is_ours_is_what_runs_installed() -> None:
+    """A site of theirs may be called like ours, as a copy is; and one of theirs with lines of ours serves for us."""
+    copied = replace(nginx_with("shop.example.org", file=OURS), pid=7)
+    port = copied.servers[0].listens[0].port
+    known = replace(facts(nginx=copied), installed=())
+    assert [(each.sites, each.ours) for each in standings(known)] == [(1, False)]
+    assert leaving(known, port, {7}) is None
+    recorded = replace(known, installed=(Path(OURS),))
+    assert [(each.sites, each.ours) for each in standings(recorded)] == [(0, True)]
+    assert leaving(recorded, port, {7}) is not None
+    shared = nginx_with("shop.example.org")
+    leaflet = ReadFile(Path("/etc/nginx/palpo-installer/example.org-443.conf"), "")
+    led_to = replace(known, nginx=replace(shared, files=(leaflet,)), installed=(leaflet.path,))
+    assert [(each.sites, each.ours) for each in standings(led_to)] == [(1, True)]
 
 
 def test_one_that_is_stopped_says_so() -> None:

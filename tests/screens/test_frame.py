@@ -36,7 +36,7 @@ def test_what_was_found_is_there_when_help_is_closed(tmp_path: Path, monkeypatch
         await pilot.press("escape")
         await until(pilot, lambda: "Who answers now" in text(wizard) and bool(wizard.screen.query(Menu)), "the menu")
 
-    monkeypatch.setattr("palpo_installer.screens.conversing.gather", later)
+    monkeypatch.setattr("palpo_installer.screens.conversing.survey", later)
     drive(recorded("debian_sites", tmp_path), {}, go)
 
 

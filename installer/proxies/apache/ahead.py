@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from palpo_installer.errors import RefusedPlan
 from palpo_installer.proxies.apache.configuration import Everywhere
-from palpo_installer.proxies.apache.tree import Directive
+from palpo_installer.proxies.apache.directive import Directive
 
 PREFIXES = ("proxypass", "redirect", "redirectpermanent", "redirecttemp")
 PATTERNS = ("proxypassmatch", "redirectmatch")

@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from palpo_installer.proxies.apache.tree import Directive
+from palpo_installer.proxies.apache.directive import Directive
 from palpo_installer.proxies.virtual_hosts import Conflict
 from palpo_installer.site import CHALLENGE_PATH, MARKER_PATH, Challenge, Closed, FixedJson, Guest
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from palpo_installer.proxies.apache import ahead
 from palpo_installer.proxies.apache.configuration import Everywhere
-from palpo_installer.proxies.apache.tree import MAGIC, Directive, Tree
+from palpo_installer.proxies.apache.directive import Directive
+from palpo_installer.proxies.apache.tree import MAGIC, Tree
 from palpo_installer.proxies.found import IncludeDirectory, Listen, Problem, ServerBlock
 from palpo_installer.proxies.sockets import is_address
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from palpo_installer.errors import HostError
 from palpo_installer.host import Host
 from palpo_installer.proxies.apache import conditions
+from palpo_installer.proxies.apache.directive import Directive
 from palpo_installer.proxies.apache.lines import Line, lines, substituted
 from palpo_installer.proxies.found import Problem, ReadFile
 
@@ -26,46 +27,6 @@ UNREADABLE = {
     "use": "a macro (mod_macro) stands here, and what it makes is not known before Apache runs",
     "<perl": "Perl (mod_perl) makes this part of the configuration, and what it makes is not known",
 }
-
-
-@dataclass(frozen=True)
-class Directive:
-    """One directive with its place; a section has its directives in its block.
-
-    Attributes:
-        name: lower case, e.g. ``servername``; of a section without its brackets, e.g. ``virtualhost``.
-        arguments: without quotes, variables replaced.
-        file: where it stands.
-        line: in that file, from 1.
-        block: the directives of a section.
-    """
-
-    name: str
-    arguments: tuple[str, ...]
-    file: Path
-    line: int
-    block: tuple[Directive, ...] = ()
-
-    def all(self, name: str) -> tuple[Directive, ...]:
-        """Return the directives of a name directly in the block."""
-        return tuple(each for each in self.block if each.name == name)
-
-    def last(self, name: str) -> str:
-        """Return the first argument of the last directive of a name directly in the block, empty for none."""
-        found = [each.arguments[0] for each in self.all(name) if each.arguments]
-        return found[-1] if found else ""
-
-    def within(self, name: str) -> Iterator[Directive]:
-        """Yield the directives of a name in the block and in the sections of it, in reading order."""
-        for each in self.block:
-            if each.name == name:
-                yield each
-            yield from each.within(name)
-
-    @property
-    def where(self) -> str:
-        """File and line."""
-        return f"{self.file}:{self.line}"
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,9 @@ from palpo_installer.operations.lines import AddedLine
 from palpo_installer.proxies.apache import guests, insertion, reading, tree
 from palpo_installer.proxies.apache.configuration import Apache
 from palpo_installer.proxies.apache.conflicts import conflicts
+from palpo_installer.proxies.apache.directive import Directive
 from palpo_installer.proxies.apache.lines import environment
-from palpo_installer.proxies.apache.tree import Directive, Surroundings
+from palpo_installer.proxies.apache.tree import Surroundings
 from palpo_installer.proxies.found import ServerBlock
 from palpo_installer.proxies.virtual_hosts import Conflict, Impossible, Inclusion, Leaflet
 from palpo_installer.site import Guest

@@ -10,6 +10,7 @@ from palpo_installer.proxies import templates
 from palpo_installer.proxies.assignment import Assignment
 from palpo_installer.proxies.base import Expectation, File, Part, Rendering
 from palpo_installer.proxies.caddy import automation, balancing, keys, sharing, shortcuts, words
+from palpo_installer.proxies.caddy.balancing import Version
 from palpo_installer.proxies.caddy.configuration import Caddy
 from palpo_installer.proxies.caddy.placement import PLAIN, SECURE, Placement, place
 from palpo_installer.proxies.halves import certificate, literal, title
@@ -30,6 +31,13 @@ UNLIMITED = (
     "Caddy cannot count the logins of each client: Palpo's own limits on logins, registrations and password checks "
     "stay on in palpo.toml, raised, since they count all clients together"
 )
+
+TELLS_CLIENTS: Version = (2, 7, 0)
+"""The first one that has a client's address by itself, as its option ``trusted_proxies`` says who it is to believe.
+
+See caddyserver.com, "Conventions", "Placeholders", ``{client_ip}``. It is what the connection says where the option is
+not set, which a test sees with all of 2.7 to 2.10 (tests/lab/test_caddy_balanced.py).
+"""
 
 
 @dataclass(frozen=True)
@@ -140,14 +148,20 @@ def render(caddy: Caddy, assignment: Assignment) -> Rendering:
     )
     limited = any(route.limit for each in servers for route in each.forwards)
     return Rendering(
-        plain=_part(PLAIN, "caddy-http.caddy.j2", placement, plain, site, led),
-        secure=_part(SECURE, "caddy-tls.caddy.j2", placement, secure, site),
+        plain=_part(PLAIN, "caddy-http.caddy.j2", placement, plain, site, caddy.version, led),
+        secure=_part(SECURE, "caddy-tls.caddy.j2", placement, secure, site, caddy.version),
         findings=(UNLIMITED,) if limited else (),
     )
 
 
 def _part(
-    name: str, template: str, placement: Placement, servers: Sequence[Server], site: Site, led: Sequence[Led] = ()
+    name: str,
+    template: str,
+    placement: Placement,
+    servers: Sequence[Server],
+    site: Site,
+    version: Version,
+    led: Sequence[Led] = (),
 ) -> Part:
     text = templates.render(
         template,
@@ -155,6 +169,7 @@ def _part(
         led=led,
         site=site,
         target=words.TARGET,
+        tells_clients=version >= TELLS_CLIENTS,
         kind=_kind,
         upstream=upstream,
         bare=words.bare,

@@ -14,7 +14,7 @@ from palpo_installer.host import Host
 from palpo_installer.host import Socket as Opened
 from palpo_installer.proxies import main_process
 from palpo_installer.proxies.found import Listen
-from palpo_installer.proxies.haproxy import process, reading, tree
+from palpo_installer.proxies.haproxy import binds, process, tree
 from palpo_installer.proxies.opening import holder, refusal_of
 from palpo_installer.proxies.sockets import Socket, is_tcp
 from palpo_installer.services import Service
@@ -68,7 +68,7 @@ def _listens(host: Host, service: Service) -> Iterator[Listen]:
         for bind in () if section.all("disabled") else section.all("bind"):
             if ELSEWHERE.isdisjoint(bind.words):
                 try:
-                    yield from reading.of_bind(bind)
+                    yield from binds.of_bind(bind)
                 except ValueError:
                     # An address from the environment: only HAProxy itself can tell.
                     continue

@@ -12,7 +12,7 @@ from palpo_installer.facts.system import System
 from palpo_installer.layout import Layout
 from palpo_installer.proxies import halves
 from palpo_installer.proxies.base import Expectation, Lines, Link
-from palpo_installer.proxies.haproxy import listens, reading, words
+from palpo_installer.proxies.haproxy import addressing, listens, reading, words
 from palpo_installer.proxies.haproxy.configuration import CertificateList, Frontend, HAProxy
 from palpo_installer.proxies.haproxy.placement import OWN
 from palpo_installer.proxies.haproxy.sharing import Shared, refuse_names, shared
@@ -70,7 +70,9 @@ class Port:
 
     @property
     def maps_addresses(self) -> bool:
-        """Whether an IPv4 client may be seen by an IPv6 address: through one socket for both, or a PROXY line."""
+        """Whether an IPv4 client may have an IPv6 address: by one socket for both, a PROXY line, or what others say."""
+        if any(addressing.is_set(each.frontend) for each in self.shared):
+            return True
         options = {option for each in self.shared for listen in each.listens for option in listen.options}
         return not options.isdisjoint({"ipv6only=off", "proxy_protocol"})
 
@@ -186,3 +188,10 @@ def balanced(ports: Sequence[Port]) -> Iterator[str]:
             f"({lines[0].file}:{lines[0].line}). Where a load balancer stands before it, it must send none there, and "
             "its own address is the one that is limited then"
         )
+
+
+def addressed(ports: Sequence[Port]) -> Iterator[str]:
+    """Yield what a person should know of the addresses by which clients are counted on ports of others."""
+    shared = (each.frontend for port in ports if port.upstreams for each in port.shared)
+    for frontend in {each.section.heading: each for each in shared}.values():
+        yield from addressing.findings(frontend)

@@ -16,7 +16,7 @@ from palpo_installer.proxies.base import File, Lines, Part, Rendering
 from palpo_installer.proxies.haproxy import limits, reading, words
 from palpo_installer.proxies.haproxy.configuration import HAProxy
 from palpo_installer.proxies.haproxy.placement import AWAY_PAGE, OWN, PLAIN, REFUSE, SECURE, Placement, place
-from palpo_installer.proxies.haproxy.ports import Port, balanced, expectations, links, listed, of_site
+from palpo_installer.proxies.haproxy.ports import Port, addressed, balanced, expectations, links, listed, of_site
 from palpo_installer.proxies.haproxy.sharing import lines
 from palpo_installer.site import (
     AWAY,
@@ -67,7 +67,7 @@ def render(haproxy: HAProxy, assignment: Assignment) -> Rendering:
     return Rendering(
         plain=_part(PLAIN, "haproxy-http.cfg.j2", placement, plain, haproxy, assignment, edits),
         secure=_part(SECURE, "haproxy-tls.cfg.j2", placement, secure, haproxy, assignment, (*edits, *more)),
-        findings=(*_findings(site, haproxy, placement), *balanced(ports)),
+        findings=(*_findings(site, haproxy, placement), *balanced(ports), *addressed(ports)),
     )
 
 

@@ -15,9 +15,10 @@ from palpo_installer.errors import RefusedPlan
 from palpo_installer.operations.lines import AddedLine, directive
 from palpo_installer.proxies.base import Lines
 from palpo_installer.proxies.found import Listen
+from palpo_installer.proxies.haproxy import addressing
 from palpo_installer.proxies.haproxy.configuration import Directive, Frontend
 from palpo_installer.proxies.haproxy.conflicts import ANSWERING
-from palpo_installer.proxies.haproxy.reading import LABEL, of_guest, ours
+from palpo_installer.proxies.haproxy.reading import LABEL, ours
 from palpo_installer.proxies.sockets import is_tcp
 
 COMMENT = "  # added by palpo-installer"
@@ -139,30 +140,44 @@ def lines(found: Sequence[Shared], host: str) -> tuple[Lines, ...]:
         found: the frontends, each for every port of ours that it has.
         host: how the name is taken from a request.
     """
-    add: dict[Path, list[AddedLine]] = {}
+    headings = dict.fromkeys(each.heading for each in found)
+    wanted = {
+        heading: tuple(_wanted([each for each in found if each.heading == heading], host)) for heading in headings
+    }
+    frontends = {each.heading: each.frontend for each in found}
     drop: dict[Path, list[str]] = {}
-    for heading in dict.fromkeys(each.heading for each in found):
-        there = [each for each in found if each.heading == heading]
-        section = there[0].frontend.section
-        wanted = tuple(_wanted(there, host))
-        standing = {directive(str(d)) for d in section.directives if ours(d)}
-        for text, before in wanted:
-            if directive(text) not in standing:
-                add.setdefault(before.file, []).append(AddedLine(f"    {text}{COMMENT}", before.front))
-        stale = standing - {directive(text) for text, _ in wanted}
-        if stale:
-            drop.setdefault(section.heading.file, []).extend(sorted(stale))
+    for heading, frontend in frontends.items():
+        if wrong := _standing(frontend) - _right(frontend, wanted[heading]):
+            drop.setdefault(heading.file, []).extend(sorted(wrong))
+    add: dict[Path, list[AddedLine]] = {}
+    for heading, frontend in frontends.items():
+        # What is taken out goes from every frontend of the file, and comes again where it is right.
+        there = _standing(frontend) - {*drop.get(heading.file, ())}
+        for text, before in wanted[heading]:
+            if directive(text) not in there:
+                add.setdefault(heading.file, []).append(AddedLine(f"    {text}{COMMENT}", before.front))
     paths = dict.fromkeys((*add, *drop))
     return tuple(Lines(path.resolve(), path, tuple(add.get(path, ())), tuple(drop.get(path, ()))) for path in paths)
+
+
+def _standing(frontend: Frontend) -> frozenset[str]:
+    return frozenset(directive(str(each)) for each in frontend.section.directives if ours(each))
+
+
+def _right(frontend: Frontend, wanted: Sequence[tuple[str, Directive]]) -> frozenset[str]:
+    """Return what is wanted but for what stands before a rule that determines the client's address for us as well."""
+    last = addressing.last_setting(addressing.rules(frontend))
+    early = {directive(str(each)) for each in frontend.section.all("http-request") if ours(each) and each.line < last}
+    return frozenset(directive(text) for text, _ in wanted) - early
 
 
 def _wanted(there: Sequence[Shared], host: str) -> Iterator[tuple[str, Directive]]:
     """Yield our lines for a frontend, each with the line of its own in front of which it has to stand."""
     frontend = there[0].frontend
-    rules = [d for d in frontend.section.all("http-request") if not ours(d) and not of_guest(d)]
+    rules = addressing.rules(frontend)
     conditions = tuple(_conditions(there, host))
-    for condition in conditions if rules else ():
-        yield f"http-request allow {condition}", rules[0]
+    for before in rules[addressing.place(rules) :][:1]:
+        yield from ((f"http-request allow {condition}", before) for condition in conditions)
     choice = _choice(frontend)
     for condition in conditions:
         yield f"use_backend palpo-installer-%[dst_port] {condition}", choice

@@ -6,7 +6,7 @@ import pytest
 
 from palpo_installer.host import Host
 from palpo_installer.layout import Layout
-from palpo_installer.proxies.haproxy import reading, tree
+from palpo_installer.proxies.haproxy import binds, reading, tree
 from palpo_installer.proxies.haproxy.configuration import Directive, Frontend, RuntimeSocket
 from palpo_installer.proxies.haproxy.discovery import is_master, loaded, option
 from palpo_installer.proxies.haproxy.unit import Starting, assignments, parse_shown
@@ -51,7 +51,7 @@ def test_a_quote_without_end_and_a_line_before_any_section_are_problems() -> Non
 def test_addresses_of_a_bind(words: str, found: list[tuple[str, int, tuple[str, ...]]]) -> None:
     """Every form that opens a port, in the neutral words."""
     bind = Directive(("bind", *words.split()), FILE, 3)
-    assert [(each.address, each.port, each.options) for each in reading.of_bind(bind)] == found
+    assert [(each.address, each.port, each.options) for each in binds.of_bind(bind)] == found
 
 
 def fronts(text: str, root: Path) -> tuple[Frontend, ...]:

@@ -11,8 +11,8 @@ from palpo_installer.host import Host
 from palpo_installer.layout import Layout
 from palpo_installer.operations.lines import AddedLine, edited
 from palpo_installer.proxies.base import Lines
+from palpo_installer.proxies.haproxy.binds import certificate_list
 from palpo_installer.proxies.haproxy.configuration import CertificateList
-from palpo_installer.proxies.haproxy.reading import certificate_list
 from palpo_installer.proxies.haproxy.stores import lines
 
 OWN = Path("/etc/haproxy/palpo-installer")
