@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +16,9 @@ from palpo_installer.host import Command, Host
 
 QUICK = 15.0
 """Seconds for a command that only asks or notes something."""
+
+COMING = 5.0
+"""Seconds for a program that was just started by hand to write its number, which it does in the background."""
 
 RUNNING = ("active", "reloading", "refreshing", "activating")
 """Unit states in which somebody wants the service to run (systemd(1), "Units")."""
@@ -148,6 +152,22 @@ def is_active(host: Host, service: Service) -> bool:
     if service.manager == "systemd":
         return unit_properties(host, service.unit).get("ActiveState") in RUNNING
     return main_process(host, service) is not None
+
+
+def is_active_soon(host: Host, service: Service, within: float = COMING) -> bool:
+    """Return whether it runs, also where it was started a moment ago and has not written its number yet."""
+    until = time.monotonic() + within
+    while not (active := is_active(host, service)) and time.monotonic() < until and _is_coming(host, service):
+        time.sleep(0.05)
+    return active
+
+
+def _is_coming(host: Host, service: Service) -> bool:
+    """Return whether a program that writes its number into a file is among the processes of our network."""
+    if service.manager != "direct" or service.pid_file is None:
+        return False
+    found = (each for each in processes.read(host) if each.name == service.name and not each.container)
+    return any(processes.in_our_network(host, each.pid) for each in found)
 
 
 def has_failed(host: Host, service: Service) -> bool:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -116,6 +118,25 @@ def test_what_was_started_by_hand_is_found_and_stopped(tmp_path: Path) -> None:
         services.stop(Host(), service, limit=10)
         assert not services.is_active(Host(), service)
         services.stop(Host(), service, limit=10)
+
+
+def test_what_was_just_started_is_waited_for_until_it_has_written_its_number(tmp_path: Path) -> None:
+    """A daemon does so after the command that started it has returned; what has ended is not waited for."""
+    # No other test has a process of this name.
+    program, pid_file = tmp_path / f"late-{os.getpid()}", tmp_path / "late.pid"
+    shutil.copy("/bin/sleep", program)
+    service = Service(program.name, "direct", pid_file=pid_file)
+    with subprocess.Popen([program, "600"]) as process:
+        try:
+            assert not services.is_active_soon(Host(), service, within=0)
+            late = threading.Timer(0.1, pid_file.write_text, [str(process.pid)])
+            late.start()
+            assert services.is_active_soon(Host(), service, within=60)
+            late.join()
+        finally:
+            process.kill()
+    pid_file.unlink()
+    assert not services.is_active_soon(Host(), service, within=600)
 
 
 def test_what_writes_its_number_nowhere_is_found_by_its_command_line(tmp_path: Path) -> None:

@@ -162,7 +162,8 @@ class Restoration:
     def _stop(self, bench: Workbench) -> None:
         host, service = bench.host, self.before.service
         bench.report(f"stopping {self.control.title}, which was stopped before")
-        if services.is_active(host, service):
+        # A change that ended right after its start command was before the proxy's number.
+        if services.is_active_soon(host, service):
             services.stop(host, service)
         if services.has_failed(host, service) and not self.before.failed:
             services.forget_failure(host, service.unit)
