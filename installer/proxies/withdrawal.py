@@ -96,6 +96,10 @@ class WithdrawProxy(Activation):
                 self._take_up(bench, record)
             self._prove(bench, record)
             self.settle(bench, record)
+            if record.running and not self.stop:
+                # HAProxy refuses everything while it tries sockets, and serves as before where it gets none of them.
+                # Now that its neighbours have answered it is beyond that.
+                self._prove(bench, record)
         except HostError as error:
             raise GateFailed(error.what, where=error.where, next=error.next) from error
 
