@@ -35,6 +35,10 @@ class Terminal:
         self.type(shlex.join(command))
         self.press("Enter")
 
+    def hang_up(self) -> None:
+        """Take the terminal away, as a lost connection does."""
+        self._tmux("kill-session")
+
     def text(self) -> str:
         """Return what is on the screen."""
         return self._tmux("capture-pane", "-p")

@@ -83,21 +83,24 @@ def attack(host: ThrowAwayHost, cases: Sequence[Case]) -> list[dict[str, object]
 
 
 def survives(proxy: AttackedProxy, cases: Sequence[Case], tell: Tell) -> None:
-    """Check all cases, on some hosts at once: half of the time is waiting for answers."""
-    parts = [cases[number::HOSTS] for number in range(HOSTS)]
+    """Check all cases, on some hosts at once: most of the time is waiting for answers."""
+    deadly = [case for case in cases if named(case[1]).deadly or case[1] in proxy.deadly]
+    others = [case for case in cases if case not in deadly]
+    # They come on one host, since the attacker starts anew for them.
+    parts = [(others[number::HOSTS], deadly if number else []) for number in range(HOSTS)]
     with ThreadPoolExecutor(HOSTS) as pool:
-        checks = [pool.submit(survives_on_a_host, proxy, part, tell) for part in parts if part]
+        checks = [pool.submit(survives_on_a_host, proxy, *part, tell) for part in parts if any(part)]
     for check in checks:
         check.result()
 
 
-def survives_on_a_host(proxy: AttackedProxy, cases: Sequence[Case], tell: Tell) -> None:
+def survives_on_a_host(proxy: AttackedProxy, others: Sequence[Case], deadly: Sequence[Case], tell: Tell) -> None:
     """Check cases, and that the neighbour answered every request but where the proxy itself was killed."""
+    cases = [*others, *deadly]
     with attacked(proxy) as host:
         neighbours = ways.neighbour_answers(host)
-        deadly = [case for case in cases if named(case[1]).deadly or case[1] in proxy.deadly]
         with load_on_the_neighbour(host) as load:
-            results = attack(host, [case for case in cases if case not in deadly])
+            results = attack(host, others)
         if deadly:
             results += attack(host, deadly)
         states = [result["state"] for result in results]

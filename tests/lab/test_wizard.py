@@ -213,6 +213,23 @@ def test_leaving_the_screen_leaves_the_run_alone(nginx: ThrowAwayHost, acme: Aut
     assert '"applied"' in nginx.read(f"{RUN}/journal.jsonl")
 
 
+@pytest.mark.slow
+def test_a_terminal_that_is_gone_under_nohup_leaves_the_run_alone(nginx: ThrowAwayHost, acme: Authority) -> None:
+    """The screens end, their log says so and how to go on watching; the run is applied."""
+    terminal = Terminal(nginx, *SMALL)
+    command = " ".join(nginx.command)
+    terminal.run(["sh", "-c", f"cd /root && exec nohup {command}"])
+    answer(terminal, acme)
+    terminal.press("a")
+    terminal.until("done", "order a certificate")
+    terminal.hang_up()
+    until(lambda: not nginx.processes(command), "the end of the screens", 30)
+    said = nginx.read("/root/nohup.out")
+    assert "The terminal is gone, so the screens end. Run 0001 goes on without this screen." in said
+    until(lambda: '"record":"end"' in nginx.read(f"{RUN}/journal.jsonl"), "the end of the run", 60)
+    assert '"applied"' in nginx.read(f"{RUN}/journal.jsonl")
+
+
 def test_over_ssh_a_change_waits_to_be_kept(nginx: ThrowAwayHost) -> None:
     """The review says so, leaving keeps nothing, the next start shows it first, and one key keeps it."""
     terminal = Terminal(nginx, *SMALL, {"SSH_CONNECTION": "192.0.2.1 50000 198.18.0.10 22"})
