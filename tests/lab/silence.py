@@ -17,16 +17,18 @@ CONTEXT = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 CONTEXT.check_hostname, CONTEXT.verify_mode = False, ssl.CERT_NONE
 """Made once, and without the authorities of the system: to read those takes longer than many requests."""
 
+AT_ONCE = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+"""A request does not wait until the end of the handshake is acknowledged, for which Caddy takes 40 ms."""
+
 
 def answers(name: str) -> bool:
     """Return whether a request over a fresh connection is answered by the homeserver."""
     try:
-        with (
-            socket.create_connection(("198.18.0.10", 443), 5) as plain,
-            CONTEXT.wrap_socket(plain, server_hostname=name) as secure,
-        ):
-            secure.sendall(f"GET {TARGET} HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n".encode())
-            return secure.recv(12) == b"HTTP/1.1 200"
+        with socket.create_connection(("198.18.0.10", 443), 5) as plain:
+            plain.setsockopt(*AT_ONCE)
+            with CONTEXT.wrap_socket(plain, server_hostname=name) as secure:
+                secure.sendall(f"GET {TARGET} HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n".encode())
+                return secure.recv(12) == b"HTTP/1.1 200"
     except OSError:
         return False
 
