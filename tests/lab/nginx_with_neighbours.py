@@ -39,10 +39,15 @@ SYSTEM = System(
 )
 
 
+class _Holder(socketserver.TCPServer):
+    allow_reuse_address = True
+    """Else a connection that ended a moment ago would go on holding the port."""
+
+
 @contextmanager
 def held(port: int) -> Iterator[None]:
     """Let this process hold a port: it takes connections and ends them."""
-    with socketserver.TCPServer((LOOPBACK, port), socketserver.BaseRequestHandler) as server:
+    with _Holder((LOOPBACK, port), socketserver.BaseRequestHandler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
         try:

@@ -94,8 +94,16 @@ def kept_there(host: LabHost, name: str) -> bool:
 
 
 def running(host: LabHost) -> object:
-    """Return what Caddy runs with."""
-    return json.loads(host.output(["curl", "--silent", "http://localhost:2019/config/"]))
+    """Return what Caddy runs with; while it takes something up it ends the connections of its endpoint."""
+    said: list[str] = []
+
+    def answered() -> bool:
+        asked = host.run(["curl", "--silent", "--fail", "http://localhost:2019/config/"])
+        said[:] = [asked.stdout]
+        return asked.returncode == 0
+
+    until(answered, "an answer of Caddy's endpoint", 30)
+    return json.loads(said[0])
 
 
 def orders_now(host: LabHost) -> bool:
