@@ -6,9 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from palpo_installer.engine.history import (
-    standing,
-)
+from palpo_installer.engine.history import standing
 from palpo_installer.engine.journal import progress, read
 from palpo_installer.engine.run import Run
 from palpo_installer.engine.steps import Step

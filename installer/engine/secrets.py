@@ -6,9 +6,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from palpo_installer.engine.history import (
-    SECRETS,
-)
+from palpo_installer.engine.history import SECRETS
 from palpo_installer.errors import HostError
 from palpo_installer.homeserver.keys import signing_key
 from palpo_installer.host import Host

@@ -29,9 +29,7 @@ from palpo_installer.probe import Answer
 from palpo_installer.proxies.assignment import Assignment
 from palpo_installer.proxies.base import Rendering
 from palpo_installer.proxies.nginx.rendering import render
-from palpo_installer.site import (
-    Site,
-)
+from palpo_installer.site import Site
 from tests.facts.made import certificate
 from tests.lab.neighboured_nginx import NeighbouredNginx, Ports
 from tests.lab.running import require_programs
